@@ -1,0 +1,172 @@
+//! From a YAML file to a graph that cannot be wrong, or to all findings at once.
+//!
+//! [`Graph`] is valid and immutable. petgraph stays inside this module.
+
+use crate::node::TypeDescription;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A valid graph.
+#[derive(Debug)]
+pub struct Graph {
+    /// Name of the graph; the file's stem where it says none.
+    pub name: String,
+    /// The directory of its file, absolute: every path in it is relative to this one.
+    pub dir: PathBuf,
+    nodes: Vec<Node>,
+    edges: Vec<Edge>,
+    backends: Vec<Backend>,
+}
+
+/// A node, counted from 0 in the order of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub usize);
+
+/// An edge, counted from 0 in the order of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EdgeId(pub usize);
+
+/// A backend, counted from 0: those of the file first, then one for each node that has its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BackendId(pub usize);
+
+/// A node of a graph.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Name in the graph.
+    pub name: String,
+    /// What follows `use:`, such as `bandpass` or `my/detector`.
+    pub uses: String,
+    /// What its type says of itself.
+    pub node_type: Arc<TypeDescription>,
+    /// Settings, variables substituted.
+    pub settings: Value,
+    /// Where it runs.
+    pub backend: BackendId,
+}
+
+/// One end of an edge: a node's port, by its place in the type's description.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PortRef {
+    /// The node.
+    pub node: NodeId,
+    /// Index in `node_type.outputs` (of `from`) or `node_type.inputs` (of `to`).
+    pub port: usize,
+}
+
+/// An edge: from an output port to an input port.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    /// The output.
+    pub from: PortRef,
+    /// The input.
+    pub to: PortRef,
+    /// How the consumer receives.
+    pub delivery: Delivery,
+    /// What happens when the queue is full.
+    pub overflow: Overflow,
+    /// Depth of the queue, in messages, 1 or more.
+    pub queue: u32,
+    /// Largest payload, in bytes.
+    pub max_message: u64,
+    /// Whether it closes a cycle on purpose: its consumer does not wait for its end.
+    pub feedback: bool,
+}
+
+/// How the consumer of an edge receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, bincode::Encode, bincode::Decode)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// `recv`: a private copy.
+    Copy,
+    /// `recv_zero_copy`: an enforced read-only view.
+    ZeroCopy,
+}
+
+/// What happens when the queue of an edge is full.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+    bincode::Encode,
+    bincode::Decode,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Overflow {
+    /// The producer waits; nothing is lost.
+    #[default]
+    Block,
+    /// The oldest message in the queue is dropped.
+    DropOldest,
+    /// The message that does not fit is dropped.
+    DropNewest,
+    /// The run fails.
+    Fail,
+}
+
+/// One operating-system process of a graph.
+#[derive(Clone, Debug)]
+pub struct Backend {
+    /// Name: that of the file, or of the only node.
+    pub name: String,
+    /// Its nodes.
+    pub nodes: Vec<NodeId>,
+    /// The pack's executable; `None` where ezrun itself has all node types.
+    pub pack: Option<PathBuf>,
+    /// The processor that it is bound to.
+    pub cpu: Option<u32>,
+    /// Niceness, -20 (most urgent) to 19.
+    pub priority: Option<i32>,
+    /// Variables set in its environment.
+    pub env: BTreeMap<String, String>,
+}
+
+impl Graph {
+    /// All nodes, in the order of the file.
+    #[must_use]
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// All edges, in the order of the file.
+    #[must_use]
+    pub fn edges(&self) -> &[Edge] {
+        &self.edges
+    }
+
+    /// All backends.
+    #[must_use]
+    pub fn backends(&self) -> &[Backend] {
+        &self.backends
+    }
+}
+
+impl std::ops::Index<NodeId> for Graph {
+    type Output = Node;
+    fn index(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0]
+    }
+}
+
+impl std::ops::Index<EdgeId> for Graph {
+    type Output = Edge;
+    fn index(&self, id: EdgeId) -> &Edge {
+        &self.edges[id.0]
+    }
+}
+
+impl std::ops::Index<BackendId> for Graph {
+    type Output = Backend;
+    fn index(&self, id: BackendId) -> &Backend {
+        &self.backends[id.0]
+    }
+}

@@ -1,0 +1,3 @@
+//! The ezrun command.
+
+fn main() {}

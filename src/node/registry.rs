@@ -1,0 +1,278 @@
+//! Node types, and the set of them that an executable offers.
+
+use super::{InputPort, Node, OutputPort, PortType, Program, Role, Source, Stream, TypeDescription};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A node type: its description, and how to make a node of it.
+///
+/// ```
+/// use ezrun::message::Received;
+/// use ezrun::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Result};
+///
+/// /// Lets messages through whose payload is not empty.
+/// struct NonEmpty;
+///
+/// impl Node for NonEmpty {
+///     fn process(&mut self, _: InputId, message: Received<'_>, out: &mut Outputs) -> Result<Flow> {
+///         if !message.bytes().is_empty() {
+///             out.forward(message)?;
+///         }
+///         Ok(Flow::Continue)
+///     }
+/// }
+///
+/// #[derive(serde::Deserialize, schemars::JsonSchema)]
+/// #[serde(deny_unknown_fields)]
+/// struct NoSettings {}
+///
+/// let node_type = NodeType::transform("non_empty", "Lets messages through whose payload is not empty.")
+///     .input("in", PortType::Any)
+///     .output("out", PortType::same_as("in"))
+///     .node(|_: NoSettings| Ok(NonEmpty));
+/// assert_eq!(node_type.description().inputs[0].name, "in");
+/// ```
+pub struct NodeType {
+    description: TypeDescription,
+    make: Make,
+}
+
+type Make = Box<dyn Fn(Value) -> Result<Instance, SettingError> + Send + Sync>;
+
+/// A node, of whichever kind.
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Instance {
+    Node(Box<dyn Node>),
+    Source(Box<dyn Source>),
+    Program(Box<dyn Program>),
+}
+
+/// Settings that a node type refuses.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SettingError {
+    /// Name of the setting at fault, where it is one.
+    pub setting: Option<String>,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+impl SettingError {
+    /// `setting` is wrong, as `message` says.
+    #[must_use]
+    pub fn at(setting: &str, message: impl fmt::Display) -> Self {
+        SettingError { setting: Some(setting.to_owned()), message: message.to_string() }
+    }
+}
+
+/// A node type that is being described; ends with [`node`](Self::node), [`source_node`](Self::source_node) or
+/// [`program`](Self::program).
+pub struct NodeTypeBuilder(TypeDescription);
+
+impl NodeType {
+    /// Describes a type where messages start.
+    #[must_use]
+    pub fn source(name: &str, summary: &str) -> NodeTypeBuilder {
+        NodeTypeBuilder::new(name, summary, Role::Source)
+    }
+
+    /// Describes a type that messages pass through.
+    #[must_use]
+    pub fn transform(name: &str, summary: &str) -> NodeTypeBuilder {
+        NodeTypeBuilder::new(name, summary, Role::Transform)
+    }
+
+    /// Describes a type where messages end.
+    #[must_use]
+    pub fn sink(name: &str, summary: &str) -> NodeTypeBuilder {
+        NodeTypeBuilder::new(name, summary, Role::Sink)
+    }
+
+    /// Name, ports, settings.
+    #[must_use]
+    pub fn description(&self) -> &TypeDescription {
+        &self.description
+    }
+
+    /// Makes a node. Does nothing else: no file is opened before `start`.
+    ///
+    /// # Errors
+    /// [`SettingError`] where the settings are not right.
+    pub fn make(&self, settings: Value) -> Result<Instance, SettingError> {
+        (self.make)(settings)
+    }
+}
+
+impl NodeTypeBuilder {
+    fn new(name: &str, summary: &str, role: Role) -> Self {
+        NodeTypeBuilder(TypeDescription {
+            name: name.to_owned(),
+            summary: summary.to_owned(),
+            role,
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            settings: Value::Null,
+            example: String::new(),
+            uses: Vec::new(),
+        })
+    }
+
+    /// Adds a required input that is only read. The methods below change the input added last.
+    #[must_use]
+    pub fn input(mut self, name: &str, accepts: PortType) -> Self {
+        self.0.inputs.push(InputPort {
+            name: name.to_owned(),
+            accepts,
+            writes_in_place: false,
+            required: true,
+            many: false,
+            holds: 1,
+        });
+        self
+    }
+
+    /// The node writes into the messages that it receives at this input.
+    #[must_use]
+    pub fn writes_in_place(self) -> Self {
+        self.change_input(|input| input.writes_in_place = true)
+    }
+
+    /// The node works without an edge into this input.
+    #[must_use]
+    pub fn optional(self) -> Self {
+        self.change_input(|input| input.required = false)
+    }
+
+    /// Any number of edges may end at this input.
+    #[must_use]
+    pub fn many(self) -> Self {
+        self.change_input(|input| input.many = true)
+    }
+
+    /// The node keeps up to `holds` views of this input at a time.
+    #[must_use]
+    pub fn holds(self, holds: u32) -> Self {
+        self.change_input(|input| input.holds = holds)
+    }
+
+    /// Adds an output.
+    #[must_use]
+    pub fn output(mut self, name: &str, sends: PortType) -> Self {
+        self.0.outputs.push(OutputPort { name: name.to_owned(), sends });
+        self
+    }
+
+    /// The settings of a typical node, as YAML.
+    #[must_use]
+    pub fn example(mut self, yaml: &str) -> Self {
+        self.0.example = yaml.to_owned();
+        self
+    }
+
+    /// The node reads or writes one of ezrun's own streams.
+    #[must_use]
+    pub fn uses(mut self, stream: Stream) -> Self {
+        self.0.uses.push(stream);
+        self
+    }
+
+    /// Ends the description: `make` turns settings into a [`Node`].
+    #[must_use]
+    pub fn node<S, N, F>(self, make: F) -> NodeType
+    where
+        S: DeserializeOwned + JsonSchema,
+        N: Node + 'static,
+        F: Fn(S) -> Result<N, SettingError> + Send + Sync + 'static,
+    {
+        self.made_by(move |settings| make(settings).map(|node| Instance::Node(Box::new(node))))
+    }
+
+    /// Ends the description: `make` turns settings into a [`Source`].
+    #[must_use]
+    pub fn source_node<S, N, F>(self, make: F) -> NodeType
+    where
+        S: DeserializeOwned + JsonSchema,
+        N: Source + 'static,
+        F: Fn(S) -> Result<N, SettingError> + Send + Sync + 'static,
+    {
+        self.made_by(move |settings| make(settings).map(|node| Instance::Source(Box::new(node))))
+    }
+
+    /// Ends the description: `make` turns settings into a [`Program`].
+    #[must_use]
+    pub fn program<S, N, F>(self, make: F) -> NodeType
+    where
+        S: DeserializeOwned + JsonSchema,
+        N: Program + 'static,
+        F: Fn(S) -> Result<N, SettingError> + Send + Sync + 'static,
+    {
+        self.made_by(move |settings| make(settings).map(|node| Instance::Program(Box::new(node))))
+    }
+
+    fn made_by<S, F>(mut self, make: F) -> NodeType
+    where
+        S: DeserializeOwned + JsonSchema,
+        F: Fn(S) -> Result<Instance, SettingError> + Send + Sync + 'static,
+    {
+        self.0.settings = schemars::schema_for!(S).to_value();
+        let make = move |settings: Value| {
+            let settings = if settings.is_null() { Value::Object(serde_json::Map::new()) } else { settings };
+            let settings =
+                serde_json::from_value(settings).map_err(|e| SettingError { setting: None, message: e.to_string() })?;
+            make(settings)
+        };
+        NodeType { description: self.0, make: Box::new(make) }
+    }
+
+    fn change_input(mut self, change: impl FnOnce(&mut InputPort)) -> Self {
+        change(self.0.inputs.last_mut().expect("an input is declared before its properties"));
+        self
+    }
+}
+
+/// The node types that an executable offers, by name.
+#[derive(Default)]
+pub struct Registry {
+    types: BTreeMap<String, NodeType>,
+}
+
+impl Registry {
+    /// An empty registry.
+    #[must_use]
+    pub fn new() -> Self {
+        Registry::default()
+    }
+
+    /// Adds a type. One of the same name is replaced.
+    #[must_use]
+    pub fn with(mut self, node_type: NodeType) -> Self {
+        self.types.insert(node_type.description.name.clone(), node_type);
+        self
+    }
+
+    /// The type called `name`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&NodeType> {
+        self.types.get(name)
+    }
+
+    /// All types, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &NodeType> {
+        self.types.values()
+    }
+}
+
+impl fmt::Debug for NodeType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NodeType({})", self.description.name)
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.types.keys()).finish()
+    }
+}

@@ -1,0 +1,196 @@
+//! Runs a node without a graph: settings in, messages in, messages out.
+//!
+//! ```
+//! use ezrun::message::{Buffer, Capture, Metadata, Owned};
+//! use ezrun::node::{InputId, testing::Harness};
+//! use std::sync::Arc;
+//!
+//! let merge = ezrun::nodes::registry();
+//! let mut node = Harness::new(merge.get("merge").unwrap(), serde_json::json!({})).unwrap();
+//! let message = Owned::new(Arc::new(Metadata::bytes()), Buffer::from_slice(b"hello"), Capture::stream_seconds(0.5));
+//! node.send(InputId(0), message).unwrap();
+//! assert_eq!(&*node.sent(0)[0].payload, b"hello");
+//! ```
+
+use super::{
+    Context, Flow, InputId, Inputs, Instance, NeverStops, NodeType, Outputs, Receive, Result, SettingError, Transmit,
+};
+use crate::message::{Buffer, Capture, Metadata, Owned, Received, View, monotonic_ns};
+use serde_json::Value;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A node under test, and what it has sent.
+pub struct Harness {
+    instance: Instance,
+    outputs: Outputs,
+    sent: Vec<Sent>,
+}
+
+type Sent = Arc<Mutex<Vec<Owned>>>;
+
+impl Harness {
+    /// Makes a node of `node_type`.
+    ///
+    /// # Errors
+    /// Where the settings are not right.
+    pub fn new(node_type: &NodeType, settings: Value) -> Result<Self, SettingError> {
+        let instance = node_type.make(settings)?;
+        let sent: Vec<Sent> = node_type.description().outputs.iter().map(|_| Sent::default()).collect();
+        let ports = sent.iter().map(|s| Box::new(Collector::new(Arc::clone(s))) as Box<dyn Transmit>).collect();
+        Ok(Harness { instance, outputs: Outputs::new(ports, Arc::new(NeverStops)), sent })
+    }
+
+    /// Calls `start`, with paths relative to `graph_dir`.
+    ///
+    /// # Errors
+    /// The node's.
+    pub fn start(&mut self, graph_dir: &Path) -> Result<()> {
+        let mut context = Context::new("node", graph_dir);
+        match &mut self.instance {
+            Instance::Node(node) => node.start(&mut context),
+            Instance::Source(source) => source.start(&mut context),
+            Instance::Program(program) => program.start(&mut context),
+        }
+    }
+
+    /// Hands the node a message of its own.
+    ///
+    /// # Errors
+    /// The node's; also where it is a source or a program.
+    pub fn send(&mut self, input: InputId, message: Owned) -> Result<Flow> {
+        self.receive(input, Received::Owned(message))
+    }
+
+    /// Hands the node a read-only view.
+    ///
+    /// # Errors
+    /// As [`Harness::send`].
+    pub fn show(&mut self, input: InputId, message: &Owned) -> Result<Flow> {
+        let view = View::new(message.header, Arc::clone(&message.metadata), &message.payload, None);
+        self.receive(input, Received::View(view))
+    }
+
+    fn receive(&mut self, input: InputId, message: Received<'_>) -> Result<Flow> {
+        let Instance::Node(node) = &mut self.instance else { anyhow::bail!("only a Node is called with messages") };
+        self.outputs.inherit(&message);
+        node.process(input, message, &mut self.outputs)
+    }
+
+    /// Asks a source to produce, `times` times or until it has completed.
+    ///
+    /// # Errors
+    /// The node's; also where it is no source.
+    pub fn produce(&mut self, times: usize) -> Result<Flow> {
+        let Instance::Source(source) = &mut self.instance else { anyhow::bail!("only a Source produces") };
+        for _ in 0..times {
+            let flow = source.produce(&mut self.outputs)?;
+            if flow != Flow::Continue {
+                return Ok(flow);
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// Runs a program on `messages`, all of them copies, in this order.
+    ///
+    /// # Errors
+    /// The node's; also where it is no program.
+    pub fn run(&mut self, messages: Vec<(InputId, Owned)>) -> Result<Flow> {
+        let Instance::Program(program) = &mut self.instance else { anyhow::bail!("only a Program runs") };
+        let queue = RefCell::new(messages.into());
+        program.run(&mut Inputs::new(Box::new(Queue(queue))), &mut self.outputs)
+    }
+
+    /// Calls `stop`: no more messages will come.
+    ///
+    /// # Errors
+    /// The node's.
+    pub fn stop(&mut self) -> Result<()> {
+        match &mut self.instance {
+            Instance::Node(node) => node.stop(&mut self.outputs),
+            Instance::Source(source) => source.stop(&mut self.outputs),
+            Instance::Program(_) => Ok(()),
+        }
+    }
+
+    /// Takes what the node has sent on output `port` since the last call.
+    ///
+    /// # Panics
+    /// Where there is no such output.
+    pub fn sent(&mut self, port: usize) -> Vec<Owned> {
+        std::mem::take(&mut self.sent[port].lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Keeps what is sent.
+struct Collector {
+    sent: Sent,
+    sequence: u64,
+    metadata: Arc<Metadata>,
+    payload: Buffer,
+}
+
+impl Collector {
+    fn new(sent: Sent) -> Self {
+        Collector { sent, sequence: 0, metadata: Arc::default(), payload: Buffer::default() }
+    }
+}
+
+impl Transmit for Collector {
+    fn reserve(&mut self, metadata: &Arc<Metadata>, payload_bytes: usize) -> Result<()> {
+        self.metadata = Arc::clone(metadata);
+        self.payload = Buffer::zeroed(payload_bytes);
+        Ok(())
+    }
+
+    fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    fn payload_mut(&mut self) -> &mut [u8] {
+        &mut self.payload
+    }
+
+    fn commit(&mut self, capture: Capture, trace: u64) -> Result<()> {
+        let payload = std::mem::take(&mut self.payload);
+        let mut message = Owned::new(Arc::clone(&self.metadata), payload, capture);
+        message.header.sequence = self.sequence;
+        message.header.publish_ns = monotonic_ns();
+        message.header.trace = trace;
+        self.sequence += 1;
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).push(message);
+        Ok(())
+    }
+
+    fn has_readers(&self) -> bool {
+        true
+    }
+}
+
+/// Messages that are there already.
+struct Queue(RefCell<VecDeque<(InputId, Owned)>>);
+
+impl Queue {
+    fn take(&self, input: InputId) -> Option<Owned> {
+        let mut queue = self.0.borrow_mut();
+        let at = queue.iter().position(|(i, _)| *i == input)?;
+        queue.remove(at).map(|(_, message)| message)
+    }
+}
+
+impl Receive for Queue {
+    fn next(&mut self) -> Result<Option<(InputId, Received<'_>)>> {
+        Ok(self.0.borrow_mut().pop_front().map(|(input, message)| (input, message.into())))
+    }
+
+    fn recv(&mut self, input: InputId) -> Result<Option<Owned>> {
+        Ok(self.take(input))
+    }
+
+    fn recv_zero_copy(&self, _: InputId) -> Result<Option<View<'_>>> {
+        anyhow::bail!("the messages of a test are copies")
+    }
+}

@@ -1,0 +1,27 @@
+//! `merge`: any number of edges in, one stream out, in order of arrival.
+
+use crate::message::Received;
+use crate::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Result};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub fn node_type() -> NodeType {
+    NodeType::transform("merge", "Sends on the messages of any number of edges, in order of arrival.")
+        .input("in", PortType::Any)
+        .many()
+        .output("out", PortType::same_as("in"))
+        .node(|_: Settings| Ok(Merge))
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Settings {}
+
+struct Merge;
+
+impl Node for Merge {
+    fn process(&mut self, _: InputId, message: Received<'_>, out: &mut Outputs) -> Result<Flow> {
+        out.forward(message)?;
+        Ok(Flow::Continue)
+    }
+}
