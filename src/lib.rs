@@ -4,10 +4,14 @@
 
 extern crate self as ezrun;
 
+pub mod backend;
+pub mod channel;
+pub mod control;
 pub mod graph;
 pub mod message;
 pub mod node;
 pub mod nodes;
+pub mod plan;
 
 #[doc(hidden)]
 pub use bincode;
