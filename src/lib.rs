@@ -12,6 +12,7 @@ pub mod message;
 pub mod node;
 pub mod nodes;
 pub mod plan;
+pub mod runner;
 
 #[doc(hidden)]
 pub use bincode;
