@@ -6,6 +6,7 @@ extern crate self as ezrun;
 
 pub mod backend;
 pub mod channel;
+pub mod cli;
 pub mod control;
 pub mod graph;
 pub mod message;

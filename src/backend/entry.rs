@@ -23,24 +23,29 @@ use std::sync::{Arc, OnceLock};
 /// validation without running anything), and runs as a backend when ezrun starts it.
 #[must_use]
 pub fn pack_main(registry: Registry) -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    match args.as_slice() {
-        ["describe"] => print_description(&registry),
-        ["describe", "--save"] => save_description(&registry),
-        ["backend", "--parent", parent] => serve(registry, parent),
-        ["guard", rest @ ..] => guard::guard(rest),
-        _ => {
-            eprintln!("this is a pack of node types for ezrun: name it under `packs:` in a graph, and run the graph");
-            eprintln!("usage: describe [--save]");
-            ExitCode::from(2)
-        }
+    answer_ezrun(registry).unwrap_or_else(|| {
+        eprintln!("this is a pack of node types for ezrun: name it under `packs:` in a graph, and run the graph");
+        eprintln!("usage: describe [--save]");
+        ExitCode::from(2)
+    })
+}
+
+/// Does what ezrun starts its own executable and packs for, if that is what this process was started for.
+#[must_use]
+pub fn answer_ezrun(registry: Registry) -> Option<ExitCode> {
+    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let words: Vec<&str> = args.iter().map_while(|arg| arg.to_str()).collect();
+    match words.as_slice() {
+        ["describe"] => Some(print_description(&registry)),
+        ["describe", "--save"] => Some(save_description(&registry)),
+        ["backend", "--parent", parent] => Some(serve(registry, parent)),
+        ["guard", "--parent", parent, "--", ..] => Some(guard::guard(parent, &args[4..])),
+        _ => None,
     }
 }
 
 /// Runs this process as a backend of the runner `parent`, on the control socket that is its standard input.
-#[must_use]
-pub fn serve(registry: Registry, parent: &str) -> ExitCode {
+fn serve(registry: Registry, parent: &str) -> ExitCode {
     if !guard::die_with(parent) || ignore_interrupts().is_err() {
         return ExitCode::FAILURE;
     }

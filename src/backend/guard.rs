@@ -1,6 +1,7 @@
 //! Processes that must not outlive their parent.
 
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
@@ -11,19 +12,15 @@ pub fn die_with(parent: &str) -> bool {
 }
 
 /// `guard --parent PID -- PROGRAM ARGS…`: becomes the program, in a session of its own, so that a Ctrl-C at the terminal
-/// reaches the runner alone. The kernel kills it with its parent.
-#[must_use]
-pub fn guard(args: &[&str]) -> ExitCode {
-    let ["--parent", parent, "--", program, args @ ..] = args else {
-        eprintln!("a guard is started by ezrun, not by hand");
-        return ExitCode::from(2);
-    };
+/// reaches the runner alone. The kernel kills it with the thread that started it.
+pub fn guard(parent: &str, command: &[OsString]) -> ExitCode {
+    let Some((program, args)) = command.split_first() else { return ExitCode::from(2) };
     // A process that leads a group already cannot start a session; then it is apart from the terminal as it is.
     let _ = rustix::process::setsid();
     if !die_with(parent) {
         return ExitCode::FAILURE;
     }
     let error = Command::new(program).args(args).exec();
-    eprintln!("cannot run {program}: {error}");
+    eprintln!("cannot run {}: {error}", program.to_string_lossy());
     ExitCode::from(127)
 }

@@ -11,5 +11,4 @@ mod inputs;
 mod logs;
 mod outputs;
 
-pub use entry::{pack_main, serve};
-pub use guard::guard;
+pub use entry::{answer_ezrun, pack_main};
