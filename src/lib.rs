@@ -4,6 +4,7 @@
 
 extern crate self as ezrun;
 
+pub mod cli;
 pub mod graph;
 pub mod message;
 pub mod node;

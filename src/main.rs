@@ -1,3 +1,5 @@
 //! The ezrun command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    ezrun::cli::run().into()
+}

@@ -101,12 +101,7 @@ impl<'t> Model<'t> {
     pub fn wires(&self) -> impl Iterator<Item = Wire<'_>> {
         self.edges.iter().filter_map(|edge| {
             let (from, to) = (edge.from?, edge.to?);
-            Some(Wire {
-                edge: &edge.written,
-                from: (from.node, from.port?),
-                to: (to.node, to.port?),
-                to_span: to.span,
-            })
+            Some(Wire { edge: &edge.written, from: (from.node, from.port?), to: (to.node, to.port?), to_span: to.span })
         })
     }
 
