@@ -27,7 +27,7 @@ pub(super) fn needless_copies(model: &Model<'_>, findings: &mut Findings) {
         let Some(node_type) = &node.node_type else { continue };
         let input = &node_type.inputs[wire.to.1];
         let copies = wire.edge.zero_copy.is_none_or(|flag| !flag.value);
-        if copies && !input.writes_in_place {
+        if copies && !input.writes_in_place && !wire.edge.faulty {
             let span = wire.edge.zero_copy.map_or(wire.to_span, |flag| flag.span);
             let message = format!("`{}.{}` only reads, yet each message is copied for it", node.name.text, input.name);
             findings.add(Draft::new(rules::NEEDLESS_COPY, span, message).help("write `zero_copy: true` on this edge"));

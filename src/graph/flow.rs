@@ -22,7 +22,10 @@ pub(super) fn cycles(model: &Model<'_>, findings: &mut Findings) {
         let Some(closing) = last_edge_in_a_cycle(&topology) else { return };
         let path = cycle_through(&topology, closing);
         report_cycle(model, &path, findings);
-        topology.remove_edge(closing);
+        // Parallel edges close the same cycle.
+        if let Some((from, to)) = topology.edge_endpoints(closing) {
+            topology.retain_edges(|topology, edge| topology.edge_endpoints(edge) != Some((from, to)));
+        }
     }
 }
 

@@ -13,6 +13,8 @@ mod flow;
 mod load;
 mod mismatch;
 mod model;
+#[cfg(test)]
+mod oracle;
 mod packs;
 pub mod render;
 mod resources;
@@ -30,6 +32,7 @@ pub use finding::{Finding, Level, Related, Rule, Tally};
 pub use load::{DEFAULT_MAX_MESSAGE, DEFAULT_QUEUE, LoadOptions, Loaded, load};
 pub use packs::{Executing, PackFault, Packs, Saved, saved_path};
 pub use source::{MAX_FILE_BYTES, Place, ReadError, SourceFile, Span};
+pub use suggest::nearest as nearest_name;
 pub use variables::Override;
 
 use crate::node::TypeDescription;

@@ -59,6 +59,8 @@ pub(super) struct WrittenEdge {
     pub overflow: Option<At<Overflow>>,
     pub max_message: Option<At<u64>>,
     pub feedback: Option<At<bool>>,
+    /// Whether something in it could not be read.
+    pub faulty: bool,
 }
 
 pub(super) struct WrittenBackend {
@@ -214,6 +216,7 @@ fn edges<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) -> Vec<WrittenEdg
 }
 
 fn edge<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>) -> Option<WrittenEdge> {
+    let before = reader.findings.len();
     let keys = [EDGE_KEYS, &["align"]].concat();
     let fields = reserved(tree, "an edge", &keys, EDGE_KEYS, reader)?;
     let mut end = |key: &str, port: &str| match fields.get(key) {
@@ -227,7 +230,7 @@ fn edge<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>) -> Option<WrittenEdge> 
     };
     let (from, to) = (end("from", "out"), end("to", "in"));
     let value = |key: &str| fields.get(key).map(|field| field.value);
-    Some(WrittenEdge {
+    let edge = WrittenEdge {
         from,
         to,
         zero_copy: value("zero_copy").and_then(|tree| reader.flag(tree, "`zero_copy`")),
@@ -235,7 +238,9 @@ fn edge<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>) -> Option<WrittenEdge> 
         overflow: value("overflow").and_then(|tree| reader.choice(tree, "`overflow`", OVERFLOWS)),
         max_message: value("max_message").and_then(|tree| max_message(tree, reader)),
         feedback: value("feedback").and_then(|tree| reader.flag(tree, "`feedback`")),
-    })
+        faulty: false,
+    };
+    Some(WrittenEdge { faulty: reader.findings.len() > before, ..edge })
 }
 
 fn max_message(tree: &Tree, reader: &mut Reader<'_, '_>) -> Option<At<u64>> {

@@ -277,3 +277,73 @@ impl<'de> Visitor<'de> for KindVisitor {
         Ok(Kind::Map(entries))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn file(text: &str) -> SourceFile {
+        SourceFile::from_text("x.yaml", Path::new("/"), text)
+    }
+
+    fn read(file: &SourceFile) -> Result<Tree, String> {
+        let mut findings = Findings::default();
+        parse(file, &mut findings).ok_or_else(|| format!("{:?}", findings.into_sorted(file)))
+    }
+
+    /// The text under each key and value, in the order of the file.
+    fn slices<'f>(tree: &Tree, file: &'f SourceFile, into: &mut Vec<&'f str>) {
+        into.push(file.slice(tree.span));
+        match &tree.kind {
+            Kind::Seq(items) => items.iter().for_each(|item| slices(item, file, into)),
+            Kind::Map(entries) => entries.iter().for_each(|(key, value)| {
+                slices(key, file, into);
+                slices(value, file, into);
+            }),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_key_and_value_has_its_own_place() {
+        let file = file("é: [1, \"two\", { k: 'v' } ] # c\nb:\n  - x y # c\n  -\n");
+        let mut found = Vec::new();
+        slices(&read(&file).unwrap(), &file, &mut found);
+        let whole = file.text().trim_end().strip_suffix("\n  -").unwrap().len();
+        assert!(found[0].len() >= whole - 4, "{found:?}");
+        assert_eq!(
+            found[1..9],
+            ["é", "[1, \"two\", { k: 'v' } ]", "1", "\"two\"", "{ k: 'v' }", "k", "'v'", "b"],
+            "{found:?}"
+        );
+        assert_eq!(found[10], "x y");
+    }
+
+    #[test]
+    fn duplicate_keys_and_merge_keys_are_kept() {
+        let file = file("a: 1\na: 2\n<<: { b: 3 }\n");
+        let Kind::Map(entries) = read(&file).unwrap().kind else { panic!("a mapping") };
+        let keys: Vec<&str> = entries.iter().map(|(key, _)| key.text(&file)).collect();
+        assert_eq!(keys, ["a", "a", "<<"]);
+    }
+
+    #[test]
+    fn nesting_and_aliases_are_bounded() {
+        let deep = "[".repeat(100_000);
+        assert!(read(&file(&deep)).is_err());
+        let nested: String = (0..200).map(|i| format!("{}a:\n", " ".repeat(i))).collect();
+        assert!(read(&file(&nested)).is_err());
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for i in 1..12 {
+            bomb += &format!("a{i}: &a{i} [{}]\n", vec![format!("*a{}", i - 1); 9].join(", "));
+        }
+        assert!(read(&file(&bomb)).is_err());
+        assert!(read(&file("a: &a [*a]")).is_err());
+    }
+
+    #[test]
+    fn a_second_document_is_refused() {
+        assert!(read(&file("a: 1\n---\nb: 2\n")).is_err());
+    }
+}
