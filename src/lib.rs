@@ -4,14 +4,10 @@
 
 extern crate self as ezrun;
 
-<<<<<<< HEAD
 pub mod backend;
 pub mod channel;
 pub mod cli;
 pub mod control;
-=======
-pub mod cli;
->>>>>>> graph
 pub mod graph;
 pub mod message;
 pub mod node;

@@ -10,6 +10,7 @@ use crate::control::{
 };
 use crate::node::{Instance, Registry, describe, description_path};
 use anyhow::{Context as _, bail};
+use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
