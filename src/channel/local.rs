@@ -5,7 +5,7 @@
 
 use super::layout::{InWords, OutWords};
 use super::memory::Writable;
-use super::ring::{Consumer, Offer};
+use super::ring::Consumer;
 use super::wait::{Interrupt, Level, WaitList, wake_counter};
 use super::{ChannelError, EdgeTerms};
 use crate::graph::Overflow;
@@ -65,39 +65,39 @@ impl LocalEdge {
         self.theirs().taken.load(Acquire) & 1 == 0
     }
 
-    /// As [`OutEdge::offer`](super::OutEdge::offer).
-    pub fn offer(&mut self, message: &Arc<Owned>) -> Result<Offer, ChannelError> {
+    /// As [`OutEdge::offer`](super::ring::OutEdge::offer); a message that has to wait comes back.
+    pub fn offer(&mut self, message: Arc<Owned>) -> Result<Option<Arc<Owned>>, ChannelError> {
         if !self.has_reader() {
             self.queue.lock().clear();
-            return Ok(Offer::Done);
+            return Ok(None);
         }
         let mut queue = self.queue.lock();
         if queue.len() >= self.terms.queue as usize {
             match self.terms.overflow {
-                Overflow::Block => return Ok(Offer::Full),
+                Overflow::Block => return Ok(Some(message)),
                 // The consumer counts it: a gap in the positions.
                 Overflow::DropOldest => drop(queue.pop_front()),
                 Overflow::DropNewest | Overflow::Fail => {
                     self.ours().sent.fetch_add(1, Relaxed);
                     self.ours().rejected.fetch_add(1, Relaxed);
                     if self.terms.overflow == Overflow::DropNewest {
-                        return Ok(Offer::Done);
+                        return Ok(None);
                     }
                     return Err(ChannelError::Full { edge: self.terms.name.clone(), queue: self.terms.queue });
                 }
             }
         }
-        queue.push_back((self.next, Arc::clone(message)));
+        queue.push_back((self.next, message));
         drop(queue);
         self.next += 1;
         self.ours().sent.fetch_add(1, Relaxed);
         self.ours().published.store(self.next << 1, Release);
         self.wake_consumer();
-        Ok(Offer::Done)
+        Ok(None)
     }
 
-    /// As [`OutEdge::offer_when_free`](super::OutEdge::offer_when_free).
-    pub fn offer_when_free(&mut self, message: &Arc<Owned>, interrupt: &Interrupt) -> Result<(), ChannelError> {
+    /// As [`OutEdge::offer_when_free`](super::ring::OutEdge::offer_when_free).
+    pub fn offer_when_free(&mut self, mut message: Arc<Owned>, interrupt: &Interrupt) -> Result<(), ChannelError> {
         let mut list = WaitList::default();
         loop {
             let ticket = interrupt.ticket();
@@ -107,8 +107,9 @@ impl LocalEdge {
             self.ours().waiting.store(1, Relaxed);
             fence(SeqCst);
             let seen = self.theirs().taken.load(Acquire);
-            if self.offer(message)? == Offer::Done {
-                break;
+            match self.offer(message)? {
+                None => break,
+                Some(still_here) => message = still_here,
             }
             list.clear();
             list.push_counter(&self.theirs().taken, seen);

@@ -242,18 +242,21 @@ impl LocalSender {
         message.header.sequence = self.sequence;
         message.header.publish_ns = monotonic_ns();
         self.sequence += 1;
-        let message = Arc::new(message);
+        let Some(last) = self.edges.len().checked_sub(1) else { return Ok(()) };
         let mut result = Ok(());
         let mut full = Vec::new();
+        let mut message = Some(Arc::new(message));
         for (i, edge) in self.edges.iter_mut().enumerate() {
-            match edge.offer(&message) {
-                Ok(Offer::Done) => {}
-                Ok(Offer::Full) => full.push(i),
+            // The last edge gets the producer's own reference, so that the last owner is a consumer.
+            let reference = if i == last { message.take() } else { message.clone() };
+            match edge.offer(reference.expect("taken at the last edge only")) {
+                Ok(None) => {}
+                Ok(Some(waiting)) => full.push((i, waiting)),
                 Err(e) => result = Err(e),
             }
         }
-        for i in full {
-            self.edges[i].offer_when_free(&message, &self.interrupt)?;
+        for (i, waiting) in full {
+            self.edges[i].offer_when_free(waiting, &self.interrupt)?;
         }
         result
     }
