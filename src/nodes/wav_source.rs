@@ -85,7 +85,7 @@ impl Opened {
         let spec = self.reader.spec();
         let wanted = samples * self.samples.channels();
         let outcome = match spec.sample_format {
-            SampleFormat::Float => fill(&mut self.block, self.reader.samples::<f32>().take(wanted), |x| f64::from(x)),
+            SampleFormat::Float => fill(&mut self.block, self.reader.samples::<f32>().take(wanted), f64::from),
             SampleFormat::Int => {
                 let scale = 0.5f64.powi(i32::from(spec.bits_per_sample) - 1);
                 fill(&mut self.block, self.reader.samples::<i32>().take(wanted), |x| f64::from(x) * scale)
