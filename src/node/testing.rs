@@ -166,9 +166,13 @@ impl Transmit for Collector {
     fn commit(&mut self, capture: Capture, trace: u64) -> Result<()> {
         let payload = std::mem::take(&mut self.payload);
         let mut message = Owned::new(Arc::clone(&self.metadata), payload, capture);
+        message.header.trace = trace;
+        self.send(message)
+    }
+
+    fn send(&mut self, mut message: Owned) -> Result<()> {
         message.header.sequence = self.sequence;
         message.header.publish_ns = monotonic_ns();
-        message.header.trace = trace;
         self.sequence += 1;
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).push(message);
         Ok(())
