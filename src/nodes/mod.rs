@@ -6,12 +6,19 @@ mod csv_sink;
 mod csv_source;
 mod digest;
 mod file_sink;
+mod file_source;
 mod merge;
+mod npy_sink;
+mod npy_source;
 mod null;
 mod settings;
 mod sine;
+mod stdin_source;
 mod stdout;
 mod support;
+mod timer;
+mod wav_sink;
+mod wav_source;
 
 use crate::node::Registry;
 
@@ -25,8 +32,15 @@ pub fn registry() -> Registry {
         .with(csv_source::node_type())
         .with(digest::node_type())
         .with(file_sink::node_type())
+        .with(file_source::node_type())
         .with(merge::node_type())
+        .with(npy_sink::node_type())
+        .with(npy_source::node_type())
         .with(null::node_type())
         .with(sine::node_type())
+        .with(stdin_source::node_type())
         .with(stdout::node_type())
+        .with(timer::node_type())
+        .with(wav_sink::node_type())
+        .with(wav_source::node_type())
 }
