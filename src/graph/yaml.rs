@@ -1,7 +1,8 @@
 //! YAML text to a tree in which every key and every value knows its place. The only place that knows the parser.
 //!
-//! Scalars follow YAML 1.2's core schema (`yes` is a string); duplicate keys are kept, so that they become findings
-//! like any other; merge keys are not special. Size, depth and aliases are bounded.
+//! Scalars follow YAML 1.2 (`yes` is a string); a number with needless leading zeros is a string too.
+//! Duplicate keys are kept, so that they become findings like any other; merge keys are not special. Size, depth and
+//! aliases are bounded.
 
 use super::finding::{Draft, Findings};
 use super::rules;
@@ -91,7 +92,7 @@ pub(super) fn parse(file: &SourceFile, findings: &mut Findings) -> Option<Tree> 
     }
 }
 
-/// Resolves `text` as an unquoted YAML 1.2 scalar.
+/// Resolves `text` as the parser resolves an unquoted scalar.
 #[must_use]
 pub fn plain_scalar(text: &str) -> Kind {
     match text {
@@ -110,12 +111,14 @@ pub fn plain_scalar(text: &str) -> Kind {
         return Kind::Float(f64::INFINITY * f64::from(sign));
     }
     let all = |digits: &str, base: u32| !digits.is_empty() && digits.chars().all(|c| c.is_digit(base));
-    let prefixed = [("0x", 16), ("0o", 8)].into_iter().find_map(|(p, base)| Some((text.strip_prefix(p)?, base)));
-    let int = match prefixed {
-        Some((digits, base)) if all(digits, base) => i128::from_str_radix(digits, base).ok(),
-        None if all(digits, 10) => digits.parse::<i128>().ok().map(|v| v * i128::from(sign)),
-        _ => None,
-    };
+    let prefixed =
+        [("0x", 16), ("0o", 8), ("0b", 2)].into_iter().find_map(|(p, base)| Some((digits.strip_prefix(p)?, base)));
+    if all(digits, 10) && digits.len() > 1 && digits.starts_with('0') {
+        return Kind::String(text.to_owned());
+    }
+    let (digits_only, base) = prefixed.unwrap_or((digits, 10));
+    let int = i128::from_str_radix(digits_only, base).ok().filter(|_| all(digits_only, base));
+    let int = int.map(|value| value * i128::from(sign));
     if let Some(int) = int.filter(|v| (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(v)) {
         return Kind::Int(int);
     }
@@ -145,6 +148,7 @@ fn options() -> serde_saphyr::Options {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         merge_keys: MergeKeyPolicy::AsOrdinary,
         strict_booleans: true,
+        leading_zero_numbers_as_strings: true,
         underscored_numbers_as_strings: true,
         non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
         with_snippet: false,
@@ -175,7 +179,7 @@ fn span_of(location: Location) -> Option<Span> {
     Some(Span::new(start, start + usize::try_from(span.byte_len()?).ok()?))
 }
 
-/// The parser says where a list or mapping begins; it ends where its last value does, or at the bracket behind that.
+/// Completes what the parser says: it tells where a list or mapping begins; it ends where its last value does, or at the bracket behind that.
 fn stretch(tree: &mut Tree, text: &str) {
     let last = match &mut tree.kind {
         Kind::Seq(items) => {
@@ -188,6 +192,14 @@ fn stretch(tree: &mut Tree, text: &str) {
                 stretch(value, text);
             }
             entries.last().map(|(key, value)| key.span.to(value.span))
+        }
+        Kind::Int(_) => {
+            // The parser is more generous than YAML 1.2: there `0X1F` is a string.
+            let written = text.get(tree.span.start..tree.span.end).unwrap_or("");
+            if written.contains(['X', 'O', 'B']) {
+                tree.kind = Kind::String(written.to_owned());
+            }
+            return;
         }
         _ => return,
     };
