@@ -1,0 +1,4 @@
+//! Sources and sinks on real files, without a graph.
+
+mod csv;
+mod support;
