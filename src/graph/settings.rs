@@ -301,6 +301,12 @@ impl<'a> Walker<'a> {
         let message = format!("{} is {}, not {}", self.setting(path), wanted.join(" or "), tree.describe());
         let scalar = matches!(tree.kind, Kind::Bool(_) | Kind::Int(_) | Kind::Float(_));
         let help = match &tree.kind {
+            _ if tree.substituted.is_some() => Some("the value comes from a variable".to_owned()),
+            Kind::String(text) if wanted == ["`true` or `false`"] => match text.as_str() {
+                "yes" | "on" | "true" => Some("write `true`, without quotes".to_owned()),
+                "no" | "off" | "false" => Some("write `false`, without quotes".to_owned()),
+                _ => None,
+            },
             _ if scalar && wanted.contains(&"a text") => Some(format!("quote it: \"{}\"", tree.text(self.file))),
             Kind::String(text) if matches!(super::yaml::plain_scalar(text), Kind::Int(_) | Kind::Float(_)) => {
                 Some(format!("write {text} without quotes"))

@@ -75,7 +75,7 @@ pub(super) struct WrittenBackend {
 pub(super) fn read<'t>(root: &'t Tree, reader: &mut Reader<'_, 't>) -> Written<'t> {
     if root.kind == Kind::Null {
         let message = "the file has no graph";
-        reader.report(rules::EMPTY, root.span, message, "begin with `ezrun: 1`, then `nodes:` and `edges:`");
+        reader.report(rules::EMPTY, Span::default(), message, "begin with `ezrun: 1`, then `nodes:` and `edges:`");
         return Written::default();
     }
     let Some(fields) = reader.record(root, "a graph", GRAPH_KEYS) else { return Written::default() };

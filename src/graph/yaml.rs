@@ -139,7 +139,6 @@ fn options() -> serde_saphyr::Options {
             max_events: 3 * MAX_NODES,
             max_aliases: MAX_ALIASES,
             max_anchors: MAX_ALIASES,
-            max_documents: 1,
         },
         alias_limits: serde_saphyr::alias_limits! {
             max_total_replayed_events: MAX_NODES,
@@ -156,21 +155,56 @@ fn options() -> serde_saphyr::Options {
 }
 
 fn syntax_error(error: &serde_saphyr::Error, file: &SourceFile) -> Draft {
-    let span = error.location().and_then(span_of).unwrap_or_default();
-    let rendered = error.without_snippet().to_string();
-    // The parser ends its own text with the place, which a finding has already.
-    let message = rendered.split(" at line ").next().unwrap_or(&rendered).trim().to_owned();
-    let place = file.place(span);
-    let line = file.text().lines().nth(place.line - 1).unwrap_or("");
-    let unquoted_variable = line.contains("${") && (line.contains('{') || line.contains('['));
-    let help = if unquoted_variable {
+    use serde_saphyr::Error;
+    let error = error.without_snippet();
+    let span = error.location().map(|location| place_of(location, file)).unwrap_or_default();
+    let (message, help) = match error {
+        Error::MultipleDocuments { .. } => {
+            ("a second document begins here".to_owned(), "give each graph a file of its own; take the `---` out")
+        }
+        Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } | Error::AliasReplayStackDepthExceeded { .. } => {
+            (
+                format!("lists and mappings are nested deeper than {MAX_DEPTH}, or aliases stand for too much"),
+                "write it flatter, with fewer aliases",
+            )
+        }
+        // The parser's own limit on brackets within brackets has no error of its own.
+        Error::ExternalMessage { msg, .. } if msg.contains("recursion limit") => {
+            (format!("lists and mappings are nested deeper than {MAX_DEPTH}"), "write it flatter")
+        }
+        _ => {
+            // The parser ends its own text with the place, which a finding has already.
+            let text = error.to_string();
+            let message = text.split(" at line ").next().unwrap_or(&text).trim();
+            (format!("not YAML: {message}"), syntax_help(file, span))
+        }
+    };
+    Draft::new(rules::SYNTAX, span, message).help(help)
+}
+
+fn syntax_help(file: &SourceFile, span: Span) -> &'static str {
+    let line = file.text().lines().nth(file.place(span).line - 1).unwrap_or("");
+    let unquoted_variable = line.contains("${") && line.replace("${", "").contains(['{', '[']);
+    if unquoted_variable {
         "inside `{ }` and `[ ]` a variable needs quotes: \"${name}\""
-    } else if line.trim_start().starts_with('\t') || line.starts_with('\t') {
+    } else if line.trim_start_matches(' ').starts_with('\t') {
         "YAML is indented with spaces, never with tabs"
     } else {
         "check the indentation, and that every bracket and quote is closed"
-    };
-    Draft::new(rules::SYNTAX, span, format!("not YAML: {message}")).help(help)
+    }
+}
+
+/// Where a location is, also if it has no byte offset: then to the end of the word that begins there.
+fn place_of(location: Location, file: &SourceFile) -> Span {
+    if let Some(span) = span_of(location) {
+        return span;
+    }
+    let line = usize::try_from(location.line()).unwrap_or(1);
+    let column = usize::try_from(location.column()).unwrap_or(1);
+    let start = file.offset(line, column);
+    let rest = file.text().get(start..).unwrap_or("");
+    let word = rest.find(|c: char| c.is_whitespace() || ",{}[]".contains(c)).unwrap_or(rest.len());
+    Span::new(start, start + word.max(rest.chars().next().map_or(0, char::len_utf8).min(1)))
 }
 
 fn span_of(location: Location) -> Option<Span> {
