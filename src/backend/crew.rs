@@ -136,7 +136,10 @@ fn live(instance: Result<Instance, String>, context: &mut Context, edges: Edges,
         }
         Instance::Program(mut program) => {
             let mut inputs = Inputs::new(Box::new(inputs));
-            program.run(&mut inputs, &mut outputs).or_else(|e| unless_stopped(e).map(|()| Flow::Complete))
+            let flow =
+                program.run(&mut inputs, &mut outputs).or_else(|e| unless_stopped(e).map(|()| Flow::Complete))?;
+            inputs.done();
+            Ok(flow)
         }
     }
 }
@@ -194,6 +197,10 @@ impl crate::node::Receive for LeaveOnDrop {
 
     fn recv_zero_copy(&self, input: crate::node::InputId) -> Result<Option<crate::message::View<'_>>> {
         self.0.recv_zero_copy(input)
+    }
+
+    fn done(&mut self) {
+        self.0.done_with_all();
     }
 }
 

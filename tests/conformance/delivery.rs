@@ -69,7 +69,7 @@ fn b03_two_edges_from_one_output_to_the_same_input_are_refused() {
         .edge("numbers", "check", "")
         .edge("numbers", "check", "zero_copy: true")
         .run(&[]);
-    run.assert_failed(1, &["duplicate-edge", "graph.yaml:8:"]);
+    run.assert_failed(1, &["duplicate-edge", "graph.yaml:7:"]);
     assert_eq!(run.report["exit_code"], 1);
 }
 
