@@ -1,6 +1,7 @@
 //! The built-in node types, one file each. They use what every pack can use: [`crate::node`] and [`crate::message`].
 
 mod check;
+mod command;
 mod counter;
 mod csv_sink;
 mod csv_source;
@@ -27,6 +28,7 @@ use crate::node::Registry;
 pub fn registry() -> Registry {
     Registry::new()
         .with(check::node_type())
+        .with(command::node_type())
         .with(counter::node_type())
         .with(csv_sink::node_type())
         .with(csv_source::node_type())
