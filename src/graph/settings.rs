@@ -188,10 +188,10 @@ impl<'a> Walker<'a> {
         let (min, max) = (limit("minItems"), limit("maxItems"));
         if min.is_some_and(|min| count < min) || max.is_some_and(|max| count > max) {
             let help = match (min, max) {
-                (Some(min), Some(max)) if min == max => format!("it has {min}"),
-                (Some(min), Some(max)) => format!("it has from {min} to {max}"),
-                (Some(min), None) => format!("it has {min} or more"),
-                (None, max) => format!("it has at most {}", max.unwrap_or_default()),
+                (Some(min), Some(max)) if min == max => format!("give {min}"),
+                (Some(min), Some(max)) => format!("give from {min} to {max}"),
+                (Some(min), None) => format!("give {min} or more"),
+                (None, max) => format!("give at most {}", max.unwrap_or_default()),
             };
             let message = format!("{} has {count} item{}", self.setting(path), if count == 1 { "" } else { "s" });
             self.report(rules::OUT_OF_RANGE, tree.span, message, Some(help));
@@ -301,6 +301,12 @@ impl<'a> Walker<'a> {
         let message = format!("{} is {}, not {}", self.setting(path), wanted.join(" or "), tree.describe());
         let scalar = matches!(tree.kind, Kind::Bool(_) | Kind::Int(_) | Kind::Float(_));
         let help = match &tree.kind {
+            _ if tree.substituted.is_some() => Some("the value comes from a variable".to_owned()),
+            Kind::String(text) if wanted == ["`true` or `false`"] => match text.as_str() {
+                "yes" | "on" | "true" => Some("write `true`, without quotes".to_owned()),
+                "no" | "off" | "false" => Some("write `false`, without quotes".to_owned()),
+                _ => None,
+            },
             _ if scalar && wanted.contains(&"a text") => Some(format!("quote it: \"{}\"", tree.text(self.file))),
             Kind::String(text) if matches!(super::yaml::plain_scalar(text), Kind::Int(_) | Kind::Float(_)) => {
                 Some(format!("write {text} without quotes"))

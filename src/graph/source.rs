@@ -156,6 +156,15 @@ impl SourceFile {
         Place { span, line, column, end_line, end_column }
     }
 
+    /// The byte at `line` and `column`, both counted from 1; the nearest one where the file has no such place.
+    #[must_use]
+    pub fn offset(&self, line: usize, column: usize) -> usize {
+        let start = self.line_starts.get(line.saturating_sub(1)).copied().unwrap_or(self.text.len());
+        let rest = self.text.get(start..).unwrap_or("");
+        let rest = rest.lines().next().unwrap_or("");
+        start + rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(at, _)| at)
+    }
+
     fn position(&self, offset: usize) -> (usize, usize) {
         let line = self.line_starts.partition_point(|&start| start <= offset);
         let start = self.line_starts[line - 1];

@@ -4,6 +4,7 @@ use super::finding::{Draft, Findings};
 use super::model::Model;
 use super::rules;
 use super::source::Span;
+use super::variables::is_name;
 use std::collections::HashMap;
 
 pub(super) fn self_edges(model: &Model<'_>, findings: &mut Findings) {
@@ -56,7 +57,7 @@ pub(super) fn unconnected_inputs(model: &Model<'_>, findings: &mut Findings) {
         model.edges.iter().filter_map(|edge| edge.to).filter_map(|to| Some((to.node, to.port?))).collect();
     for (at, node) in model.nodes.iter().enumerate() {
         let Some(node_type) = &node.node_type else { continue };
-        if model.faulty_inputs.contains(&at) {
+        if model.faulty_inputs.contains(&at) || !is_name(&node.name.text) {
             continue;
         }
         for (port, input) in node_type.inputs.iter().enumerate() {
@@ -76,7 +77,7 @@ pub(super) fn unread_outputs(model: &Model<'_>, findings: &mut Findings) {
         model.edges.iter().filter_map(|edge| edge.from).filter_map(|from| Some((from.node, from.port?))).collect();
     for (at, node) in model.nodes.iter().enumerate() {
         let Some(node_type) = &node.node_type else { continue };
-        if model.faulty_outputs.contains(&at) {
+        if model.faulty_outputs.contains(&at) || !is_name(&node.name.text) {
             continue;
         }
         for (port, output) in node_type.outputs.iter().enumerate() {

@@ -1,5 +1,7 @@
 //! The built-in node types, one file each. They use what every pack can use: [`crate::node`] and [`crate::message`].
 
+mod bandpass;
+mod channels;
 mod check;
 mod command;
 mod counter;
@@ -8,11 +10,19 @@ mod csv_source;
 mod digest;
 mod file_sink;
 mod file_source;
+mod filter;
+mod highpass;
+mod lowpass;
 mod merge;
+mod notch;
 mod npy_sink;
 mod npy_source;
 mod null;
+mod rereference;
+mod scale;
+mod select;
 mod settings;
+mod signal;
 mod sine;
 mod stdin_source;
 mod stdout;
@@ -27,6 +37,7 @@ use crate::node::Registry;
 #[must_use]
 pub fn registry() -> Registry {
     Registry::new()
+        .with(bandpass::node_type())
         .with(check::node_type())
         .with(command::node_type())
         .with(counter::node_type())
@@ -35,10 +46,16 @@ pub fn registry() -> Registry {
         .with(digest::node_type())
         .with(file_sink::node_type())
         .with(file_source::node_type())
+        .with(highpass::node_type())
+        .with(lowpass::node_type())
         .with(merge::node_type())
+        .with(notch::node_type())
         .with(npy_sink::node_type())
         .with(npy_source::node_type())
         .with(null::node_type())
+        .with(rereference::node_type())
+        .with(scale::node_type())
+        .with(select::node_type())
         .with(sine::node_type())
         .with(stdin_source::node_type())
         .with(stdout::node_type())
