@@ -36,7 +36,7 @@ fn node_type_launched_by(launch: Launch) -> NodeType {
         .input("in", PortType::Any)
         .optional()
         .output("out", PortType::Bytes)
-        .example("argv: [sed, -u, \"s/cat/dog/\"]\nframing: lines\n")
+        .example("{ argv: [sed, -u, \"s/cat/dog/\"], framing: lines }")
         .program(move |settings: Settings| Ok(Command { settings, launch, started: None }))
 }
 
