@@ -7,11 +7,14 @@ use crate::message::{Owned, Received, View};
 use crate::node::{InputId, Receive, Result, Stopped};
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// All edges that end at a node.
 pub struct InputSet {
     edges: Vec<BoundEdge>,
     interrupt: Arc<Interrupt>,
+    /// Set by the node itself, which wants no more.
+    ended: Arc<AtomicBool>,
     list: RefCell<WaitList>,
     /// Whether producers were told that this node is about to sleep.
     announced: Cell<bool>,
@@ -46,8 +49,13 @@ impl BoundEdge {
 
 impl InputSet {
     pub fn new(edges: Vec<BoundEdge>, interrupt: Arc<Interrupt>) -> Self {
-        let list = RefCell::default();
-        InputSet { edges, interrupt, list, announced: Cell::new(false), last: Cell::new(0) }
+        let (ended, list) = (Arc::default(), RefCell::default());
+        InputSet { edges, interrupt, ended, list, announced: Cell::new(false), last: Cell::new(0) }
+    }
+
+    /// What ends the inputs once it is set; the interrupt is to be nudged then.
+    pub fn end_switch(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.ended)
     }
 
     /// Whether no edge ends here at all.
@@ -103,7 +111,7 @@ impl InputSet {
     fn wait_for(&self, wanted: impl Fn(&BoundEdge) -> bool) -> Result<Option<usize>, ChannelError> {
         loop {
             let ticket = self.interrupt.ticket();
-            if self.interrupt.level() == Level::Cut {
+            if self.interrupt.level() == Level::Cut || self.ended.load(Ordering::Acquire) {
                 return Ok(None);
             }
             let mut first: Option<(u64, usize)> = None;

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 pub fn node_type() -> NodeType {
     NodeType::source("npy_source", "Reads an array that NumPy saved as a signal: `[time]` or `[time, channel]`.")
         .output("out", PortType::signal())
-        .example("path: data/recording.npy\nrate: 250\n")
+        .example("{ path: data/recording.npy, rate: 250 }")
         .source_node(|settings: Settings| Ok(NpySource { settings, opened: None }))
 }
 

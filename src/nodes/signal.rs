@@ -57,7 +57,12 @@ impl Layout {
         {
             bail!("the signal has {channels} channels and {} labels for them", labels.len());
         }
-        Ok(Layout { dtype: spec.dtype, channels, channel_axis: channel.axis.clone(), rate_hz: spec.rate_hz() })
+        Ok(Layout {
+            dtype: spec.dtype,
+            channels,
+            channel_axis: channel.axis.clone(),
+            rate_hz: spec.rate_hz().map(tidy),
+        })
     }
 
     /// Samples per second and channel.
@@ -111,20 +116,20 @@ impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} channels", self.channels, self.dtype)?;
         match self.rate_hz {
-            Some(rate) => write!(f, " at {} Hz", Hertz(rate)),
+            Some(rate) => write!(f, " at {rate} Hz"),
             None => f.write_str(" without a rate"),
         }
     }
 }
 
-/// A frequency for people: without the noise that 1 / (1 / rate) leaves in the last digits.
-pub struct Hertz(pub f64);
-
-impl fmt::Display for Hertz {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", (self.0 * 1e6).round() / 1e6)
-    }
+/// Takes away what 1 / (1 / rate) leaves in the last digits of a rate.
+fn tidy(rate_hz: f64) -> f64 {
+    let tidied = (rate_hz * 1e6).round() / 1e6;
+    if (rate_hz - tidied).abs() <= 1e-12 * rate_hz { tidied } else { rate_hz }
 }
+
+/// The attribute in which a node that makes blocks of its own says how many there are per second.
+pub const BLOCK_RATE: &str = "blocks_per_second";
 
 /// What a node keeps of one stream, made when the first message tells the stream's layout.
 pub struct Stream<S> {

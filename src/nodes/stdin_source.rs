@@ -15,7 +15,7 @@ pub fn node_type() -> NodeType {
     NodeType::source("stdin_source", "Reads ezrun's standard input as bytes: as they come, in chunks, or by lines.")
         .output("out", PortType::Bytes)
         .uses(Stream::Stdin)
-        .example("lines: true\n")
+        .example("{ lines: true }")
         .source_node(|settings: Settings| {
             let cut = cut_from(settings.chunk, settings.lines, settings.length32, Cut::AsItComes)?;
             Ok(StdinSource { cut, reader: None })

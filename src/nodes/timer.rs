@@ -21,7 +21,7 @@ crate::record! {
 pub fn node_type() -> NodeType {
     NodeType::source("timer", "Sends a tick at a steady interval; the first one at once.")
         .output("out", PortType::record(Tick::NAME))
-        .example("interval: 500 ms\ncount: 10\n")
+        .example("{ interval: 500 ms, count: 10 }")
         .source_node(|settings: Settings| {
             let interval_s = settings.interval.map_or(1.0, Span::seconds);
             Ok(Timer {

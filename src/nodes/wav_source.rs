@@ -15,7 +15,7 @@ use std::path::PathBuf;
 pub fn node_type() -> NodeType {
     NodeType::source("wav_source", "Reads a WAV file as a signal; whole numbers are scaled to [-1, 1).")
         .output("out", PortType::signal())
-        .example("path: data/speech.wav\nblock: 1024\n")
+        .example("{ path: data/speech.wav, block: 1024 }")
         .source_node(|settings: Settings| Ok(WavSource { settings, opened: None }))
 }
 

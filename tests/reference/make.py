@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
 """Makes the .npy files beside it: what NumPy and SciPy make of one noisy signal, for the tests of the transforms.
 
-Made with Python 3.11, NumPy 2.4.6, SciPy 1.17.1. Again: pip install numpy scipy; python tests/reference/make.py
-Every array is float64, row-major, time (or frequency, or band) first and channel last.
+Also the beats that a detector of other making (NeuroKit's own, by gradients) finds in graphs/data/ecg.csv.
+
+Made with Python 3.11, NumPy 2.4.6, SciPy 1.17.1, NeuroKit2 0.2.13. To make them again:
+pip install numpy scipy neurokit2; python tests/reference/make.py
+Every array is float64, row-major, time (or frequency) first and channel last.
 """
 from pathlib import Path
 
+import neurokit2
 import numpy as np
 from scipy import signal
 
@@ -47,6 +51,11 @@ def main():
     save("downsample_4", butter(x, 8, 0.8 / 4 * RATE / 2, "lowpass")[::4])
     save("resample_250", signal.resample_poly(x, 25, 36, axis=0))
     save("resample_500", signal.resample_poly(x, 25, 18, axis=0))
+
+    ecg = np.loadtxt(HERE.parent.parent / "graphs/data/ecg.csv", skiprows=1)
+    cleaned = neurokit2.ecg_clean(ecg, sampling_rate=360, method="neurokit")
+    peaks = neurokit2.ecg_peaks(cleaned, sampling_rate=360, method="neurokit")[1]["ECG_R_Peaks"]
+    save("ecg_beats_s", np.asarray(peaks) / 360)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ fn filters_equal_scipy_across_uneven_blocks() {
     for (name, settings, expected) in cases() {
         let sent = run(&mut node(name, settings), uneven(&reference("input"), message));
         println!("{expected}");
-        assert_close(&joined(&sent), &reference(expected), 1e-9);
+        assert_equals_scipy(&joined(&sent), &reference(expected));
     }
 }
 

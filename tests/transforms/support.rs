@@ -98,12 +98,25 @@ pub fn joined(messages: &[Owned]) -> Vec<f64> {
     messages.iter().flat_map(|m| m.tensor().unwrap().to_f64()).collect()
 }
 
+/// Checks that each value of `got` is that of `expected` to 1e-9 relative, where it is not next to nothing beside the
+/// largest.
+#[track_caller]
+pub fn assert_equals_scipy(got: &[f64], expected: &[f64]) {
+    assert_within(got, expected, 1e-9, 1e-4);
+}
+
 /// Checks that `got` is `expected`, up to `tolerance` relative to the largest value of `expected`.
 #[track_caller]
 pub fn assert_close(got: &[f64], expected: &[f64], tolerance: f64) {
+    assert_within(got, expected, tolerance, 1.0);
+}
+
+#[track_caller]
+fn assert_within(got: &[f64], expected: &[f64], tolerance: f64, floor: f64) {
     assert_eq!(got.len(), expected.len());
-    let scale = expected.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
-    let worst = got.iter().zip(expected).map(|(g, e)| (g - e).abs() / scale).fold(0.0, f64::max);
+    let floor = floor * expected.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
+    let worst = got.iter().zip(expected).map(|(g, e)| (g - e).abs() / e.abs().max(floor)).fold(0.0, f64::max);
     println!("largest error, relative: {worst:.1e}");
     assert!(worst <= tolerance, "largest error {worst:e}, allowed {tolerance:e}");
+    assert!(got.iter().all(|x| x.is_finite()));
 }

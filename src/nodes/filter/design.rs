@@ -4,7 +4,6 @@
 //! frequencies that are warped beforehand, and is made digital by the bilinear transform.
 
 use crate::node::Result;
-use crate::nodes::signal::Hertz;
 use anyhow::bail;
 use realfft::num_complex::Complex64;
 use std::f64::consts::{FRAC_PI_2, PI};
@@ -40,9 +39,9 @@ impl Design {
         for (setting, frequency) in self.frequencies() {
             let nyquist = rate_hz / 2.0;
             if frequency >= nyquist {
-                let (rate, nyquist) = (Hertz(rate_hz), Hertz(nyquist));
                 bail!(
-                    "`{setting}` is {frequency} Hz, but a signal at {rate} Hz has frequencies below {nyquist} Hz only"
+                    "`{setting}` is {frequency} Hz, but a signal at {rate_hz} Hz has frequencies below \
+                     {nyquist} Hz only"
                 );
             }
         }
@@ -54,10 +53,7 @@ impl Design {
         };
         if !sections.iter().all(is_stable) {
             let (setting, frequency) = self.frequencies()[0];
-            bail!(
-                "`{setting}`, {frequency} Hz, is too low for a filter at {} Hz: downsample the signal first",
-                Hertz(rate_hz)
-            );
+            bail!("`{setting}`, {frequency} Hz, is too low for a filter at {rate_hz} Hz: downsample the signal first");
         }
         Ok(sections)
     }
