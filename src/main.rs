@@ -1,3 +1,7 @@
 //! The ezrun command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ezrun::cli::main()
+}

@@ -1,6 +1,39 @@
 //! From a YAML file to a graph that cannot be wrong, or to all findings at once.
 //!
 //! [`Graph`] is valid and immutable. petgraph stays inside this module.
+//!
+//! The way there: [`yaml`] makes a tree in which everything knows its place; `variables` fills it in; `written` reads it
+//! into what the file says; `model` looks its names up; the rules ([`rules`] names them) check that; `load` leads through
+//! all of it.
+
+mod delivery;
+mod fields;
+mod finding;
+mod flow;
+mod load;
+mod mismatch;
+mod model;
+#[cfg(test)]
+mod oracle;
+mod packs;
+pub mod render;
+mod resources;
+pub mod rules;
+mod settings;
+mod source;
+mod suggest;
+mod types;
+mod variables;
+mod wiring;
+mod written;
+pub mod yaml;
+
+pub use finding::{Finding, Level, Related, Rule, Tally};
+pub use load::{DEFAULT_MAX_MESSAGE, DEFAULT_QUEUE, LoadOptions, Loaded, load};
+pub use packs::{Executing, PackFault, Packs, Saved, saved_path};
+pub use source::{MAX_FILE_BYTES, Place, ReadError, SourceFile, Span};
+pub use suggest::nearest as nearest_name;
+pub use variables::Override;
 
 use crate::node::TypeDescription;
 use serde::{Deserialize, Serialize};
@@ -19,6 +52,7 @@ pub struct Graph {
     nodes: Vec<Node>,
     edges: Vec<Edge>,
     backends: Vec<Backend>,
+    topology: petgraph::graph::DiGraph<NodeId, EdgeId>,
 }
 
 /// A node, counted from 0 in the order of the file.
@@ -131,6 +165,34 @@ pub struct Backend {
 }
 
 impl Graph {
+    fn new(name: String, dir: PathBuf, nodes: Vec<Node>, edges: Vec<Edge>, backends: Vec<Backend>) -> Self {
+        let mut topology = petgraph::graph::DiGraph::with_capacity(nodes.len(), edges.len());
+        let indices: Vec<_> = (0..nodes.len()).map(|at| topology.add_node(NodeId(at))).collect();
+        for (at, edge) in edges.iter().enumerate() {
+            topology.add_edge(indices[edge.from.node.0], indices[edge.to.node.0], EdgeId(at));
+        }
+        Graph { name, dir, nodes, edges, backends, topology }
+    }
+
+    /// The edges that begin at `node`, in the order of the file.
+    #[must_use]
+    pub fn edges_from(&self, node: NodeId) -> Vec<EdgeId> {
+        self.edges_at(node, petgraph::Direction::Outgoing)
+    }
+
+    /// The edges that end at `node`, in the order of the file.
+    #[must_use]
+    pub fn edges_into(&self, node: NodeId) -> Vec<EdgeId> {
+        self.edges_at(node, petgraph::Direction::Incoming)
+    }
+
+    fn edges_at(&self, node: NodeId, direction: petgraph::Direction) -> Vec<EdgeId> {
+        let edges = self.topology.edges_directed(petgraph::graph::NodeIndex::new(node.0), direction);
+        let mut edges: Vec<EdgeId> = edges.map(|edge| *edge.weight()).collect();
+        edges.sort_unstable();
+        edges
+    }
+
     /// All nodes, in the order of the file.
     #[must_use]
     pub fn nodes(&self) -> &[Node] {

@@ -8,6 +8,7 @@ mod context;
 mod description;
 mod inputs;
 mod outputs;
+mod pack;
 mod registry;
 pub mod testing;
 
@@ -15,6 +16,7 @@ pub use context::{Context, NeverStops, Signals, Stopped, Wake};
 pub use description::{InputPort, OutputPort, PortType, Role, Stream, TypeDescription};
 pub use inputs::{Inputs, Receive};
 pub use outputs::{Loan, Output, Outputs, Transmit};
+pub use pack::{DescriptionError, PackDescription, describe, description_path};
 pub use registry::{Instance, NodeType, Registry, SettingError};
 
 use crate::message::Received;

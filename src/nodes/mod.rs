@@ -3,13 +3,23 @@
 mod band_power;
 mod bandpass;
 mod channels;
+mod check;
+mod counter;
+mod csv_sink;
+mod csv_source;
+mod digest;
 mod downsample;
 mod event_rate;
+mod file_sink;
+mod file_source;
 mod filter;
 mod highpass;
 mod lowpass;
 mod merge;
 mod notch;
+mod npy_sink;
+mod npy_source;
+mod null;
 mod peaks;
 mod rate_limit;
 mod rereference;
@@ -17,8 +27,16 @@ mod resample;
 mod rms;
 mod scale;
 mod select;
+mod settings;
 mod signal;
+mod sine;
 mod spectrum;
+mod stdin_source;
+mod stdout;
+mod support;
+mod timer;
+mod wav_sink;
+mod wav_source;
 mod window;
 
 use crate::node::Registry;
@@ -31,12 +49,22 @@ pub fn registry() -> Registry {
         .with(bandpass::node_type())
         .with(downsample::node_type())
         .with(event_rate::node_type())
+        .with(check::node_type())
+        .with(counter::node_type())
+        .with(csv_sink::node_type())
+        .with(csv_source::node_type())
+        .with(digest::node_type())
+        .with(file_sink::node_type())
+        .with(file_source::node_type())
         .with(highpass::node_type())
         .with(lowpass::node_type())
         .with(merge::node_type())
         .with(notch::node_type())
         .with(peaks::node_type())
         .with(rate_limit::node_type())
+        .with(npy_sink::node_type())
+        .with(npy_source::node_type())
+        .with(null::node_type())
         .with(rereference::node_type())
         .with(resample::node_type())
         .with(rms::node_type())
@@ -44,4 +72,10 @@ pub fn registry() -> Registry {
         .with(select::node_type())
         .with(spectrum::node_type())
         .with(window::node_type())
+        .with(sine::node_type())
+        .with(stdin_source::node_type())
+        .with(stdout::node_type())
+        .with(timer::node_type())
+        .with(wav_sink::node_type())
+        .with(wav_source::node_type())
 }

@@ -1,0 +1,36 @@
+//! Rules on delivery: a copy where the input writes, a view where it only reads.
+
+use super::finding::{Draft, Findings};
+use super::model::Model;
+use super::rules;
+
+pub(super) fn in_place_views(model: &Model<'_>, findings: &mut Findings) {
+    for wire in model.wires() {
+        let Some(zero_copy) = wire.edge.zero_copy.filter(|flag| flag.value) else { continue };
+        let node = &model.nodes[wire.to.0];
+        let Some(node_type) = &node.node_type else { continue };
+        let input = &node_type.inputs[wire.to.1];
+        if input.writes_in_place {
+            let (name, port, type_name) = (&node.name.text, &input.name, &node_type.name);
+            let message =
+                format!("`{type_name}` writes into what it receives at `{name}.{port}`: it needs its own copy");
+            let help = "take `zero_copy: true` out";
+            let draft = Draft::new(rules::IN_PLACE_VIEW, zero_copy.span, message).help(help);
+            findings.add(draft.related(node.name.span, format!("`{name}` writes in place")));
+        }
+    }
+}
+
+pub(super) fn needless_copies(model: &Model<'_>, findings: &mut Findings) {
+    for wire in model.wires() {
+        let node = &model.nodes[wire.to.0];
+        let Some(node_type) = &node.node_type else { continue };
+        let input = &node_type.inputs[wire.to.1];
+        let copies = wire.edge.zero_copy.is_none_or(|flag| !flag.value);
+        if copies && !input.writes_in_place && !wire.edge.faulty {
+            let span = wire.edge.zero_copy.map_or(wire.to_span, |flag| flag.span);
+            let message = format!("`{}.{}` only reads, yet each message is copied for it", node.name.text, input.name);
+            findings.add(Draft::new(rules::NEEDLESS_COPY, span, message).help("write `zero_copy: true` on this edge"));
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Reads mappings and scalars of the tree into what they should be; what they are instead becomes a finding.
+
+use super::finding::{Draft, Findings, Rule};
+use super::rules;
+use super::source::{SourceFile, Span};
+use super::suggest;
+use super::yaml::{Kind, Tree};
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
+
+/// A text and its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Word {
+    pub text: String,
+    pub span: Span,
+}
+
+/// A value of any type and its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct At<T> {
+    pub value: T,
+    pub span: Span,
+}
+
+/// One entry of a mapping.
+#[derive(Clone, Debug)]
+pub(super) struct Field<'t> {
+    pub name: &'t str,
+    pub span: Span,
+    pub value: &'t Tree,
+}
+
+/// Reads one file's tree.
+pub(super) struct Reader<'f, 't> {
+    pub file: &'t SourceFile,
+    pub findings: &'f mut Findings,
+}
+
+/// The entries of a mapping, each key once.
+#[derive(Clone, Debug)]
+pub(super) struct Fields<'t>(Vec<Field<'t>>);
+
+impl<'t> Fields<'t> {
+    pub fn get(&self, name: &str) -> Option<&Field<'t>> {
+        self.0.iter().find(|field| field.name == name)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Field<'t>> {
+        self.0.iter()
+    }
+}
+
+impl<'t> Reader<'_, 't> {
+    pub fn report(&mut self, rule: Rule, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        self.findings.add(Draft::new(rule, span, message).help(help));
+    }
+
+    /// The entries of the mapping `tree`, `what` in words; the first of duplicate keys counts.
+    pub fn mapping(&mut self, tree: &'t Tree, what: &str) -> Option<Fields<'t>> {
+        let Kind::Map(entries) = &tree.kind else {
+            if tree.kind != Kind::Unknown {
+                let message = format!("{what} is a mapping, not {}", tree.describe());
+                self.report(rules::WRONG_TYPE, tree.span, message, "write `key: value` lines, or `{ key: value }`");
+            }
+            return None;
+        };
+        let mut first: HashMap<&str, Span> = HashMap::new();
+        let mut fields = Vec::with_capacity(entries.len());
+        for (key, value) in entries {
+            if matches!(key.kind, Kind::Seq(_) | Kind::Map(_)) {
+                self.report(
+                    rules::WRONG_TYPE,
+                    key.span,
+                    "a key is a word, not a list or mapping",
+                    "write `key: value`",
+                );
+                continue;
+            }
+            let name = key.text(self.file);
+            if let Some(&span) = first.get(name) {
+                let draft = Draft::new(rules::DUPLICATE_KEY, key.span, format!("{what} has `{name}` twice"));
+                self.findings.add(draft.help("keep one of the two").related(span, "first defined here"));
+                continue;
+            }
+            first.insert(name, key.span);
+            fields.push(Field { name, span: key.span, value });
+        }
+        Some(Fields(fields))
+    }
+
+    /// As [`mapping`](Self::mapping), with no keys but `allowed`.
+    pub fn record(&mut self, tree: &'t Tree, what: &str, allowed: &[&str]) -> Option<Fields<'t>> {
+        let fields = self.mapping(tree, what)?;
+        for field in fields.iter().filter(|field| !allowed.contains(&field.name)) {
+            let help = suggest::help(field.name, allowed, "key");
+            let draft = Draft::new(rules::UNKNOWN_KEY, field.span, format!("{what} has no key `{}`", field.name));
+            self.findings.add(draft.maybe_help(help));
+        }
+        Some(fields)
+    }
+
+    pub fn list(&mut self, tree: &'t Tree, what: &str) -> Option<&'t [Tree]> {
+        match &tree.kind {
+            Kind::Seq(items) => Some(items),
+            Kind::Unknown => None,
+            _ => {
+                let message = format!("{what} is a list, not {}", tree.describe());
+                self.report(rules::WRONG_TYPE, tree.span, message, "write `- item` lines, or `[item, item]`");
+                None
+            }
+        }
+    }
+
+    pub fn text(&mut self, tree: &'t Tree, what: &str) -> Option<Word> {
+        let text = match (&tree.kind, &tree.substituted) {
+            (Kind::Unknown, _) => return None,
+            (Kind::String(text), _) => text,
+            (_, Some(text)) => return self.filled(text, tree.span, what),
+            (Kind::Null, _) => {
+                self.report(rules::MISSING_KEY, tree.span, format!("{what} is not given"), "write it after the colon");
+                return None;
+            }
+            (kind, _) => {
+                let scalar = !matches!(kind, Kind::Seq(_) | Kind::Map(_));
+                let help =
+                    if scalar { format!("quote it: \"{}\"", tree.text(self.file)) } else { "write one text".into() };
+                let message = format!("{what} is a text, not {}", tree.describe());
+                self.report(rules::WRONG_TYPE, tree.span, message, help);
+                return None;
+            }
+        };
+        self.filled(text, tree.span, what)
+    }
+
+    fn filled(&mut self, text: &str, span: Span, what: &str) -> Option<Word> {
+        if text.is_empty() {
+            self.report(rules::MISSING_KEY, span, format!("{what} is empty"), "write a text");
+            return None;
+        }
+        Some(Word { text: text.to_owned(), span })
+    }
+
+    pub fn flag(&mut self, tree: &Tree, what: &str) -> Option<At<bool>> {
+        match &tree.kind {
+            Kind::Bool(value) => Some(At { value: *value, span: tree.span }),
+            Kind::Unknown => None,
+            _ => {
+                let message = format!("{what} is `true` or `false`, not {}", tree.describe());
+                let help = match tree.text(self.file).to_ascii_lowercase().as_str() {
+                    "yes" | "on" | "true" | "1" => "write `true`, without quotes",
+                    "no" | "off" | "false" | "0" => "write `false`, without quotes",
+                    _ => "write `true` or `false`",
+                };
+                self.report(rules::WRONG_TYPE, tree.span, message, help);
+                None
+            }
+        }
+    }
+
+    pub fn integer(&mut self, tree: &Tree, what: &str, range: RangeInclusive<i64>) -> Option<At<i64>> {
+        let (low, high) = (*range.start(), *range.end());
+        match &tree.kind {
+            Kind::Int(value) => match i64::try_from(*value) {
+                Ok(value) if range.contains(&value) => Some(At { value, span: tree.span }),
+                _ => {
+                    let message = format!("{what} is {value}");
+                    self.report(rules::OUT_OF_RANGE, tree.span, message, format!("it is from {low} to {high}"));
+                    None
+                }
+            },
+            Kind::Unknown => None,
+            _ => {
+                let message = format!("{what} is an integer, not {}", tree.describe());
+                self.report(rules::WRONG_TYPE, tree.span, message, format!("write a number from {low} to {high}"));
+                None
+            }
+        }
+    }
+
+    /// One of a few words, each with its value.
+    pub fn choice<T: Copy>(&mut self, tree: &'t Tree, what: &str, choices: &[(&str, T)]) -> Option<At<T>> {
+        let word = self.text(tree, what)?;
+        if let Some((_, value)) = choices.iter().find(|(name, _)| *name == word.text) {
+            return Some(At { value: *value, span: word.span });
+        }
+        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+        let draft = Draft::new(rules::WRONG_VALUE, word.span, format!("{what} cannot be `{}`", word.text));
+        let help = suggest::nearest(&word.text, names.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+        let help = help.unwrap_or_else(|| format!("it is one of {}", suggest::list(&names)));
+        self.findings.add(draft.help(help));
+        None
+    }
+}

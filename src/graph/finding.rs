@@ -1,0 +1,181 @@
+//! Findings: what is wrong with a graph file, where, and what would be right.
+
+use super::source::{Place, SourceFile, Span};
+use std::fmt;
+use std::sync::Arc;
+
+/// One thing that is wrong, or could be better, with a graph file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The file, as it was named on the command line.
+    pub file: Arc<str>,
+    /// Where.
+    pub place: Place,
+    /// Stable name of the rule, such as `wiring/unknown-node`.
+    pub code: &'static str,
+    /// How bad.
+    pub level: Level,
+    /// What is wrong.
+    pub message: String,
+    /// The way out.
+    pub help: Option<String>,
+    /// Other places that matter, in the order in which they should be read.
+    pub related: Vec<Related>,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Nothing runs.
+    Error,
+    /// It runs, but something is likely not as meant.
+    Warning,
+    /// It could be better. Never fails anything.
+    Hint,
+}
+
+/// A place that a finding refers to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Related {
+    /// Where, in the finding's file.
+    pub place: Place,
+    /// What is there.
+    pub message: String,
+}
+
+/// A rule that graphs are checked against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Stable name, `group/name`.
+    pub code: &'static str,
+    /// How bad a breach is.
+    pub level: Level,
+    /// What the rule asks for, in one line.
+    pub summary: &'static str,
+}
+
+/// How many findings of each level.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Tally {
+    pub errors: usize,
+    pub warnings: usize,
+    pub hints: usize,
+}
+
+impl Tally {
+    /// Counts `findings`.
+    #[must_use]
+    pub fn of(findings: &[Finding]) -> Self {
+        let count = |level| findings.iter().filter(|f| f.level == level).count();
+        Tally { errors: count(Level::Error), warnings: count(Level::Warning), hints: count(Level::Hint) }
+    }
+}
+
+impl fmt::Display for Tally {
+    /// As in `2 errors, 1 warning`; `no findings` where there is none.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [(self.errors, "error"), (self.warnings, "warning"), (self.hints, "hint")];
+        let parts: Vec<String> = parts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, word)| format!("{count} {word}{}", if *count == 1 { "" } else { "s" }))
+            .collect();
+        f.write_str(if parts.is_empty() { "no findings" } else { "" })?;
+        f.write_str(&parts.join(", "))
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Level::Error => "error",
+            Level::Warning => "warning",
+            Level::Hint => "hint",
+        })
+    }
+}
+
+/// A finding that is being written: places are still spans.
+#[derive(Clone, Debug)]
+pub(super) struct Draft {
+    rule: Rule,
+    level: Level,
+    span: Span,
+    message: String,
+    help: Option<String>,
+    related: Vec<(Span, String)>,
+}
+
+impl Draft {
+    pub fn new(rule: Rule, span: Span, message: impl Into<String>) -> Self {
+        Draft { rule, level: rule.level, span, message: message.into(), help: None, related: Vec::new() }
+    }
+
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// As [`help`](Self::help), where there is help.
+    pub fn maybe_help(mut self, help: Option<String>) -> Self {
+        self.help = help.or(self.help);
+        self
+    }
+
+    pub fn related(mut self, span: Span, message: impl Into<String>) -> Self {
+        self.related.push((span, message.into()));
+        self
+    }
+
+    /// Another level than the rule's own.
+    pub fn level(mut self, level: Level) -> Self {
+        self.level = level;
+        self
+    }
+}
+
+/// The findings in one file so far.
+#[derive(Debug, Default)]
+pub(super) struct Findings(Vec<Draft>);
+
+impl Findings {
+    pub fn add(&mut self, draft: Draft) {
+        self.0.push(draft);
+    }
+
+    pub fn extend(&mut self, other: Findings) {
+        self.0.extend(other.0);
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn has_errors(&self) -> bool {
+        self.0.iter().any(|draft| draft.level == Level::Error)
+    }
+
+    /// All of them, in the order of their places, each once.
+    pub fn into_sorted(self, file: &SourceFile) -> Vec<Finding> {
+        let mut findings: Vec<Finding> = self.0.into_iter().map(|draft| finish(draft, file)).collect();
+        findings.sort_by(|a, b| {
+            (a.place.span, a.level, a.code, &a.message).cmp(&(b.place.span, b.level, b.code, &b.message))
+        });
+        findings.dedup();
+        findings
+    }
+}
+
+fn finish(draft: Draft, file: &SourceFile) -> Finding {
+    let related = draft.related.into_iter().map(|(span, message)| Related { place: file.place(span), message });
+    Finding {
+        file: Arc::clone(file.name()),
+        place: file.place(draft.span),
+        code: draft.rule.code,
+        level: draft.level,
+        message: draft.message,
+        help: draft.help,
+        related: related.collect(),
+    }
+}

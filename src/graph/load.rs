@@ -1,0 +1,160 @@
+//! From a file to a graph: read, look up, check, build. Every finding of every step is kept.
+
+use super::fields::Reader;
+use super::finding::{Finding, Findings, Level};
+use super::model::{Model, ModelEdge};
+use super::packs::Packs;
+use super::source::SourceFile;
+use super::types::Types;
+use super::variables::Override;
+use super::{Backend, BackendId, Delivery, Edge, Graph, Node, NodeId, Overflow, PortRef};
+use super::{delivery, flow, mismatch, resources, settings, variables, wiring, written, yaml};
+use crate::node::Registry;
+use std::collections::BTreeMap;
+
+/// Depth of a queue where the file says none, in messages.
+pub const DEFAULT_QUEUE: u32 = 8;
+/// Largest payload where the file says none, in bytes.
+pub const DEFAULT_MAX_MESSAGE: u64 = 64 << 20;
+
+/// What a graph is loaded with, besides its file.
+pub struct LoadOptions<'a> {
+    /// The built-in node types.
+    pub registry: &'a Registry,
+    /// Values for params, as after `--set`; the last one of a name counts.
+    pub set: &'a [Override],
+    /// Looks up a variable of the environment.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// How bad a `${env:NAME}` is that is not set and has no default: an error to run, a warning to validate.
+    pub missing_env: Level,
+}
+
+/// What a file turned out to be.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The graph, where there is no error and everything in it is known.
+    pub graph: Option<Graph>,
+    /// All findings, in the order of their places.
+    pub findings: Vec<Finding>,
+}
+
+impl<'a> LoadOptions<'a> {
+    /// To run a graph: with the process's environment, in which nothing may be missing.
+    #[must_use]
+    pub fn run(registry: &'a Registry, set: &'a [Override]) -> Self {
+        LoadOptions { registry, set, env: &|name| std::env::var(name).ok(), missing_env: Level::Error }
+    }
+
+    /// To validate a graph: as to run it, but a variable may be missing.
+    #[must_use]
+    pub fn validate(registry: &'a Registry, set: &'a [Override]) -> Self {
+        LoadOptions { missing_env: Level::Warning, ..Self::run(registry, set) }
+    }
+}
+
+impl Loaded {
+    /// Whether any finding is an error.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.findings.iter().any(|finding| finding.level == Level::Error)
+    }
+}
+
+/// Loads a graph: valid and ready, or with all findings at once.
+pub fn load(file: &SourceFile, options: &LoadOptions<'_>, packs: &dyn Packs) -> Loaded {
+    let mut findings = Findings::default();
+    let graph = read(file, options, packs, &mut findings);
+    Loaded { graph, findings: findings.into_sorted(file) }
+}
+
+fn read(file: &SourceFile, options: &LoadOptions<'_>, packs: &dyn Packs, findings: &mut Findings) -> Option<Graph> {
+    let mut tree = yaml::parse(file, findings)?;
+    variables::substitute(&mut tree, file, options, findings);
+    let written = written::read(&tree, &mut Reader { file, findings });
+    let types = Types::gather(&written, options.registry, packs, file, findings);
+    let name = written.name.as_ref().map_or_else(|| file.stem().to_owned(), |name| name.text.clone());
+    let mut model = Model::resolve(written, &types, findings);
+    for node in &mut model.nodes {
+        settings::check(node, options.registry, file, findings);
+    }
+    for rule in RULES {
+        rule(&model, findings);
+    }
+    if findings.has_errors() {
+        return None;
+    }
+    build(name, model, file)
+}
+
+/// The rules on the graph as a whole; those on single values are checked where the values are read.
+const RULES: &[fn(&Model<'_>, &mut Findings)] = &[
+    wiring::self_edges,
+    wiring::inputs_taken,
+    wiring::unconnected_inputs,
+    wiring::unread_outputs,
+    mismatch::mismatches,
+    delivery::in_place_views,
+    delivery::needless_copies,
+    flow::cycles,
+    flow::feedback,
+    resources::placements,
+    resources::mixed_packs,
+    resources::backend_names,
+    resources::standard_input,
+];
+
+/// The graph, unless something in it is not known yet.
+fn build(name: String, model: Model<'_>, file: &SourceFile) -> Option<Graph> {
+    let by_name: BTreeMap<String, usize> =
+        model.nodes.iter().enumerate().map(|(at, node)| (node.name.text.clone(), at)).collect();
+    let mut backends: Vec<Backend> = Vec::new();
+    let mut placed: Vec<Option<BackendId>> = vec![None; model.nodes.len()];
+    for written in &model.backends {
+        let nodes: Vec<usize> = written.nodes.iter().filter_map(|word| by_name.get(&word.text).copied()).collect();
+        for &node in &nodes {
+            placed[node] = Some(BackendId(backends.len()));
+        }
+        backends.push(Backend {
+            name: written.name.text.clone(),
+            pack: nodes.iter().find_map(|&node| model.nodes[node].pack.clone()),
+            nodes: nodes.into_iter().map(NodeId).collect(),
+            cpu: written.cpu.and_then(|cpu| u32::try_from(cpu.value).ok()),
+            priority: written.priority.and_then(|priority| i32::try_from(priority.value).ok()),
+            env: written.env.clone(),
+        });
+    }
+    let edges = model.edges.iter().map(build_edge).collect::<Option<Vec<Edge>>>()?;
+    let mut nodes = Vec::with_capacity(model.nodes.len());
+    for (at, node) in model.nodes.into_iter().enumerate() {
+        let backend = placed[at].unwrap_or_else(|| {
+            backends.push(own_backend(&node.name.text, NodeId(at), node.pack));
+            BackendId(backends.len() - 1)
+        });
+        nodes.push(Node {
+            name: node.name.text,
+            uses: node.uses?.text,
+            node_type: node.node_type?,
+            settings: node.settings?,
+            backend,
+        });
+    }
+    Some(Graph::new(name, file.dir().to_owned(), nodes, edges, backends))
+}
+
+fn own_backend(name: &str, node: NodeId, pack: Option<std::path::PathBuf>) -> Backend {
+    Backend { name: name.to_owned(), nodes: vec![node], pack, cpu: None, priority: None, env: BTreeMap::new() }
+}
+
+fn build_edge(edge: &ModelEdge) -> Option<Edge> {
+    let (from, to, written) = (edge.from?, edge.to?, &edge.written);
+    let zero_copy = written.zero_copy.is_some_and(|flag| flag.value);
+    Some(Edge {
+        from: PortRef { node: NodeId(from.node), port: from.port? },
+        to: PortRef { node: NodeId(to.node), port: to.port? },
+        delivery: if zero_copy { Delivery::ZeroCopy } else { Delivery::Copy },
+        overflow: written.overflow.map_or(Overflow::Block, |overflow| overflow.value),
+        queue: written.queue.map_or(Some(DEFAULT_QUEUE), |queue| u32::try_from(queue.value).ok())?,
+        max_message: written.max_message.map_or(DEFAULT_MAX_MESSAGE, |bytes| bytes.value),
+        feedback: written.feedback.is_some_and(|flag| flag.value),
+    })
+}

@@ -1,0 +1,159 @@
+//! The rule on types: an input accepts what the output sends, also through nodes that pass on what comes in.
+
+use super::finding::{Draft, Findings};
+use super::model::{Model, Wire};
+use super::rules;
+use crate::message::DType;
+use crate::node::PortType;
+use petgraph::algo::kosaraju_scc;
+use petgraph::graph::{DiGraph, NodeIndex};
+use std::collections::HashMap;
+
+/// Most different types that are told apart on one output.
+const MAX_SENT: usize = 8;
+
+/// A node's index and a port's.
+type Port = (usize, usize);
+
+/// What an output may send, and whose output it first came from.
+#[derive(Clone, PartialEq)]
+struct Sent {
+    what: PortType,
+    origin: usize,
+}
+
+pub(super) fn mismatches(model: &Model<'_>, findings: &mut Findings) {
+    let mut into: HashMap<Port, Vec<Wire<'_>>> = HashMap::new();
+    for wire in model.wires() {
+        into.entry(wire.to).or_default().push(wire);
+    }
+    let mut sent: HashMap<Port, Vec<Sent>> = HashMap::new();
+    for node in sources_first(model) {
+        let Some(node_type) = &model.nodes[node].node_type else { continue };
+        for (port, output) in node_type.outputs.iter().enumerate() {
+            let what = match &output.sends {
+                PortType::SameAs { input } => passed_on(model, node, input, &into, &sent),
+                what => vec![Sent { what: what.clone(), origin: node }],
+            };
+            sent.insert((node, port), what);
+        }
+    }
+    for wire in model.wires() {
+        let Some(node_type) = &model.nodes[wire.to.0].node_type else { continue };
+        let input = &node_type.inputs[wire.to.1];
+        for Sent { what, origin } in sent.get(&wire.from).into_iter().flatten() {
+            if !fits(what, &input.accepts) {
+                let to = format!("{}.{}", model.nodes[wire.to.0].name.text, input.name);
+                findings.add(report(model, &wire, what, *origin, &to, &input.accepts));
+            }
+        }
+    }
+}
+
+fn report(model: &Model<'_>, wire: &Wire<'_>, what: &PortType, origin: usize, to: &str, accepts: &PortType) -> Draft {
+    let from = &model.nodes[wire.from.0].name.text;
+    let message = if origin == wire.from.0 {
+        format!("`{from}` sends {what}, but `{to}` accepts {accepts}")
+    } else {
+        let origin = &model.nodes[origin].name.text;
+        format!("`{from}` passes on {what} from `{origin}`, but `{to}` accepts {accepts}")
+    };
+    let help = "put a node between them that turns the one into the other; `ezrun nodes NAME` shows its ports";
+    let draft = Draft::new(rules::TYPE_MISMATCH, wire.to_span, message).help(help);
+    let node = &model.nodes[origin];
+    draft.related(node.name.span, format!("`{}` sends {what}", node.name.text))
+}
+
+/// Nodes in an order in which each comes after those that it hears from; within a cycle, in any order.
+fn sources_first(model: &Model<'_>) -> Vec<usize> {
+    let mut topology: DiGraph<(), ()> = DiGraph::new();
+    let nodes: Vec<NodeIndex> = model.nodes.iter().map(|_| topology.add_node(())).collect();
+    for wire in model.wires() {
+        topology.add_edge(nodes[wire.from.0], nodes[wire.to.0], ());
+    }
+    kosaraju_scc(&topology).into_iter().rev().flatten().map(NodeIndex::index).collect()
+}
+
+/// What comes in at `input`, as far as it would have been accepted there.
+fn passed_on(
+    model: &Model<'_>,
+    node: usize,
+    input: &str,
+    into: &HashMap<Port, Vec<Wire<'_>>>,
+    sent: &HashMap<Port, Vec<Sent>>,
+) -> Vec<Sent> {
+    let inputs = model.nodes[node].node_type.as_ref().map_or(&[][..], |node_type| &node_type.inputs);
+    let Some(at) = inputs.iter().position(|port| port.name == input) else { return Vec::new() };
+    let accepts = &inputs[at].accepts;
+    let mut all: Vec<Sent> = Vec::new();
+    for wire in into.get(&(node, at)).into_iter().flatten() {
+        for Sent { what, origin } in sent.get(&wire.from).into_iter().flatten() {
+            // What does not fit is reported where it comes in, and goes no further.
+            if !fits(what, accepts) {
+                continue;
+            }
+            let narrowed = narrow(what, accepts);
+            let origin = if narrowed == *what { *origin } else { node };
+            if all.len() < MAX_SENT && !all.iter().any(|known| known.what == narrowed) {
+                all.push(Sent { what: narrowed, origin });
+            }
+        }
+    }
+    if all.is_empty() { vec![Sent { what: accepts.clone(), origin: node }] } else { all }
+}
+
+/// Whether an input that accepts `accepts` can be given `what`.
+fn fits(what: &PortType, accepts: &PortType) -> bool {
+    match (what, accepts) {
+        (PortType::Any | PortType::SameAs { .. }, _) | (_, PortType::Any | PortType::SameAs { .. }) => true,
+        (PortType::Bytes, PortType::Bytes) => true,
+        (PortType::Tensor { dtypes: a, dims: x }, PortType::Tensor { dtypes: b, dims: y }) => {
+            let dtypes = a.is_empty() || b.is_empty() || a.iter().any(|dtype| b.contains(dtype));
+            dtypes && (x.is_empty() || y.is_empty() || x == y)
+        }
+        (PortType::Record { name: a }, PortType::Record { name: b }) => a.is_none() || b.is_none() || a == b,
+        _ => false,
+    }
+}
+
+/// What is known of a message of type `what` that `accepts` has let in.
+fn narrow(what: &PortType, accepts: &PortType) -> PortType {
+    match (what, accepts) {
+        (PortType::Any | PortType::SameAs { .. }, known) => known.clone(),
+        (PortType::Tensor { dtypes: a, dims: x }, PortType::Tensor { dtypes: b, dims: y }) => {
+            let dtypes: Vec<DType> = match (a.is_empty(), b.is_empty()) {
+                (true, _) => b.clone(),
+                (_, true) => a.clone(),
+                _ => a.iter().copied().filter(|dtype| b.contains(dtype)).collect(),
+            };
+            PortType::Tensor { dtypes, dims: if x.is_empty() { y.clone() } else { x.clone() } }
+        }
+        (PortType::Record { name: None }, PortType::Record { name: Some(_) }) => accepts.clone(),
+        _ => what.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tensors_fit_by_element_type_and_dimension_names() {
+        let signal = PortType::signal();
+        let u8s = PortType::Tensor { dtypes: vec![DType::U8], dims: Vec::new() };
+        assert!(fits(&PortType::tensor(), &signal) && fits(&signal, &PortType::tensor()));
+        assert!(!fits(&u8s, &signal));
+        assert!(!fits(&PortType::floats(&["frequency", "channel"]), &signal));
+        assert!(!fits(&PortType::Bytes, &signal) && !fits(&signal, &PortType::Bytes));
+        assert!(fits(&PortType::record("Beat"), &PortType::Record { name: None }));
+        assert!(!fits(&PortType::record("Beat"), &PortType::record("Rate")));
+    }
+
+    #[test]
+    fn what_passes_an_input_is_known_as_well_as_the_input_knows_it() {
+        assert_eq!(narrow(&PortType::Any, &PortType::signal()), PortType::signal());
+        let f32s = PortType::Tensor { dtypes: vec![DType::F32], dims: Vec::new() };
+        let narrowed = narrow(&f32s, &PortType::signal());
+        assert_eq!(narrowed.to_string(), "tensor f32[time, channel]");
+    }
+}

@@ -1,0 +1,173 @@
+//! Where the descriptions of packs come from: saved beside the pack, or asked of it.
+
+use crate::node::{DescriptionError, PackDescription};
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// Largest description, in bytes.
+const MAX_DESCRIPTION_BYTES: u64 = 16 << 20;
+/// How long a pack may take to describe itself.
+const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Gives the descriptions of packs.
+pub trait Packs {
+    /// What the pack at `executable` says of itself.
+    ///
+    /// # Errors
+    /// [`PackFault`] where nothing can be learned of it.
+    fn describe(&self, executable: &Path) -> Result<PackDescription, PackFault>;
+}
+
+/// Reads `<pack>.ezrun.json` beside each pack; executes nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Saved;
+
+/// Runs `<pack> describe`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Executing;
+
+/// Why nothing can be learned of a pack.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PackFault {
+    /// No description is saved beside the pack.
+    #[error("no description of the pack is saved at {}", expected.display())]
+    NotSaved {
+        /// Where it should be.
+        expected: PathBuf,
+    },
+    /// There is no such program.
+    #[error("there is no program at {}", .0.display())]
+    Missing(PathBuf),
+    /// The program may not be executed, or is none.
+    #[error("{} cannot be executed: {cause}", path.display())]
+    NotExecutable {
+        /// The program.
+        path: PathBuf,
+        /// The system's word.
+        cause: std::io::Error,
+    },
+    /// The program failed.
+    #[error("`{} describe` ended with {status}", path.display())]
+    Failed {
+        /// The program.
+        path: PathBuf,
+        /// How it ended.
+        status: std::process::ExitStatus,
+    },
+    /// The program did not come to an end.
+    #[error("`{} describe` did not end within {} s", .0.display(), DESCRIBE_TIMEOUT.as_secs())]
+    TooSlow(PathBuf),
+    /// The description is too long.
+    #[error("the description of {} is longer than {MAX_DESCRIPTION_BYTES} bytes", .0.display())]
+    TooLong(PathBuf),
+    /// The description cannot be read.
+    #[error("cannot read the description of {}: {cause}", path.display())]
+    Unreadable {
+        /// The pack or its saved description.
+        path: PathBuf,
+        /// The system's word.
+        cause: std::io::Error,
+    },
+    /// The program is no pack, or one for another version of ezrun.
+    #[error("{} is not a pack that can be used here: {cause}", path.display())]
+    NotAPack {
+        /// The pack or its saved description.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: DescriptionError,
+    },
+}
+
+impl PackFault {
+    /// The way out.
+    #[must_use]
+    pub fn help(&self) -> &'static str {
+        match self {
+            PackFault::NotSaved { .. } => {
+                "save one with `<pack> describe --save`, or let ezrun ask the pack with `--allow-exec`"
+            }
+            PackFault::Missing(_) => "build it, or correct the path; it is relative to this file",
+            PackFault::NotExecutable { .. } => "a pack is an executable program: check the path and its permissions",
+            PackFault::NotAPack { cause: DescriptionError::Version { .. }, .. } => {
+                "build the pack with the version of the ezrun library that runs the graph"
+            }
+            _ => "a pack is a program whose main function calls into the ezrun library",
+        }
+    }
+}
+
+/// Where the description of the pack at `executable` is saved.
+#[must_use]
+pub fn saved_path(executable: &Path) -> PathBuf {
+    let mut name = executable.as_os_str().to_owned();
+    name.push(".ezrun.json");
+    PathBuf::from(name)
+}
+
+impl Packs for Saved {
+    fn describe(&self, executable: &Path) -> Result<PackDescription, PackFault> {
+        let path = saved_path(executable);
+        let file = match std::fs::File::open(&path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Err(PackFault::NotSaved { expected: path }),
+            Err(cause) => return Err(PackFault::Unreadable { path, cause }),
+        };
+        let text = read_bounded(file, &path)?;
+        PackDescription::from_json(&text).map_err(|cause| PackFault::NotAPack { path, cause })
+    }
+}
+
+impl Packs for Executing {
+    fn describe(&self, executable: &Path) -> Result<PackDescription, PackFault> {
+        let path = executable.to_owned();
+        let mut command = Command::new(executable);
+        command.arg("describe").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = match command.spawn() {
+            Ok(child) => child,
+            Err(e) if e.kind() == ErrorKind::NotFound && !executable.exists() => return Err(PackFault::Missing(path)),
+            Err(cause) => return Err(PackFault::NotExecutable { path, cause }),
+        };
+        let described = describe_running(&mut child, &path);
+        // Whatever it said, it is not left behind.
+        let _ = child.kill();
+        let status = child.wait();
+        let text = described?;
+        match (PackDescription::from_json(&text), status) {
+            (Ok(description), _) => Ok(description),
+            (Err(cause @ DescriptionError::Version { .. }), _) => Err(PackFault::NotAPack { path, cause }),
+            (Err(_), Ok(status)) if !status.success() => Err(PackFault::Failed { path, status }),
+            (Err(cause), _) => Err(PackFault::NotAPack { path, cause }),
+        }
+    }
+}
+
+/// Its whole output, once it has closed it.
+fn describe_running(child: &mut Child, path: &Path) -> Result<Vec<u8>, PackFault> {
+    let Some(stdout) = child.stdout.take() else { return Err(PackFault::TooSlow(path.to_owned())) };
+    let (done, result) = mpsc::channel();
+    let owned = path.to_owned();
+    // A read cannot be given a deadline; this thread ends when the child is killed.
+    std::thread::spawn(move || done.send(read_bounded(stdout, &owned)));
+    let text = result.recv_timeout(DESCRIBE_TIMEOUT).map_err(|_| PackFault::TooSlow(path.to_owned()))??;
+    // The output is closed but the process may still be ending: its status counts only once it has ended by itself.
+    let deadline = std::time::Instant::now() + Duration::from_secs(1);
+    while matches!(child.try_wait(), Ok(None)) && std::time::Instant::now() < deadline {
+        std::thread::yield_now();
+    }
+    Ok(text)
+}
+
+fn read_bounded(from: impl Read, path: &Path) -> Result<Vec<u8>, PackFault> {
+    let mut text = Vec::new();
+    from.take(MAX_DESCRIPTION_BYTES + 1)
+        .read_to_end(&mut text)
+        .map_err(|cause| PackFault::Unreadable { path: path.to_owned(), cause })?;
+    if text.len() as u64 > MAX_DESCRIPTION_BYTES {
+        return Err(PackFault::TooLong(path.to_owned()));
+    }
+    Ok(text)
+}

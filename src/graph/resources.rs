@@ -1,0 +1,83 @@
+//! Rules on what nodes share: processes, and the streams of the terminal.
+
+use super::fields::Word;
+use super::finding::{Draft, Findings};
+use super::model::Model;
+use super::rules;
+use super::source::Span;
+use crate::node::Stream;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// Backends name nodes that exist, each once.
+pub(super) fn placements(model: &Model<'_>, findings: &mut Findings) {
+    let mut placed: HashMap<usize, (&Word, Span)> = HashMap::new();
+    for backend in &model.backends {
+        for word in &backend.nodes {
+            let Some(node) = model.node(&word.text, word.span, findings) else { continue };
+            if let Some((first, span)) = placed.get(&node) {
+                let place =
+                    if first.text == backend.name.text { "here".to_owned() } else { format!("in `{}`", first.text) };
+                let message = format!("`{}` is placed {place} already", word.text);
+                let draft = Draft::new(rules::PLACED_TWICE, word.span, message);
+                findings.add(draft.help("keep one of the two").related(*span, "first placed here"));
+                continue;
+            }
+            placed.insert(node, (&backend.name, word.span));
+        }
+    }
+}
+
+/// A pack's executable has the built-in types as well, but not another pack's.
+pub(super) fn mixed_packs(model: &Model<'_>, findings: &mut Findings) {
+    let by_name: HashMap<&str, usize> =
+        model.nodes.iter().enumerate().map(|(at, node)| (node.name.text.as_str(), at)).collect();
+    for backend in &model.backends {
+        let mut first: Option<(&Path, &Word)> = None;
+        for word in &backend.nodes {
+            let node = by_name.get(word.text.as_str()).map(|&at| &model.nodes[at]);
+            let Some(pack) = node.and_then(|node| node.pack.as_deref()) else { continue };
+            match first {
+                Some((other, other_word)) if other != pack => {
+                    let message = format!("`{}` and `{}` come from different packs", other_word.text, word.text);
+                    let draft = Draft::new(rules::MIXED_PACKS, word.span, message);
+                    let help = "a backend runs one pack's executable: put them into two backends";
+                    findings.add(draft.help(help).related(other_word.span, "the first pack's node"));
+                }
+                Some(_) => {}
+                None => first = Some((pack, word)),
+            }
+        }
+    }
+}
+
+/// A node without a backend of the file has its own, with its own name.
+pub(super) fn backend_names(model: &Model<'_>, findings: &mut Findings) {
+    for backend in &model.backends {
+        let name = &backend.name.text;
+        let own = model.nodes.iter().find(|node| node.name.text == *name);
+        let Some(node) = own.filter(|_| !model.backends.iter().any(|b| b.nodes.iter().any(|word| word.text == *name)))
+        else {
+            continue;
+        };
+        let message = format!("the backend `{name}` has the name of a node that is not in it");
+        let draft = Draft::new(rules::BACKEND_NAME, backend.name.span, message);
+        let help = "rename it: that node's own backend is called so";
+        findings.add(draft.help(help).related(node.name.span, "the node"));
+    }
+}
+
+pub(super) fn standard_input(model: &Model<'_>, findings: &mut Findings) {
+    let reads = |node: &&super::model::ModelNode<'_>| {
+        node.node_type.as_ref().is_some_and(|node_type| node_type.uses.contains(&Stream::Stdin))
+    };
+    let mut readers = model.nodes.iter().filter(reads);
+    let Some(first) = readers.next() else { return };
+    for node in readers {
+        let span = node.uses.as_ref().map_or(node.name.span, |uses| uses.span);
+        let message = format!("`{}` and `{}` both read standard input", first.name.text, node.name.text);
+        let help = "let one node read it, and connect both readers to that node";
+        let draft = Draft::new(rules::STDIN_TAKEN, span, message).help(help);
+        findings.add(draft.related(first.name.span, "the first reader"));
+    }
+}

@@ -1,0 +1,82 @@
+//! Every rule that a graph file is checked against, by name. Each is one function elsewhere in this module.
+
+use super::finding::{Level, Rule};
+
+macro_rules! rules {
+    ($($name:ident = $level:ident $code:literal: $summary:literal;)*) => {
+        $(
+            #[doc = $summary]
+            pub const $name: Rule = Rule { code: $code, level: Level::$level, summary: $summary };
+        )*
+        /// All rules.
+        pub const ALL: &[Rule] = &[$($name),*];
+    };
+}
+
+rules! {
+    SYNTAX = Error "syntax/yaml": "the file is one YAML document";
+
+    VERSION = Error "schema/version": "`ezrun:` names a format version that this ezrun reads";
+    UNKNOWN_KEY = Error "schema/unknown-key": "every key is one that ezrun knows";
+    DUPLICATE_KEY = Error "schema/duplicate-key": "a key stands once in its mapping";
+    MISSING_KEY = Error "schema/missing-key": "every required key is there";
+    WRONG_TYPE = Error "schema/wrong-type": "a value has the type that its key asks for";
+    WRONG_VALUE = Error "schema/wrong-value": "a value is one of those that its key allows";
+    OUT_OF_RANGE = Error "schema/out-of-range": "a number or a length is within its limits";
+    BAD_NAME = Error "schema/bad-name": "names are made of letters, digits, `_` and `-`";
+    EMPTY = Error "schema/empty": "graphs and backends have nodes";
+    UNSUPPORTED = Error "schema/unsupported": "the file asks only for what this version can do";
+    UNKNOWN_TYPE = Error "schema/unknown-type": "a node's type exists";
+    UNKNOWN_PACK = Error "schema/unknown-pack": "a node type's pack is declared under `packs`";
+    UNUSED_PACK = Warning "schema/unused-pack": "a declared pack is used";
+    UNKNOWN_SETTING = Error "schema/unknown-setting": "a node's settings are those of its type";
+    MISSING_SETTING = Error "schema/missing-setting": "settings without a default are given";
+    BAD_SETTING = Error "schema/bad-setting": "settings make sense together";
+    BAD_VARIABLE = Error "schema/bad-variable": "a variable is written `${name}` or `${env:NAME}`";
+    UNKNOWN_PARAM = Error "schema/unknown-param": "`${name}` and `--set` name a param of the file";
+    UNUSED_PARAM = Warning "schema/unused-param": "a param is used";
+
+    UNKNOWN_NODE = Error "wiring/unknown-node": "edges and backends name nodes of the graph";
+    UNKNOWN_PORT = Error "wiring/unknown-port": "an edge names ports that its nodes have";
+    AMBIGUOUS_PORT = Error "wiring/ambiguous-port": "a port is named where a node has several";
+    NO_OUTPUT = Error "wiring/no-output": "an edge does not leave a sink";
+    NO_INPUT = Error "wiring/no-input": "an edge does not enter a source";
+    SELF_EDGE = Error "wiring/self-edge": "an edge connects two nodes";
+    DUPLICATE_EDGE = Error "wiring/duplicate-edge": "an output is connected to an input once";
+    INPUT_TAKEN = Error "wiring/input-taken": "an input has one edge, unless its type takes any number";
+    UNCONNECTED_INPUT = Error "wiring/unconnected-input": "a required input has an edge";
+
+    TYPE_MISMATCH = Error "types/mismatch": "an input accepts what the output sends";
+
+    IN_PLACE_VIEW = Error "delivery/in-place-view": "an input that is written in place gets a copy";
+    NEEDLESS_COPY = Hint "delivery/needless-copy": "an input that is only read needs no copy";
+
+    CYCLE = Error "flow/cycle": "a cycle has an edge with `feedback: true`";
+    FEEDBACK_BLOCKS = Error "flow/feedback-blocks": "a feedback edge drops rather than waits";
+    NO_FEEDBACK = Warning "flow/no-feedback": "an edge with `feedback: true` closes a cycle";
+    UNREAD_OUTPUT = Warning "flow/unread-output": "an output is read";
+
+    PLACED_TWICE = Error "resources/placed-twice": "a node is in one backend";
+    MIXED_PACKS = Error "resources/mixed-packs": "the nodes of a backend come from one pack";
+    BACKEND_NAME = Error "resources/backend-name": "a backend's name is not that of a node outside it";
+    STDIN_TAKEN = Error "resources/stdin-taken": "one node reads standard input";
+
+    MISSING_ENV = Error "environment/missing-variable": "`${env:NAME}` is set or has a default";
+    NO_DESCRIPTION = Warning "environment/no-description": "a pack has a description to check against";
+    BAD_PACK = Error "environment/bad-pack": "a pack can be asked for its node types";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+
+    #[test]
+    fn codes_are_unique_and_grouped() {
+        let groups = ["syntax", "schema", "wiring", "types", "delivery", "flow", "resources", "environment"];
+        for (i, rule) in ALL.iter().enumerate() {
+            let (group, name) = rule.code.split_once('/').unwrap();
+            assert!(groups.contains(&group) && !name.is_empty(), "{}", rule.code);
+            assert!(ALL[..i].iter().all(|other| other.code != rule.code), "{} stands twice", rule.code);
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! A graph file's text, and places in it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Largest graph file that is read, in bytes.
+pub const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// A part of a file, in bytes from its beginning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Span {
+    /// First byte.
+    pub start: usize,
+    /// The byte after the last one.
+    pub end: usize,
+}
+
+/// A part of a file, as people count: lines and columns from 1, columns in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Place {
+    pub span: Span,
+    pub line: usize,
+    pub column: usize,
+    pub end_line: usize,
+    pub end_column: usize,
+}
+
+/// A graph file that has been read.
+#[derive(Clone, Debug)]
+pub struct SourceFile {
+    name: Arc<str>,
+    dir: PathBuf,
+    stem: String,
+    text: String,
+    line_starts: Vec<usize>,
+}
+
+/// A graph file that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The file cannot be opened or read.
+    #[error("cannot read {}: {cause}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's word.
+        cause: std::io::Error,
+    },
+    /// The file is too large.
+    #[error("{} has {bytes} bytes; a graph file has at most {MAX_FILE_BYTES}", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size in bytes.
+        bytes: u64,
+    },
+    /// The file is not text.
+    #[error("{} is not UTF-8 text: byte {offset} belongs to no character", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// First byte that is not UTF-8.
+        offset: usize,
+    },
+}
+
+impl Span {
+    /// From `start` up to, not including, `end`.
+    #[must_use]
+    pub fn new(start: usize, end: usize) -> Self {
+        Span { start, end }
+    }
+
+    /// The smallest part that has both.
+    #[must_use]
+    pub fn to(self, other: Span) -> Span {
+        Span { start: self.start.min(other.start), end: self.end.max(other.end) }
+    }
+}
+
+impl SourceFile {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// [`ReadError`] where it cannot be read, is no text or is larger than [`MAX_FILE_BYTES`].
+    pub fn read(path: &Path) -> Result<Self, ReadError> {
+        let unreadable = |cause| ReadError::Unreadable { path: path.to_owned(), cause };
+        let file = std::fs::File::open(path).map_err(unreadable)?;
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut std::io::Read::take(file, MAX_FILE_BYTES + 1), &mut bytes)
+            .map_err(unreadable)?;
+        if bytes.len() as u64 > MAX_FILE_BYTES {
+            let bytes = std::fs::metadata(path).map_or(bytes.len() as u64, |m| m.len());
+            return Err(ReadError::TooLarge { path: path.to_owned(), bytes });
+        }
+        let text = String::from_utf8(bytes)
+            .map_err(|e| ReadError::NotText { path: path.to_owned(), offset: e.utf8_error().valid_up_to() })?;
+        let dir = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let dir = std::fs::canonicalize(dir).map_err(unreadable)?;
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        Ok(Self::new(&path.display().to_string(), &stem, dir, text))
+    }
+
+    /// A file that is in memory already; `name` is what findings call it, `dir` what its paths are relative to.
+    #[must_use]
+    pub fn from_text(name: &str, dir: &Path, text: &str) -> Self {
+        let stem = Path::new(name).file_stem().unwrap_or_default().to_string_lossy();
+        Self::new(name, &stem, dir.to_owned(), text.to_owned())
+    }
+
+    fn new(name: &str, stem: &str, dir: PathBuf, mut text: String) -> Self {
+        if text.starts_with('\u{feff}') {
+            text.drain(..'\u{feff}'.len_utf8());
+        }
+        let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        SourceFile { name: name.into(), dir, stem: stem.to_owned(), text, line_starts }
+    }
+
+    /// What findings call it.
+    #[must_use]
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Its directory, absolute.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Its name without directory and extension.
+    #[must_use]
+    pub fn stem(&self) -> &str {
+        &self.stem
+    }
+
+    /// Its text, without a byte order mark.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The text of `span`; empty where the file has no such part.
+    #[must_use]
+    pub fn slice(&self, span: Span) -> &str {
+        self.text.get(span.start..span.end).unwrap_or("")
+    }
+
+    /// Lines and columns of `span`.
+    #[must_use]
+    pub fn place(&self, span: Span) -> Place {
+        let (line, column) = self.position(span.start);
+        let (end_line, end_column) = self.position(span.end);
+        Place { span, line, column, end_line, end_column }
+    }
+
+    /// The byte at `line` and `column`, both counted from 1; the nearest one where the file has no such place.
+    #[must_use]
+    pub fn offset(&self, line: usize, column: usize) -> usize {
+        let start = self.line_starts.get(line.saturating_sub(1)).copied().unwrap_or(self.text.len());
+        let rest = self.text.get(start..).unwrap_or("");
+        let rest = rest.lines().next().unwrap_or("");
+        start + rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(at, _)| at)
+    }
+
+    fn position(&self, offset: usize) -> (usize, usize) {
+        let line = self.line_starts.partition_point(|&start| start <= offset);
+        let start = self.line_starts[line - 1];
+        let before = self.text.get(start..offset.min(self.text.len())).unwrap_or("");
+        (line, before.chars().count() + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_count_characters_from_one() {
+        let file = SourceFile::from_text("x.yaml", Path::new("."), "a: 1\nnäme: é\n");
+        let start = file.text().find('é').unwrap();
+        let place = file.place(Span::new(start, start + 2));
+        assert_eq!((place.line, place.column, place.end_line, place.end_column), (2, 7, 2, 8));
+    }
+
+    #[test]
+    fn a_file_over_the_limit_is_refused_by_its_size() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("big.yaml");
+        std::fs::write(&path, vec![b' '; (MAX_FILE_BYTES + 7) as usize]).unwrap();
+        let error = SourceFile::read(&path).unwrap_err().to_string();
+        assert!(error.contains("1048583 bytes"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_text_says_where() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bin.yaml");
+        std::fs::write(&path, b"ezrun: 1\n\xff").unwrap();
+        let error = SourceFile::read(&path).unwrap_err().to_string();
+        assert!(error.contains("not UTF-8 text: byte 9"), "{error}");
+    }
+}

@@ -1,0 +1,67 @@
+//! "Did you mean": the nearest of the names that would have been right.
+
+/// Longest list of names that a help text spells out.
+const MAX_LISTED: usize = 12;
+
+/// The candidate that `name` was probably meant to be.
+#[must_use]
+pub fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    let wanted = normal(name);
+    let limit = (wanted.chars().count() / 3).clamp(1, 4);
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&wanted, &normal(candidate)), candidate))
+        .filter(|(distance, candidate)| *distance <= limit && *distance < candidate.chars().count())
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Help for an unknown `name`: the nearest candidate, or else all of them where they are few.
+pub(super) fn help<'c>(name: &str, candidates: &[&'c str], what: &str) -> Option<String> {
+    if let Some(near) = nearest(name, candidates.iter().copied()) {
+        return Some(format!("did you mean `{near}`?"));
+    }
+    match candidates {
+        [] => None,
+        [only] => Some(format!("the only {what} is `{only}`")),
+        _ if candidates.len() <= MAX_LISTED => Some(format!("{what}s are {}", list(candidates))),
+        _ => None,
+    }
+}
+
+/// As in `` `a`, `b` and `c` ``.
+pub(super) fn list(names: &[&str]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.as_slice() {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+fn normal(name: &str) -> String {
+    // Names in a file of 1 MiB may be long; a distance is quadratic in them.
+    name.chars().take(64).map(|c| if c == '-' || c == ' ' { '_' } else { c.to_ascii_lowercase() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_finger_finds_its_name_and_another_word_does_not() {
+        let names = ["bandpass", "lowpass", "csv_source"];
+        assert_eq!(nearest("bandpas", names), Some("bandpass"));
+        assert_eq!(nearest("csv-source", names), Some("csv_source"));
+        assert_eq!(nearest("BandPass", names), Some("bandpass"));
+        assert_eq!(nearest("telescope", names), None);
+        assert_eq!(nearest("x", ["y"]), None);
+    }
+
+    #[test]
+    fn help_lists_what_there_is_where_nothing_is_near() {
+        assert_eq!(help("x", &["in"], "input").unwrap(), "the only input is `in`");
+        assert_eq!(help("zzz", &["left", "right"], "input").unwrap(), "inputs are `left` and `right`");
+        assert_eq!(help("x", &[], "input"), None);
+    }
+}

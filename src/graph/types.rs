@@ -1,0 +1,140 @@
+//! Finds the type of each node: built in, or a pack's.
+
+use super::fields::Word;
+use super::finding::{Draft, Findings, Level};
+use super::packs::{PackFault, Packs};
+use super::rules;
+use super::source::SourceFile;
+use super::suggest;
+use super::written::{Written, WrittenPack};
+use crate::node::{Registry, TypeDescription};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The type of a node.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    /// The pack's executable; `None` for a built-in type.
+    pub pack: Option<PathBuf>,
+    /// `None` where it is not known, since the pack has no description.
+    pub node_type: Option<Arc<TypeDescription>>,
+}
+
+/// All node types that a file may use.
+pub(super) struct Types {
+    built_in: BTreeMap<String, Arc<TypeDescription>>,
+    packs: BTreeMap<String, Pack>,
+}
+
+struct Pack {
+    executable: Option<PathBuf>,
+    types: Option<BTreeMap<String, Arc<TypeDescription>>>,
+}
+
+impl Types {
+    /// The built-in types, and those of the packs that the file declares.
+    pub fn gather(
+        written: &Written<'_>,
+        registry: &Registry,
+        packs: &dyn Packs,
+        file: &SourceFile,
+        findings: &mut Findings,
+    ) -> Self {
+        let built_in = by_name(registry.iter().map(|node_type| node_type.description().clone()));
+        let used = |name: &str| {
+            let mut uses = written.nodes.iter().filter_map(|node| node.uses.as_ref());
+            uses.any(|uses| uses.text.split_once('/').is_some_and(|(pack, _)| pack == name))
+        };
+        let mut all = BTreeMap::new();
+        for pack in &written.packs {
+            if !used(&pack.name.text) {
+                let message = format!("no node uses the pack `{}`", pack.name.text);
+                let help = format!("write `use: {}/type`, or take it out", pack.name.text);
+                findings.add(Draft::new(rules::UNUSED_PACK, pack.name.span, message).help(help));
+            }
+            all.insert(pack.name.text.clone(), ask(pack, packs, file, findings));
+        }
+        Types { built_in, packs: all }
+    }
+
+    /// The type that `uses` names.
+    pub fn find(&self, uses: &Word, findings: &mut Findings) -> Option<Found> {
+        if uses.text.ends_with(".yaml") || uses.text.ends_with(".yml") {
+            let message = "graphs inside graphs are not supported yet";
+            let help = "write its nodes and edges into this file";
+            findings.add(Draft::new(rules::UNSUPPORTED, uses.span, message).help(help));
+            return None;
+        }
+        match uses.text.split_once('/') {
+            None => self.find_built_in(uses, findings),
+            Some((pack, name)) => self.find_in_pack(uses, pack, name, findings),
+        }
+    }
+
+    fn find_built_in(&self, uses: &Word, findings: &mut Findings) -> Option<Found> {
+        if let Some(node_type) = self.built_in.get(&uses.text) {
+            return Some(Found { pack: None, node_type: Some(Arc::clone(node_type)) });
+        }
+        let near = suggest::nearest(&uses.text, self.built_in.keys().map(String::as_str));
+        let help = match (near, self.pack_with(&uses.text)) {
+            (_, Some(pack)) => format!("the pack `{pack}` has it: write `{pack}/{}`", uses.text),
+            (Some(near), _) => format!("did you mean `{near}`?"),
+            (None, None) => "`ezrun nodes` lists the node types".to_owned(),
+        };
+        let message = format!("there is no node type `{}`", uses.text);
+        findings.add(Draft::new(rules::UNKNOWN_TYPE, uses.span, message).help(help));
+        None
+    }
+
+    fn find_in_pack(&self, uses: &Word, pack: &str, name: &str, findings: &mut Findings) -> Option<Found> {
+        let Some(found) = self.packs.get(pack) else {
+            let names: Vec<&str> = self.packs.keys().map(String::as_str).collect();
+            let help = suggest::help(pack, &names, "pack")
+                .unwrap_or_else(|| format!("declare it: `packs: {{ {pack}: ./path/to/executable }}`"));
+            let message = format!("there is no pack `{pack}`");
+            findings.add(Draft::new(rules::UNKNOWN_PACK, uses.span, message).help(help));
+            return None;
+        };
+        let executable = found.executable.clone();
+        let Some(types) = &found.types else { return Some(Found { pack: executable, node_type: None }) };
+        let Some(node_type) = types.get(name) else {
+            let names: Vec<&str> = types.keys().map(String::as_str).collect();
+            let help = suggest::help(name, &names, "type");
+            let message = format!("the pack `{pack}` has no node type `{name}`");
+            findings.add(Draft::new(rules::UNKNOWN_TYPE, uses.span, message).maybe_help(help));
+            return None;
+        };
+        Some(Found { pack: executable, node_type: Some(Arc::clone(node_type)) })
+    }
+
+    fn pack_with(&self, name: &str) -> Option<&str> {
+        let has = |pack: &Pack| pack.types.as_ref().is_some_and(|types| types.contains_key(name));
+        self.packs.iter().find(|(_, pack)| has(pack)).map(|(name, _)| name.as_str())
+    }
+}
+
+fn ask(pack: &WrittenPack, packs: &dyn Packs, file: &SourceFile, findings: &mut Findings) -> Pack {
+    let Some(path) = &pack.path else { return Pack { executable: None, types: None } };
+    let executable = file.dir().join(&path.text);
+    let types = match packs.describe(&executable) {
+        Ok(description) => Some(by_name(description.types.into_iter())),
+        Err(fault) => {
+            let rule = match fault {
+                PackFault::NotSaved { .. } => rules::NO_DESCRIPTION,
+                _ => rules::BAD_PACK,
+            };
+            let mut message = format!("the pack `{}`: {fault}", pack.name.text);
+            if rule.level == Level::Warning {
+                message.push_str("; its nodes are not checked");
+            }
+            findings.add(Draft::new(rule, path.span, message).help(fault.help()));
+            None
+        }
+    };
+    Pack { executable: Some(executable), types }
+}
+
+fn by_name(types: impl Iterator<Item = TypeDescription>) -> BTreeMap<String, Arc<TypeDescription>> {
+    types.map(|node_type| (node_type.name.clone(), Arc::new(node_type))).collect()
+}

@@ -1,0 +1,277 @@
+//! `${name}` and `${env:NAME:-default}`, put into scalars after parsing: they can neither inject YAML nor lose a place.
+//!
+//! A scalar that is one variable and nothing else takes its typed value; anywhere else the text is put in.
+
+use super::LoadOptions;
+use super::finding::{Draft, Findings};
+use super::rules;
+use super::source::{SourceFile, Span};
+use super::suggest;
+use super::yaml::{Kind, Tree, plain_scalar};
+use std::str::FromStr;
+
+/// Longest text that a scalar may have once its variables are put in, in bytes.
+const MAX_SCALAR_BYTES: usize = 64 << 10;
+/// Most values that lists and mappings in params may add to a file.
+const MAX_ADDED_VALUES: usize = 100_000;
+
+/// `name=value`, as after `--set`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Override {
+    pub name: String,
+    pub value: String,
+}
+
+impl FromStr for Override {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((name, value)) if is_name(name) => Ok(Override { name: name.to_owned(), value: value.to_owned() }),
+            _ => Err("expected name=value, with the name of a param".to_owned()),
+        }
+    }
+}
+
+/// Whether `text` can name a node, a param, a pack or a backend.
+pub(super) fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+}
+
+/// Puts the variables into every scalar of `root`.
+pub(super) fn substitute(root: &mut Tree, file: &SourceFile, options: &LoadOptions<'_>, findings: &mut Findings) {
+    let mut scope = Scope { file, options, params: Vec::new(), added: 0 };
+    let Kind::Map(entries) = &mut root.kind else { return };
+    let at = entries.iter().position(|(key, _)| key.text(file) == "params");
+    let params_key = at.map(|at| entries[at].0.span);
+    if let Some((_, Tree { kind: Kind::Map(params), .. })) = at.map(|at| &mut entries[at]) {
+        for (key, value) in params {
+            scope.define(key, value, findings);
+        }
+    }
+    scope.check_overrides(params_key.unwrap_or_default(), findings);
+    for (i, (_, value)) in entries.iter_mut().enumerate() {
+        if Some(i) != at {
+            scope.visit(value, findings);
+        }
+    }
+    scope.report_unused(findings);
+}
+
+struct Scope<'a> {
+    file: &'a SourceFile,
+    options: &'a LoadOptions<'a>,
+    params: Vec<Param>,
+    added: usize,
+}
+
+struct Param {
+    name: String,
+    span: Span,
+    value: Tree,
+    used: bool,
+}
+
+enum Piece {
+    Literal(String),
+    Param(String),
+    Env { name: String, default: Option<String> },
+}
+
+impl Scope<'_> {
+    fn define(&mut self, key: &Tree, value: &mut Tree, findings: &mut Findings) {
+        self.visit(value, findings);
+        let name = key.text(self.file).to_owned();
+        if self.params.iter().any(|param| param.name == name) {
+            return;
+        }
+        let mut value = value.clone();
+        if let Some(set) = self.options.set.iter().rev().find(|set| set.name == name) {
+            value.kind = plain_scalar(&set.value);
+            value.substituted = Some(set.value.as_str().into());
+        }
+        self.params.push(Param { name, span: key.span, value, used: false });
+    }
+
+    fn check_overrides(&self, span: Span, findings: &mut Findings) {
+        let names: Vec<&str> = self.params.iter().map(|param| param.name.as_str()).collect();
+        for set in self.options.set.iter().filter(|set| !names.contains(&set.name.as_str())) {
+            let help = suggest::help(&set.name, &names, "param");
+            let help = help.unwrap_or_else(|| "declare it under `params:`, with its default".to_owned());
+            let message = format!("`--set {}={}`: this graph has no param `{}`", set.name, set.value, set.name);
+            findings.add(Draft::new(rules::UNKNOWN_PARAM, span, message).help(help));
+        }
+    }
+
+    fn report_unused(&self, findings: &mut Findings) {
+        for param in self.params.iter().filter(|param| !param.used) {
+            let message = format!("nothing uses the param `{}`", param.name);
+            let help = format!("write `${{{}}}` where it belongs, or take it out", param.name);
+            findings.add(Draft::new(rules::UNUSED_PARAM, param.span, message).help(help));
+        }
+    }
+
+    fn visit(&mut self, tree: &mut Tree, findings: &mut Findings) {
+        match &mut tree.kind {
+            Kind::Seq(items) => items.iter_mut().for_each(|item| self.visit(item, findings)),
+            Kind::Map(entries) => entries.iter_mut().for_each(|(_, value)| self.visit(value, findings)),
+            Kind::String(text) if text.contains("${") => {
+                let span = tree.span;
+                let filled = match pieces(text) {
+                    Ok(pieces) => self.fill(pieces, span, findings),
+                    Err(message) => {
+                        let help =
+                            "write `${name}`, `${env:NAME}` or `${env:NAME:-default}`; `$${` stands for `${` itself";
+                        findings.add(Draft::new(rules::BAD_VARIABLE, span, message).help(help));
+                        None
+                    }
+                };
+                *tree = filled.unwrap_or(Tree::new(span, Kind::Unknown));
+            }
+            _ => {}
+        }
+    }
+
+    /// The scalar with its variables put in; nothing where one is not known.
+    fn fill(&mut self, pieces: Vec<Piece>, span: Span, findings: &mut Findings) -> Option<Tree> {
+        if let [piece @ (Piece::Param(_) | Piece::Env { .. })] = pieces.as_slice() {
+            let value = self.value(piece, span, findings)?;
+            return Some(at_place(value, span));
+        }
+        let mut text = String::new();
+        let mut known = true;
+        for piece in &pieces {
+            match piece {
+                Piece::Literal(literal) => text.push_str(literal),
+                variable => match self.value(variable, span, findings).map(|value| self.text_of(&value)) {
+                    Some(Some(value)) => text.push_str(&value),
+                    Some(None) => {
+                        let message = "a list or mapping cannot be a part of a text";
+                        let help = "let the variable be the whole value, or make the param a text";
+                        findings.add(Draft::new(rules::BAD_VARIABLE, span, message).help(help));
+                        known = false;
+                    }
+                    None => known = false,
+                },
+            }
+            if text.len() > MAX_SCALAR_BYTES {
+                let message = format!("the text is longer than {MAX_SCALAR_BYTES} bytes once its variables are put in");
+                findings.add(Draft::new(rules::OUT_OF_RANGE, span, message));
+                return None;
+            }
+        }
+        known.then(|| Tree::new(span, Kind::String(text)))
+    }
+
+    fn value(&mut self, piece: &Piece, span: Span, findings: &mut Findings) -> Option<Tree> {
+        match piece {
+            Piece::Literal(text) => Some(Tree::new(span, Kind::String(text.clone()))),
+            Piece::Param(name) => self.param(name, span, findings),
+            Piece::Env { name, default } => {
+                let text = (self.options.env)(name).or_else(|| default.clone());
+                let Some(text) = text else {
+                    let message = format!("the environment has no variable `{name}`");
+                    let help = format!("set it, or give a default: `${{env:{name}:-default}}`");
+                    let level = self.options.missing_env;
+                    findings.add(Draft::new(rules::MISSING_ENV, span, message).help(help).level(level));
+                    return None;
+                };
+                Some(Tree { span, kind: plain_scalar(&text), substituted: Some(text.into()) })
+            }
+        }
+    }
+
+    fn param(&mut self, name: &str, span: Span, findings: &mut Findings) -> Option<Tree> {
+        let Some(param) = self.params.iter_mut().find(|param| param.name == name) else {
+            let names: Vec<&str> = self.params.iter().map(|param| param.name.as_str()).collect();
+            let help = suggest::help(name, &names, "param")
+                .unwrap_or_else(|| format!("declare it above: `params: {{ {name}: … }}`"));
+            findings.add(Draft::new(rules::UNKNOWN_PARAM, span, format!("there is no param `{name}`")).help(help));
+            return None;
+        };
+        param.used = true;
+        let mut value = param.value.clone();
+        if matches!(value.kind, Kind::Unknown) {
+            return None;
+        }
+        self.added += count(&value);
+        if self.added > MAX_ADDED_VALUES {
+            let message = format!("params add more than {MAX_ADDED_VALUES} values to this file");
+            findings.add(Draft::new(rules::OUT_OF_RANGE, span, message));
+            return None;
+        }
+        value.substituted = self.text_of(&value).map(Into::into);
+        Some(value)
+    }
+
+    /// The text that a scalar is written with.
+    fn text_of(&self, value: &Tree) -> Option<String> {
+        match (&value.substituted, &value.kind) {
+            (Some(text), _) => Some(text.to_string()),
+            (None, Kind::Seq(_) | Kind::Map(_) | Kind::Unknown) => None,
+            (None, _) => Some(value.text(self.file).to_owned()),
+        }
+    }
+}
+
+fn count(tree: &Tree) -> usize {
+    match &tree.kind {
+        Kind::Seq(items) => 1 + items.iter().map(count).sum::<usize>(),
+        Kind::Map(entries) => 1 + entries.iter().map(|(_, value)| 1 + count(value)).sum::<usize>(),
+        _ => 1,
+    }
+}
+
+/// Everything in `tree` is placed where the variable stands.
+fn at_place(mut tree: Tree, span: Span) -> Tree {
+    tree.span = span;
+    tree.kind = match tree.kind {
+        Kind::Seq(items) => Kind::Seq(items.into_iter().map(|item| at_place(item, span)).collect()),
+        Kind::Map(entries) => {
+            let entries = entries.into_iter().map(|(key, value)| (at_place(key, span), at_place(value, span)));
+            Kind::Map(entries.collect())
+        }
+        scalar => scalar,
+    };
+    tree
+}
+
+fn pieces(text: &str) -> Result<Vec<Piece>, String> {
+    let mut pieces = Vec::new();
+    let mut literal = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("${") {
+        if let Some(before) = rest[..at].strip_suffix('$') {
+            literal.push_str(before);
+            literal.push_str("${");
+            rest = &rest[at + 2..];
+            continue;
+        }
+        literal.push_str(&rest[..at]);
+        let inner = &rest[at + 2..];
+        let end = inner.find('}').ok_or_else(|| format!("`${{{inner}` has no closing `}}`"))?;
+        if !literal.is_empty() {
+            pieces.push(Piece::Literal(std::mem::take(&mut literal)));
+        }
+        pieces.push(variable(&inner[..end])?);
+        rest = &inner[end + 1..];
+    }
+    literal.push_str(rest);
+    if !literal.is_empty() || pieces.is_empty() {
+        pieces.push(Piece::Literal(literal));
+    }
+    Ok(pieces)
+}
+
+fn variable(inner: &str) -> Result<Piece, String> {
+    let bad = || format!("`${{{inner}}}` is no variable");
+    if let Some(env) = inner.strip_prefix("env:") {
+        let (name, default) = match env.split_once(":-") {
+            Some((name, default)) => (name, Some(default.to_owned())),
+            None => (env, None),
+        };
+        return if is_name(name) { Ok(Piece::Env { name: name.to_owned(), default }) } else { Err(bad()) };
+    }
+    if is_name(inner) { Ok(Piece::Param(inner.to_owned())) } else { Err(bad()) }
+}

@@ -1,0 +1,92 @@
+//! Rules on wiring: what may be connected to what, and what must be.
+
+use super::finding::{Draft, Findings};
+use super::model::Model;
+use super::rules;
+use super::source::Span;
+use super::variables::is_name;
+use std::collections::HashMap;
+
+pub(super) fn self_edges(model: &Model<'_>, findings: &mut Findings) {
+    for edge in &model.edges {
+        let (Some(from), Some(to)) = (edge.from, edge.to) else { continue };
+        if from.node == to.node {
+            let message = format!("this edge leads from `{0}` to `{0}` itself", model.nodes[to.node].name.text);
+            let help = "end the edge at another node; what a node needs of its own past it can keep";
+            findings.add(Draft::new(rules::SELF_EDGE, to.span, message).help(help));
+        }
+    }
+}
+
+/// An output goes to an input once, and an input takes one edge unless its type says otherwise.
+pub(super) fn inputs_taken(model: &Model<'_>, findings: &mut Findings) {
+    let mut edges: HashMap<((usize, usize), (usize, usize)), Span> = HashMap::new();
+    let mut inputs: HashMap<(usize, usize), Span> = HashMap::new();
+    for wire in model.wires() {
+        let (Some(to_type), Some(from_type)) = (&model.nodes[wire.to.0].node_type, &model.nodes[wire.from.0].node_type)
+        else {
+            continue;
+        };
+        let input = &to_type.inputs[wire.to.1];
+        let to = format!("{}.{}", model.nodes[wire.to.0].name.text, input.name);
+        if let Some(&first) = edges.get(&(wire.from, wire.to)) {
+            let from = format!("{}.{}", model.nodes[wire.from.0].name.text, from_type.outputs[wire.from.1].name);
+            let draft = Draft::new(rules::DUPLICATE_EDGE, wire.to_span, format!("`{from}` goes to `{to}` twice"));
+            findings.add(draft.help("keep one of the two edges").related(first, "first connected here"));
+            continue;
+        }
+        edges.insert((wire.from, wire.to), wire.to_span);
+        match inputs.get(&wire.to) {
+            Some(&first) if !input.many => {
+                let draft = Draft::new(rules::INPUT_TAKEN, wire.to_span, format!("`{to}` has an edge already"));
+                let help = "it takes one; put a `merge` node before it to join several";
+                findings.add(draft.help(help).related(first, "connected here"));
+            }
+            Some(_) => {}
+            None => {
+                inputs.insert(wire.to, wire.to_span);
+            }
+        }
+    }
+}
+
+pub(super) fn unconnected_inputs(model: &Model<'_>, findings: &mut Findings) {
+    let connected: std::collections::HashSet<(usize, usize)> = model.wires().map(|wire| wire.to).collect();
+    // An edge from a node of unknown type still ends somewhere.
+    let half_known: std::collections::HashSet<(usize, usize)> =
+        model.edges.iter().filter_map(|edge| edge.to).filter_map(|to| Some((to.node, to.port?))).collect();
+    for (at, node) in model.nodes.iter().enumerate() {
+        let Some(node_type) = &node.node_type else { continue };
+        if model.faulty_inputs.contains(&at) || !is_name(&node.name.text) {
+            continue;
+        }
+        for (port, input) in node_type.inputs.iter().enumerate() {
+            if input.required && !connected.contains(&(at, port)) && !half_known.contains(&(at, port)) {
+                let name = &node.name.text;
+                let message = format!("nothing is connected to the input `{}` of `{name}`", input.name);
+                let end = if node_type.inputs.len() == 1 { name.clone() } else { format!("{name}.{}", input.name) };
+                let help = format!("add an edge: `{{ from: …, to: {end} }}`");
+                findings.add(Draft::new(rules::UNCONNECTED_INPUT, node.name.span, message).help(help));
+            }
+        }
+    }
+}
+
+pub(super) fn unread_outputs(model: &Model<'_>, findings: &mut Findings) {
+    let read: std::collections::HashSet<(usize, usize)> =
+        model.edges.iter().filter_map(|edge| edge.from).filter_map(|from| Some((from.node, from.port?))).collect();
+    for (at, node) in model.nodes.iter().enumerate() {
+        let Some(node_type) = &node.node_type else { continue };
+        if model.faulty_outputs.contains(&at) || !is_name(&node.name.text) {
+            continue;
+        }
+        for (port, output) in node_type.outputs.iter().enumerate() {
+            if !read.contains(&(at, port)) {
+                let name = &node.name.text;
+                let message = format!("nobody reads the output `{}` of `{name}`", output.name);
+                let help = "connect it, to a `null` node where it is not needed";
+                findings.add(Draft::new(rules::UNREAD_OUTPUT, node.name.span, message).help(help));
+            }
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! The file as written: every value of the right type, nothing looked up yet.
+
+use super::Overflow;
+use super::fields::{At, Field, Fields, Reader, Word};
+use super::finding::Draft;
+use super::rules;
+use super::source::Span;
+use super::suggest;
+use super::variables::is_name;
+use super::yaml::{Kind, Tree};
+use std::collections::BTreeMap;
+
+/// The format version that this ezrun reads.
+const VERSION: i128 = 1;
+/// Deepest queue of an edge, in messages.
+const MAX_QUEUE: i64 = 65_536;
+/// Largest `max_message`, in bytes.
+const MAX_MESSAGE_BYTES: u64 = 1 << 40;
+/// Highest processor number.
+const MAX_CPU: i64 = 8191;
+
+const GRAPH_KEYS: &[&str] = &["ezrun", "name", "params", "packs", "nodes", "edges", "backends"];
+const NODE_KEYS: &[&str] = &["use", "with"];
+const EDGE_KEYS: &[&str] = &["from", "to", "zero_copy", "queue", "overflow", "max_message", "feedback"];
+const BACKEND_KEYS: &[&str] = &["nodes", "cpu", "priority", "env"];
+const OVERFLOWS: &[(&str, Overflow)] = &[
+    ("block", Overflow::Block),
+    ("drop_oldest", Overflow::DropOldest),
+    ("drop_newest", Overflow::DropNewest),
+    ("fail", Overflow::Fail),
+];
+
+/// A graph file.
+#[derive(Default)]
+pub(super) struct Written<'t> {
+    pub name: Option<Word>,
+    pub packs: Vec<WrittenPack>,
+    pub nodes: Vec<WrittenNode<'t>>,
+    pub edges: Vec<WrittenEdge>,
+    pub backends: Vec<WrittenBackend>,
+}
+
+pub(super) struct WrittenPack {
+    pub name: Word,
+    pub path: Option<Word>,
+}
+
+pub(super) struct WrittenNode<'t> {
+    pub name: Word,
+    pub uses: Option<Word>,
+    pub with: Option<&'t Tree>,
+}
+
+pub(super) struct WrittenEdge {
+    pub from: Option<Word>,
+    pub to: Option<Word>,
+    pub zero_copy: Option<At<bool>>,
+    pub queue: Option<At<i64>>,
+    pub overflow: Option<At<Overflow>>,
+    pub max_message: Option<At<u64>>,
+    pub feedback: Option<At<bool>>,
+    /// Whether something in it could not be read.
+    pub faulty: bool,
+}
+
+pub(super) struct WrittenBackend {
+    pub name: Word,
+    pub nodes: Vec<Word>,
+    pub cpu: Option<At<i64>>,
+    pub priority: Option<At<i64>>,
+    pub env: BTreeMap<String, String>,
+}
+
+/// Reads the whole file; every fault becomes a finding.
+pub(super) fn read<'t>(root: &'t Tree, reader: &mut Reader<'_, 't>) -> Written<'t> {
+    if root.kind == Kind::Null {
+        let message = "the file has no graph";
+        reader.report(rules::EMPTY, Span::default(), message, "begin with `ezrun: 1`, then `nodes:` and `edges:`");
+        return Written::default();
+    }
+    let Some(fields) = reader.record(root, "a graph", GRAPH_KEYS) else { return Written::default() };
+    version(&fields, reader);
+    if let Some(params) = fields.get("params").filter(|field| !is_nothing(field.value)) {
+        named_entries(params.value, "`params`", "param", reader);
+    }
+    Written {
+        name: fields.get("name").and_then(|field| reader.text(field.value, "the graph's name")),
+        packs: section(&fields, "packs", "pack", reader, pack),
+        nodes: nodes(&fields, reader),
+        edges: edges(&fields, reader),
+        backends: section(&fields, "backends", "backend", reader, backend),
+    }
+}
+
+fn version<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) {
+    let Some(field) = fields.get("ezrun") else {
+        let message = "the file does not say its format version";
+        return reader.report(rules::MISSING_KEY, Span::default(), message, "begin the file with `ezrun: 1`");
+    };
+    if !matches!(field.value.kind, Kind::Int(VERSION) | Kind::Unknown) {
+        let message = match field.value.kind {
+            Kind::Int(other) => format!("format version {other} is not known"),
+            _ => format!("a format version is an integer, not {}", field.value.describe()),
+        };
+        reader.report(rules::VERSION, field.value.span, message, "this ezrun reads `ezrun: 1`");
+    }
+}
+
+fn is_nothing(tree: &Tree) -> bool {
+    tree.kind == Kind::Null
+}
+
+/// The entries of `tree`, whose keys are names.
+fn named_entries<'t>(tree: &'t Tree, what: &str, each: &str, reader: &mut Reader<'_, 't>) -> Vec<Field<'t>> {
+    let Some(fields) = reader.mapping(tree, what) else { return Vec::new() };
+    for field in fields.iter().filter(|field| !is_name(field.name)) {
+        let message = format!("`{}` cannot be the name of a {each}", field.name);
+        reader.report(rules::BAD_NAME, field.span, message, "names are made of letters, digits, `_` and `-`");
+    }
+    fields.iter().cloned().collect()
+}
+
+fn section<'t, T>(
+    fields: &Fields<'t>,
+    key: &str,
+    each: &str,
+    reader: &mut Reader<'_, 't>,
+    read: impl Fn(&Field<'t>, &mut Reader<'_, 't>) -> T,
+) -> Vec<T> {
+    let Some(field) = fields.get(key).filter(|field| !is_nothing(field.value)) else { return Vec::new() };
+    let entries = named_entries(field.value, &format!("`{key}`"), each, reader);
+    entries.iter().map(|entry| read(entry, reader)).collect()
+}
+
+fn word(field: &Field<'_>) -> Word {
+    Word { text: field.name.to_owned(), span: field.span }
+}
+
+fn pack<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenPack {
+    WrittenPack { name: word(field), path: reader.text(field.value, &format!("the path of the pack `{}`", field.name)) }
+}
+
+fn nodes<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) -> Vec<WrittenNode<'t>> {
+    let Some(field) = fields.get("nodes") else {
+        let message = "the graph has no `nodes`";
+        reader.report(rules::MISSING_KEY, Span::default(), message, "add `nodes: { name: { use: type } }`");
+        return Vec::new();
+    };
+    let nothing = match &field.value.kind {
+        Kind::Null => true,
+        Kind::Map(entries) => entries.is_empty(),
+        _ => false,
+    };
+    if nothing {
+        reader.report(rules::EMPTY, field.span, "the graph has no nodes", "add one: `name: { use: type }`");
+    }
+    section(fields, "nodes", "node", reader, node)
+}
+
+fn node<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenNode<'t> {
+    let what = format!("the node `{}`", field.name);
+    let unknown = WrittenNode { name: word(field), uses: None, with: None };
+    if let Kind::String(text) = &field.value.kind {
+        let message = format!("{what} is a mapping, not {}", field.value.describe());
+        reader.report(rules::WRONG_TYPE, field.value.span, message, format!("write `{{ use: {text} }}`"));
+        return unknown;
+    }
+    let missing = |reader: &mut Reader<'_, 't>| {
+        let help = "add `use:` with a node type; `ezrun nodes` lists them";
+        reader.report(rules::MISSING_KEY, field.span, format!("{what} does not say its type"), help);
+    };
+    if is_nothing(field.value) {
+        missing(reader);
+        return unknown;
+    }
+    let keys = [NODE_KEYS, &["align"]].concat();
+    let Some(fields) = reserved(field.value, &what, &keys, NODE_KEYS, reader) else { return unknown };
+    let uses = match fields.get("use") {
+        None => {
+            missing(reader);
+            None
+        }
+        // An unquoted `null` names the node type.
+        Some(uses) if is_nothing(uses.value) && reader.file.slice(uses.value.span) == "null" => {
+            Some(Word { text: "null".to_owned(), span: uses.value.span })
+        }
+        Some(uses) => reader.text(uses.value, &format!("the type of {what}")),
+    };
+    let with = fields.get("with").map(|with| with.value).filter(|with| !is_nothing(with));
+    WrittenNode { name: word(field), uses, with }
+}
+
+/// A record whose `known` keys include ones that are reserved for later; `usable` are the others.
+fn reserved<'t>(
+    tree: &'t Tree,
+    what: &str,
+    known: &[&str],
+    usable: &[&str],
+    reader: &mut Reader<'_, 't>,
+) -> Option<Fields<'t>> {
+    let fields = reader.mapping(tree, what)?;
+    for field in fields.iter().filter(|field| !usable.contains(&field.name)) {
+        let draft = if known.contains(&field.name) {
+            let message = format!("`{}` is reserved; this version of ezrun does not do it yet", field.name);
+            Draft::new(rules::UNSUPPORTED, field.span, message).help("take it out")
+        } else {
+            let message = format!("{what} has no key `{}`", field.name);
+            Draft::new(rules::UNKNOWN_KEY, field.span, message).maybe_help(suggest::help(field.name, usable, "key"))
+        };
+        reader.findings.add(draft);
+    }
+    Some(fields)
+}
+
+fn edges<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) -> Vec<WrittenEdge> {
+    let Some(field) = fields.get("edges").filter(|field| !is_nothing(field.value)) else { return Vec::new() };
+    let Some(items) = reader.list(field.value, "`edges`") else { return Vec::new() };
+    items.iter().filter_map(|item| edge(item, reader)).collect()
+}
+
+fn edge<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>) -> Option<WrittenEdge> {
+    let before = reader.findings.len();
+    let keys = [EDGE_KEYS, &["align"]].concat();
+    let fields = reserved(tree, "an edge", &keys, EDGE_KEYS, reader)?;
+    let mut end = |key: &str, port: &str| match fields.get(key) {
+        Some(field) => reader.text(field.value, &format!("`{key}`")),
+        None => {
+            let first = Span::new(tree.span.start, tree.span.start + 1);
+            let message = format!("the edge does not say `{key}`");
+            reader.report(rules::MISSING_KEY, first, message, format!("add `{key}: node` or `{key}: node.{port}`"));
+            None
+        }
+    };
+    let (from, to) = (end("from", "out"), end("to", "in"));
+    let value = |key: &str| fields.get(key).map(|field| field.value);
+    let edge = WrittenEdge {
+        from,
+        to,
+        zero_copy: value("zero_copy").and_then(|tree| reader.flag(tree, "`zero_copy`")),
+        queue: value("queue").and_then(|tree| reader.integer(tree, "`queue`", 1..=MAX_QUEUE)),
+        overflow: value("overflow").and_then(|tree| reader.choice(tree, "`overflow`", OVERFLOWS)),
+        max_message: value("max_message").and_then(|tree| max_message(tree, reader)),
+        feedback: value("feedback").and_then(|tree| reader.flag(tree, "`feedback`")),
+        faulty: false,
+    };
+    Some(WrittenEdge { faulty: reader.findings.len() > before, ..edge })
+}
+
+fn max_message(tree: &Tree, reader: &mut Reader<'_, '_>) -> Option<At<u64>> {
+    let help = "write bytes as a number, or with a unit: \"64 MiB\", \"500 kB\"";
+    let bytes = match &tree.kind {
+        Kind::Unknown => return None,
+        Kind::Int(bytes) => Some(u64::try_from(*bytes).unwrap_or(0)),
+        Kind::String(text) => parse_bytes(text),
+        _ => None,
+    };
+    match bytes {
+        None => {
+            let message = format!("`max_message` is a number of bytes, not {}", tree.describe());
+            reader.report(rules::WRONG_TYPE, tree.span, message, help);
+            None
+        }
+        Some(value) if !(1..=MAX_MESSAGE_BYTES).contains(&value) => {
+            let message = format!("`max_message` is {}", tree.describe());
+            reader.report(rules::OUT_OF_RANGE, tree.span, message, "it is from 1 byte to 1 TiB");
+            None
+        }
+        Some(value) => Some(At { value, span: tree.span }),
+    }
+}
+
+/// As in `64 MiB`, `1.5 GB`, `512`.
+fn parse_bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let unit_at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let number: f64 = text[..unit_at].parse().ok()?;
+    let scale = match text[unit_at..].trim() {
+        "" | "B" => 1.0,
+        "kB" | "KB" => 1e3,
+        "MB" => 1e6,
+        "GB" => 1e9,
+        "KiB" => 1024.0,
+        "MiB" => 1024.0 * 1024.0,
+        "GiB" => 1024.0 * 1024.0 * 1024.0,
+        _ => return None,
+    };
+    let bytes = number * scale;
+    // Above 2^53 a float no longer holds every integer; the limit is far below.
+    (bytes < 9e15).then_some(bytes as u64)
+}
+
+fn backend<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenBackend {
+    let what = format!("the backend `{}`", field.name);
+    let mut backend =
+        WrittenBackend { name: word(field), nodes: Vec::new(), cpu: None, priority: None, env: BTreeMap::new() };
+    if let Kind::Seq(items) = &field.value.kind {
+        backend.nodes = node_names(items, field, reader);
+        return backend;
+    }
+    if let Kind::String(node) = &field.value.kind {
+        let message = format!("{what} is a list of nodes, not {}", field.value.describe());
+        reader.report(rules::WRONG_TYPE, field.value.span, message, format!("write `[{node}]`"));
+        return backend;
+    }
+    let keys = [BACKEND_KEYS, &["restart"]].concat();
+    let Some(fields) = reserved(field.value, &what, &keys, BACKEND_KEYS, reader) else { return backend };
+    let Some(nodes) = fields.get("nodes") else {
+        let help = format!("write `{}: [node, node]` or `{{ nodes: [node, node] }}`", field.name);
+        reader.report(rules::MISSING_KEY, field.span, format!("{what} does not say its nodes"), help);
+        return backend;
+    };
+    if let Some(items) = reader.list(nodes.value, "`nodes`") {
+        backend.nodes = node_names(items, field, reader);
+    }
+    let value = |key: &str| fields.get(key).map(|field| field.value);
+    backend.cpu = value("cpu").and_then(|tree| reader.integer(tree, "`cpu`", 0..=MAX_CPU));
+    backend.priority = value("priority").and_then(|tree| reader.integer(tree, "`priority`", -20..=19));
+    if let Some(env) = value("env").filter(|env| !is_nothing(env)) {
+        backend.env = environment(env, reader);
+    }
+    backend
+}
+
+fn node_names<'t>(items: &'t [Tree], backend: &Field<'t>, reader: &mut Reader<'_, 't>) -> Vec<Word> {
+    if items.is_empty() {
+        let message = format!("the backend `{}` has no nodes", backend.name);
+        reader.report(rules::EMPTY, backend.span, message, "name its nodes, or take it out");
+    }
+    items.iter().filter_map(|item| reader.text(item, "a node of a backend")).collect()
+}
+
+fn environment<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>) -> BTreeMap<String, String> {
+    let Some(fields) = reader.mapping(tree, "`env`") else { return BTreeMap::new() };
+    let mut env = BTreeMap::new();
+    for field in fields.iter() {
+        if field.name.is_empty() || field.name.contains(['=', '\0']) {
+            let message = format!("`{}` cannot be the name of a variable", field.name);
+            reader.report(rules::BAD_NAME, field.span, message, "take out the `=`");
+        }
+        match &field.value.kind {
+            Kind::Seq(_) | Kind::Map(_) => {
+                let message = format!("the variable `{}` is a text, not {}", field.name, field.value.describe());
+                reader.report(rules::WRONG_TYPE, field.value.span, message, "write one text");
+            }
+            Kind::Unknown => {}
+            // A number or `true` stands for its own text here, since every variable is a text.
+            _ => {
+                let substituted = field.value.substituted.as_deref();
+                let text = substituted.unwrap_or_else(|| field.value.text(reader.file));
+                env.insert(field.name.to_owned(), text.to_owned());
+            }
+        }
+    }
+    env
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_bytes;
+
+    #[test]
+    fn sizes_are_read_with_decimal_and_binary_units() {
+        let cases =
+            [("512", 512), ("64 MiB", 64 << 20), ("500 kB", 500_000), ("1.5KiB", 1536), ("2 GB", 2_000_000_000)];
+        for (text, bytes) in cases {
+            assert_eq!(parse_bytes(text), Some(bytes), "{text}");
+        }
+        for text in ["", "MiB", "64 MIB", "-1", "1..2", "ten"] {
+            assert_eq!(parse_bytes(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! `sine`: a synthetic signal, sines with noise.
+
+use super::settings::{OneOrMany, Positive};
+use super::support::pattern::splitmix;
+use super::support::samples::{Samples, default_block};
+use crate::node::{Flow, NodeType, Outputs, PortType, Result, SettingError, Source};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::f64::consts::TAU;
+use std::num::NonZeroU32;
+
+pub fn node_type() -> NodeType {
+    NodeType::source("sine", "Makes a signal of sines with noise, the same one for the same seed.")
+        .output("out", PortType::signal())
+        .example("rate: 250\nchannels: 32\nfrequency: 10\nnoise: 0.5\nblock: 25\ncount: 400\n")
+        .source_node(Sine::new)
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    /// Sampling rate in Hz. Default: 1000.
+    rate: Option<Positive>,
+    /// How many channels there are. Default: as many as `frequency` lists, or 1.
+    channels: Option<NonZeroU32>,
+    /// Frequency in Hz, up to half of the rate: one for all channels, or a list with one for each. Default: 10.
+    frequency: Option<OneOrMany<f64>>,
+    /// Amplitude of the sine, from its middle to its peak. Default: 1.
+    amplitude: Option<f64>,
+    /// Standard deviation of the white Gaussian noise that is added, drawn for each channel. Default: 0.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    noise: f64,
+    /// Seed of the noise: the same seed makes the same noise. Default: 0.
+    #[serde(default)]
+    seed: u64,
+    /// Samples per message. Default: 256.
+    #[serde(default = "default_block")]
+    block: NonZeroU32,
+    /// Messages to send; endless where it is not given.
+    count: Option<u64>,
+    /// Whether samples come no faster than their rate. Default: false, as fast as the graph accepts them.
+    #[serde(default)]
+    realtime: bool,
+}
+
+struct Sine {
+    wave: Wave,
+    samples: Samples,
+    block: usize,
+    count: Option<u64>,
+    sent: u64,
+}
+
+struct Wave {
+    cycles_per_sample: Vec<f64>,
+    amplitude: f64,
+    noise: f64,
+    seed: u64,
+}
+
+impl Sine {
+    fn new(settings: Settings) -> Result<Self, SettingError> {
+        let rate_hz = settings.rate.map_or(1000.0, Positive::get);
+        let frequencies = frequencies(&settings, rate_hz)?;
+        if !(settings.noise.is_finite() && settings.noise >= 0.0) {
+            return Err(SettingError::at(
+                "noise",
+                format!("a standard deviation is 0 or more, not {}", settings.noise),
+            ));
+        }
+        Ok(Sine {
+            samples: Samples::new(rate_hz, frequencies.len(), settings.realtime),
+            wave: Wave {
+                cycles_per_sample: frequencies.iter().map(|f| f / rate_hz).collect(),
+                amplitude: settings.amplitude.unwrap_or(1.0),
+                noise: settings.noise,
+                seed: splitmix(settings.seed),
+            },
+            block: settings.block.get() as usize,
+            count: settings.count,
+            sent: 0,
+        })
+    }
+}
+
+/// The frequency of each channel.
+fn frequencies(settings: &Settings, rate_hz: f64) -> Result<Vec<f64>, SettingError> {
+    let given = settings.frequency.clone().unwrap_or(OneOrMany::One(10.0));
+    let channels = settings.channels.map(|c| c.get() as usize);
+    let frequencies = match given {
+        OneOrMany::One(frequency) => vec![frequency; channels.unwrap_or(1)],
+        OneOrMany::Many(list) => list,
+    };
+    if let Some(channels) = channels.filter(|&c| c != frequencies.len()) {
+        let listed = frequencies.len();
+        let message = format!("{listed} frequencies for {channels} channels: give one for all, or one for each");
+        return Err(SettingError::at("frequency", message));
+    }
+    if frequencies.is_empty() {
+        return Err(SettingError::at("frequency", "the list is empty: give one frequency at least"));
+    }
+    match frequencies.iter().find(|&&f| !(0.0..=rate_hz / 2.0).contains(&f)) {
+        Some(wrong) => {
+            let half = rate_hz / 2.0;
+            Err(SettingError::at("frequency", format!("{wrong} Hz is not between 0 and half of the rate, {half} Hz")))
+        }
+        None => Ok(frequencies),
+    }
+}
+
+impl Wave {
+    /// Fills `block`, whose first sample has index `first`. The phase follows from the index, so it never drifts.
+    fn fill(&self, first: u64, block: &mut [f64]) {
+        let channels = self.cycles_per_sample.len();
+        for (n, row) in (first..).zip(block.chunks_exact_mut(channels)) {
+            for (channel, (x, cycles)) in row.iter_mut().zip(&self.cycles_per_sample).enumerate() {
+                *x = self.amplitude * (TAU * (n as f64 * cycles).fract()).sin();
+                if self.noise > 0.0 {
+                    *x += self.noise * gaussian(self.seed, n * channels as u64 + channel as u64);
+                }
+            }
+        }
+    }
+}
+
+/// A number of the standard normal distribution, by Box and Muller, that follows from the seed and the place alone.
+fn gaussian(seed: u64, place: u64) -> f64 {
+    let uniform = |bits: u64| ((bits >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
+    let radius = uniform(splitmix(seed.wrapping_add(2 * place)));
+    let angle = uniform(splitmix(seed.wrapping_add(2 * place + 1)));
+    (-2.0 * radius.ln()).sqrt() * (TAU * angle).cos()
+}
+
+impl Source for Sine {
+    fn produce(&mut self, out: &mut Outputs) -> Result<Flow> {
+        if let (0, Some(count)) = (self.sent, self.count) {
+            out.expect(count);
+        }
+        if self.count.is_some_and(|count| self.sent >= count) {
+            return Ok(Flow::Complete);
+        }
+        self.samples.send_made(self.block, out, |first, block| self.wave.fill(first, block))?;
+        self.sent += 1;
+        Ok(Flow::Continue)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Capture, Owned};
+    use crate::node::testing::Harness;
+    use serde_json::{Value, json};
+
+    fn produced(settings: Value) -> Vec<Owned> {
+        let mut node = Harness::new(&node_type(), settings).unwrap();
+        assert_eq!(node.produce(1000).unwrap(), Flow::Complete);
+        node.sent(0)
+    }
+
+    fn values(messages: &[Owned]) -> Vec<f64> {
+        messages.iter().flat_map(|m| m.tensor().unwrap().to_f64()).collect()
+    }
+
+    fn refusal(settings: Value) -> SettingError {
+        Harness::new(&node_type(), settings).err().unwrap()
+    }
+
+    #[test]
+    fn samples_are_those_of_the_formula_across_messages() {
+        let settings = json!({ "rate": 100, "frequency": [5, 7], "amplitude": 2, "block": 3, "count": 4 });
+        let sent = produced(settings);
+        assert_eq!(sent[1].header.capture, Capture::stream_seconds(0.03));
+        assert_eq!(sent[1].tensor().unwrap().shape, [3, 2]);
+        for (i, x) in values(&sent).into_iter().enumerate() {
+            let (n, frequency) = ((i / 2) as f64, [5.0, 7.0][i % 2]);
+            assert!((x - 2.0 * (TAU * frequency * n / 100.0).sin()).abs() < 1e-12, "sample {i}");
+        }
+    }
+
+    #[test]
+    fn noise_follows_from_the_seed_alone() {
+        let noise = |seed, block| {
+            let count = 4000 / block;
+            values(&produced(json!({ "amplitude": 0, "noise": 3, "seed": seed, "block": block, "count": count })))
+        };
+        let drawn = noise(1, 40);
+        assert_eq!(drawn, noise(1, 50), "however the samples are cut into messages");
+        assert_ne!(drawn, noise(2, 40));
+        let mean = drawn.iter().sum::<f64>() / 4000.0;
+        let deviation = (drawn.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 4000.0).sqrt();
+        assert!(mean.abs() < 0.15 && (deviation - 3.0).abs() < 0.15, "mean {mean}, deviation {deviation}");
+    }
+
+    #[test]
+    fn realtime_holds_the_source_back() {
+        let began = std::time::Instant::now();
+        produced(json!({ "rate": 1000, "block": 10, "count": 2, "realtime": true }));
+        assert!(began.elapsed().as_millis() >= 20);
+    }
+
+    #[test]
+    fn frequencies_that_do_not_fit_are_refused() {
+        let error = refusal(json!({ "channels": 3, "frequency": [1, 2] }));
+        assert_eq!(error.setting.as_deref(), Some("frequency"));
+        assert!(error.message.starts_with("2 frequencies for 3 channels"), "{error}");
+        assert!(refusal(json!({ "rate": 100, "frequency": 51 })).message.contains("half of the rate, 50 Hz"));
+        assert!(refusal(json!({ "rate": 0 })).message.contains("0 is not above 0"));
+        assert_eq!(refusal(json!({ "noise": -1 })).setting.as_deref(), Some("noise"));
+    }
+}
