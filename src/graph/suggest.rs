@@ -17,7 +17,7 @@ pub fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) ->
 }
 
 /// Help for an unknown `name`: the nearest candidate, or else all of them where they are few.
-pub(super) fn help<'c>(name: &str, candidates: &[&'c str], what: &str) -> Option<String> {
+pub(super) fn help(name: &str, candidates: &[&str], what: &str) -> Option<String> {
     if let Some(near) = nearest(name, candidates.iter().copied()) {
         return Some(format!("did you mean `{near}`?"));
     }
