@@ -4,11 +4,16 @@
 
 extern crate self as ezrun;
 
+pub mod backend;
+pub mod channel;
 pub mod cli;
+pub mod control;
 pub mod graph;
 pub mod message;
 pub mod node;
 pub mod nodes;
+pub mod plan;
+pub mod runner;
 
 #[doc(hidden)]
 pub use bincode;

@@ -1,5 +1,7 @@
 //! The ezrun command.
 
-fn main() -> std::process::ExitCode {
-    ezrun::cli::run().into()
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ezrun::cli::main()
 }

@@ -1,22 +1,68 @@
-//! The command line: one file per verb.
+//! The command line: one file per verb. The only place that prints results and picks exit codes.
 
-pub mod nodes;
-pub mod validate;
+mod console;
+mod ledger;
+mod nodes;
+mod report;
+mod run;
+mod validate;
 
+use crate::backend;
+use crate::node::Registry;
 use clap::Parser;
+use std::process::ExitCode;
 
-#[derive(Parser)]
-#[command(name = "ezrun", version, about)]
+/// Exit codes, as README tells them.
+mod exit {
+    /// The run finished, or there was nothing to find fault with.
+    pub const OK: u8 = 0;
+    /// The graph is invalid; nothing was started.
+    pub const INVALID: u8 = 1;
+    /// The command line is wrong, or a file cannot be read or written.
+    pub const USAGE: u8 = 2;
+    /// A node failed.
+    pub const FAILED: u8 = 3;
+    /// The run kept a contract badly, such as `--max-drops 0`.
+    pub const CONTRACT: u8 = 4;
+    /// SIGINT ended the run.
+    pub const INTERRUPTED: u8 = 130;
+    /// SIGTERM ended the run.
+    pub const TERMINATED: u8 = 143;
+}
+
+/// Run a YAML graph of processes, with a private copy or an enforced read-only view on every edge.
+#[derive(Debug, Parser)]
+#[command(name = "ezrun", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    #[command(flatten)]
+    run: Option<run::Args>,
+}
+
+#[derive(Debug, clap::Subcommand)]
 enum Verb {
+    Run(run::Args),
     Validate(validate::Args),
     Nodes(nodes::Args),
 }
 
-/// Runs the command and returns its exit code.
+/// The whole command: from the arguments to the exit code.
 #[must_use]
-pub fn run() -> u8 {
-    match Verb::parse() {
-        Verb::Validate(args) => validate::run(&args),
-        Verb::Nodes(args) => nodes::run(&args),
+pub fn main() -> ExitCode {
+    // What ezrun and packs start themselves with is no business of the user's, nor of the argument parser's.
+    if let Some(code) = backend::answer_ezrun(Registry::new()) {
+        return code;
     }
+    let cli = Cli::parse();
+    ExitCode::from(match (cli.verb, cli.run) {
+        (Some(Verb::Run(args)), _) | (None, Some(args)) => run::run(&args),
+        (Some(Verb::Validate(args)), _) => validate::run(&args),
+        (Some(Verb::Nodes(args)), _) => nodes::run(&args),
+        (None, None) => {
+            // Without any argument: what there is to do, and the exit code of a wrong command line.
+            let _ = <Cli as clap::CommandFactory>::command().print_help();
+            exit::USAGE
+        }
+    })
 }

@@ -16,7 +16,7 @@ pub use context::{Context, NeverStops, Signals, Stopped, Wake};
 pub use description::{InputPort, OutputPort, PortType, Role, Stream, TypeDescription};
 pub use inputs::{Inputs, Receive};
 pub use outputs::{Loan, Output, Outputs, Transmit};
-pub use pack::{DescriptionError, PackDescription, describe};
+pub use pack::{DescriptionError, PackDescription, describe, description_path};
 pub use registry::{Instance, NodeType, Registry, SettingError};
 
 use crate::message::Received;

@@ -3,6 +3,7 @@
 use super::{Registry, TypeDescription};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 
 /// The node types of an executable.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -56,6 +57,14 @@ impl PackDescription {
 pub fn describe(registry: &Registry) -> PackDescription {
     let types = registry.iter().map(|node_type| node_type.description().clone()).collect();
     PackDescription { ezrun_pack: PackDescription::PROTOCOL, types }
+}
+
+/// Where the description of a pack is saved: beside its executable, for validation that runs nothing.
+#[must_use]
+pub fn description_path(executable: &Path) -> PathBuf {
+    let mut path = executable.as_os_str().to_owned();
+    path.push(".ezrun.json");
+    PathBuf::from(path)
 }
 
 #[cfg(test)]

@@ -253,6 +253,15 @@ impl Registry {
         self
     }
 
+    /// Adds the types of `others` whose names are not taken.
+    #[must_use]
+    pub fn with_all(mut self, others: Registry) -> Self {
+        for (name, node_type) in others.types {
+            self.types.entry(name).or_insert(node_type);
+        }
+        self
+    }
+
     /// The type called `name`.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&NodeType> {

@@ -19,6 +19,7 @@ use crate::message::{Buffer, Capture, Metadata, Owned, Received, View, monotonic
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -48,7 +49,15 @@ impl Harness {
     /// # Errors
     /// The node's.
     pub fn start(&mut self, graph_dir: &Path) -> Result<()> {
-        let mut context = Context::new("node", graph_dir);
+        self.start_with(graph_dir, None, None)
+    }
+
+    /// As [`Harness::start`], with streams that stand for ezrun's own.
+    ///
+    /// # Errors
+    /// The node's.
+    pub fn start_with(&mut self, graph_dir: &Path, stdin: Option<OwnedFd>, stdout: Option<OwnedFd>) -> Result<()> {
+        let mut context = Context::new("node", graph_dir).with_streams(stdin, stdout);
         match &mut self.instance {
             Instance::Node(node) => node.start(&mut context),
             Instance::Source(source) => source.start(&mut context),
@@ -157,9 +166,13 @@ impl Transmit for Collector {
     fn commit(&mut self, capture: Capture, trace: u64) -> Result<()> {
         let payload = std::mem::take(&mut self.payload);
         let mut message = Owned::new(Arc::clone(&self.metadata), payload, capture);
+        message.header.trace = trace;
+        self.send(message)
+    }
+
+    fn send(&mut self, mut message: Owned) -> Result<()> {
         message.header.sequence = self.sequence;
         message.header.publish_ns = monotonic_ns();
-        message.header.trace = trace;
         self.sequence += 1;
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).push(message);
         Ok(())

@@ -1,0 +1,220 @@
+//! A backend's segments and those of its peers, and how its nodes are wired to them.
+
+use super::entry::NodeAndStreams;
+use super::inputs::{BoundEdge, InputSet};
+use super::outputs;
+use crate::channel::{
+    ChannelError, Consumer, Handle, Interrupt, LocalQueue, LocalSender, PortLayout, ReadOnly, Receiver, Sender,
+    Station, StationLayout, Wiring,
+};
+use crate::control::{InputSetup, NodeSetup, OutEdgeSetup, PortSetup, SegmentOwner, Setup};
+use crate::node::Transmit;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Every segment that the nodes of a backend touch: its own, and those of its peers as they come.
+pub struct Segments {
+    backend: u32,
+    interrupt: Arc<Interrupt>,
+    station: Station,
+    ports: BTreeMap<u32, OwnPort>,
+    /// Every segment that is read here, own ones included, since the two ends of an edge may be in one backend.
+    mapped: BTreeMap<SegmentOwner, Arc<ReadOnly>>,
+    /// Those of the peers that have not come, with how much of them to map.
+    missing: BTreeMap<SegmentOwner, usize>,
+}
+
+enum OwnPort {
+    Slots(Sender),
+    Moves(LocalSender),
+}
+
+/// What stays of the attachment once the nodes run.
+pub struct Attachment {
+    /// For each edge that leaves the process: set when the other end is dead.
+    dead: BTreeMap<u32, Arc<AtomicBool>>,
+}
+
+/// A node's ends of its edges.
+pub type Wired = (InputSet, Vec<Box<dyn Transmit>>);
+
+impl Segments {
+    /// Makes the segments that this backend writes, and lists those that it reads.
+    pub fn create(setup: &Setup, nodes: &[NodeAndStreams], interrupt: &Arc<Interrupt>) -> Result<Self, ChannelError> {
+        let station = Station::create(setup.segments, &setup.name, setup.station)?;
+        let mut segments = Segments {
+            backend: setup.backend,
+            interrupt: Arc::clone(interrupt),
+            station,
+            ports: BTreeMap::new(),
+            mapped: BTreeMap::new(),
+            missing: BTreeMap::new(),
+        };
+        for (node, _) in nodes {
+            for port in node.outputs.iter().filter_map(|output| output.0.as_ref()) {
+                segments.create_port(setup, node, port)?;
+            }
+        }
+        let own_station = segments.station.handle()?;
+        segments.map(SegmentOwner::Station(setup.backend), &own_station, setup.station.bytes())?;
+        for (node, _) in nodes {
+            segments.expect_peers(node);
+        }
+        Ok(segments)
+    }
+
+    fn create_port(&mut self, setup: &Setup, node: &NodeSetup, port: &PortSetup) -> Result<(), ChannelError> {
+        let interrupt = Arc::clone(&self.interrupt);
+        let own = if port.moves {
+            OwnPort::Moves(LocalSender::create(setup.segments, &node.name, &port.layout, interrupt)?)
+        } else {
+            OwnPort::Slots(Sender::create(setup.segments, &node.name, port.layout.clone(), interrupt)?)
+        };
+        if port.edges.iter().any(|edge| edge.station == setup.backend) {
+            self.map(SegmentOwner::Port(port.port), &own.handle()?, port.layout.bytes())?;
+        }
+        self.ports.insert(port.port, own);
+        Ok(())
+    }
+
+    fn expect_peers(&mut self, node: &NodeSetup) {
+        let ports = node.inputs.iter().map(|input| (SegmentOwner::Port(input.port), input.layout.bytes()));
+        let edges = node.outputs.iter().filter_map(|output| output.0.as_ref()).flat_map(|port| &port.edges);
+        let stations = edges.map(|edge| (SegmentOwner::Station(edge.station), edge.station_layout.bytes()));
+        for (owner, bytes) in ports.chain(stations) {
+            let own = match owner {
+                SegmentOwner::Port(port) => self.ports.contains_key(&port),
+                SegmentOwner::Station(station) => station == self.backend,
+            };
+            if !own {
+                self.missing.insert(owner, bytes);
+            }
+        }
+    }
+
+    /// What the others, and the ledger, need of this backend's segments.
+    pub fn own_handles(&self) -> Result<Vec<(SegmentOwner, Handle)>, ChannelError> {
+        let ports = self.ports.iter().map(|(&port, own)| Ok((SegmentOwner::Port(port), own.handle()?)));
+        let station = self.station.handle().map(|handle| (SegmentOwner::Station(self.backend), handle));
+        ports.chain([station]).collect()
+    }
+
+    /// Whether every segment of the peers has come.
+    pub fn is_complete(&self) -> bool {
+        self.missing.is_empty()
+    }
+
+    /// Maps a segment of a peer.
+    pub fn add(&mut self, owner: SegmentOwner, handle: &Handle) -> Result<(), ChannelError> {
+        match self.missing.remove(&owner) {
+            Some(bytes) => self.map(owner, handle, bytes),
+            None => Ok(()),
+        }
+    }
+
+    fn map(&mut self, owner: SegmentOwner, handle: &Handle, bytes: usize) -> Result<(), ChannelError> {
+        self.mapped.insert(owner, Arc::new(ReadOnly::map(handle, bytes)?));
+        Ok(())
+    }
+
+    /// Wires the nodes, in their order.
+    pub fn bind(mut self, nodes: &[NodeAndStreams]) -> (Attachment, Vec<Wired>) {
+        let mut attachment = Attachment { dead: BTreeMap::new() };
+        let mut queues: BTreeMap<u32, Arc<LocalQueue>> = BTreeMap::new();
+        let wired = nodes
+            .iter()
+            .map(|(node, _)| {
+                let outputs = node.outputs.iter().map(|output| match &output.0 {
+                    Some(port) => self.bind_port(port, &mut attachment, &mut queues),
+                    None => outputs::nobody(),
+                });
+                let outputs = outputs.collect();
+                let inputs = node.inputs.iter().map(|input| self.bind_input(input, &mut attachment, &mut queues));
+                (InputSet::new(inputs.collect(), Arc::clone(&self.interrupt)), outputs)
+            })
+            .collect();
+        (attachment, wired)
+    }
+
+    fn bind_port(
+        &mut self,
+        port: &PortSetup,
+        attachment: &mut Attachment,
+        queues: &mut BTreeMap<u32, Arc<LocalQueue>>,
+    ) -> Box<dyn Transmit> {
+        let own = self.ports.remove(&port.port).expect("made by `create`, and each port belongs to one node");
+        match own {
+            OwnPort::Slots(mut sender) => {
+                for edge in &port.edges {
+                    sender.attach(edge.terms.clone(), self.consumer(edge, attachment));
+                }
+                outputs::slots(sender)
+            }
+            OwnPort::Moves(mut sender) => {
+                for edge in &port.edges {
+                    let queue = Arc::clone(queues.entry(edge.edge).or_default());
+                    sender.attach(&port.layout, edge.terms.clone(), self.consumer(edge, attachment), queue);
+                }
+                outputs::moves(sender)
+            }
+        }
+    }
+
+    fn consumer(&self, edge: &OutEdgeSetup, attachment: &mut Attachment) -> Consumer {
+        let layout: StationLayout = edge.station_layout;
+        Consumer {
+            station: self.reading(SegmentOwner::Station(edge.station)),
+            words_at: layout.in_words(edge.station_edge as usize),
+            dead: attachment.flag(edge.edge),
+        }
+    }
+
+    fn bind_input(
+        &self,
+        input: &InputSetup,
+        attachment: &mut Attachment,
+        queues: &mut BTreeMap<u32, Arc<LocalQueue>>,
+    ) -> BoundEdge {
+        let layout: &PortLayout = &input.layout;
+        // Only a port whose messages travel as private memory has no slots, and its two ends are in this process.
+        let queue = (layout.slots() == 0).then(|| Arc::clone(queues.entry(input.edge).or_default()));
+        let receiver: Receiver = self.station.receiver(Wiring {
+            terms: input.terms.clone(),
+            edge: input.edge,
+            port: self.reading(SegmentOwner::Port(input.port)),
+            layout: layout.clone(),
+            port_edge: input.port_edge as usize,
+            station_edge: input.station_edge as usize,
+            queue,
+            dead: attachment.flag(input.edge),
+        });
+        BoundEdge::new(receiver, input)
+    }
+
+    fn reading(&self, owner: SegmentOwner) -> Arc<ReadOnly> {
+        Arc::clone(self.mapped.get(&owner).expect("mapped before anything is wired"))
+    }
+}
+
+impl OwnPort {
+    fn handle(&self) -> Result<Handle, ChannelError> {
+        match self {
+            OwnPort::Slots(sender) => sender.handle(),
+            OwnPort::Moves(sender) => sender.handle(),
+        }
+    }
+}
+
+impl Attachment {
+    /// The other end of `edge` is dead.
+    pub fn mark_dead(&self, edge: u32) {
+        if let Some(flag) = self.dead.get(&edge) {
+            flag.store(true, Ordering::Release);
+        }
+    }
+
+    fn flag(&mut self, edge: u32) -> Arc<AtomicBool> {
+        Arc::clone(self.dead.entry(edge).or_default())
+    }
+}

@@ -1,0 +1,292 @@
+//! The main thread of a backend: set up, attach, then listen to the runner until every node has ended.
+
+use super::attach::{Attachment, Segments};
+use super::crew::{self, Crew, Job};
+use super::{guard, logs};
+use crate::channel::{Handle, Interrupt, Level, ViewFault, install_fault_handler};
+use crate::control::{
+    ControlError, FrameReader, FrameSender, FromBackend, NodeSetup, SegmentOwner, Setup, ToBackend, encode_to_slice,
+    send_part,
+};
+use crate::node::{Instance, Registry, describe, description_path};
+use anyhow::{Context as _, bail};
+use std::ffi::OsString;
+use std::os::fd::AsFd;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
+
+/// The `main` of a pack: offers the types of `registry`, and the built-in ones, to graphs.
+///
+/// A pack answers `describe` (what types it has, as JSON; `describe --save` writes that beside the executable, for
+/// validation without running anything), and runs as a backend when ezrun starts it.
+#[must_use]
+pub fn pack_main(registry: Registry) -> ExitCode {
+    answer_ezrun(registry).unwrap_or_else(|| {
+        eprintln!("this is a pack of node types for ezrun: name it under `packs:` in a graph, and run the graph");
+        eprintln!("usage: describe [--save]");
+        ExitCode::from(2)
+    })
+}
+
+/// Does what ezrun starts its own executable and packs for, if that is what this process was started for.
+#[must_use]
+pub fn answer_ezrun(registry: Registry) -> Option<ExitCode> {
+    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let words: Vec<&str> = args.iter().map_while(|arg| arg.to_str()).collect();
+    match words.as_slice() {
+        ["describe"] => Some(print_description(&registry)),
+        ["describe", "--save"] => Some(save_description(&registry)),
+        ["backend", "--parent", parent] => Some(serve(registry, parent)),
+        ["guard", "--parent", parent, "--", ..] => Some(guard::guard(parent, &args[4..])),
+        _ => None,
+    }
+}
+
+/// Runs this process as a backend of the runner `parent`, on the control socket that is its standard input.
+fn serve(registry: Registry, parent: &str) -> ExitCode {
+    if !guard::die_with(parent) || ignore_interrupts().is_err() {
+        return ExitCode::FAILURE;
+    }
+    crew::keep_panics();
+    let registry = registry.with_all(crate::nodes::registry());
+    match Backend::begin(&registry) {
+        Ok(backend) => backend.listen(),
+        Err(refusal) => {
+            refusal.tell();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A Ctrl-C at the terminal reaches every process of the run, and it is for the runner to say what follows from it.
+fn ignore_interrupts() -> std::io::Result<()> {
+    signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::new(AtomicBool::new(false))).map(|_| ())
+}
+
+fn print_description(registry: &Registry) -> ExitCode {
+    match serde_json::to_string_pretty(&describe(registry)) {
+        Ok(json) => {
+            println!("{json}");
+            ExitCode::SUCCESS
+        }
+        Err(e) => {
+            eprintln!("cannot describe this pack: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn save_description(registry: &Registry) -> ExitCode {
+    let save = || -> anyhow::Result<PathBuf> {
+        let path = description_path(&std::env::current_exe()?);
+        std::fs::write(&path, serde_json::to_string_pretty(&describe(registry))? + "\n")?;
+        Ok(path)
+    };
+    match save() {
+        Ok(path) => {
+            println!("{}", path.display());
+            ExitCode::SUCCESS
+        }
+        Err(e) => {
+            eprintln!("cannot save the description of this pack: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A backend whose nodes are starting or running.
+struct Backend {
+    control: Arc<FrameSender>,
+    reader: FrameReader<ToBackend>,
+    interrupt: Arc<Interrupt>,
+    attachment: Attachment,
+    crew: Arc<Crew>,
+}
+
+/// Why a backend could not begin, and whom to tell.
+struct Refusal {
+    control: Option<Arc<FrameSender>>,
+    cause: String,
+}
+
+impl Backend {
+    /// From the first frame to nodes that wait at the gate.
+    fn begin(registry: &Registry) -> Result<Self, Refusal> {
+        let control = take_control_socket().map_err(|e| Refusal { control: None, cause: e.to_string() })?;
+        let control = Arc::new(FrameSender::new(control));
+        Self::begin_on(registry, &control).map_err(|e| Refusal { control: Some(control), cause: format!("{e:#}") })
+    }
+
+    fn begin_on(registry: &Registry, control: &Arc<FrameSender>) -> anyhow::Result<Self> {
+        let interrupt = Arc::new(Interrupt::new()?);
+        let mut reader = FrameReader::default();
+        let (setup, nodes) = read_setup(control, &mut reader)?;
+        logs::install(control, setup.log_level);
+        take_priority(&setup)?;
+        report_faults_to(control);
+
+        let mut segments = Segments::create(&setup, &nodes, &interrupt)?;
+        for (owner, handle) in segments.own_handles()? {
+            send_segment(control, owner, &handle)?;
+        }
+        attach_to_peers(control, &mut reader, &mut segments)?;
+        let (attachment, wired) = segments.bind(&nodes);
+        let crew = Arc::new(Crew::new(nodes.len(), Arc::clone(control), Arc::clone(&interrupt), &setup.graph_dir));
+        for ((node, streams), (inputs, outputs)) in nodes.into_iter().zip(wired) {
+            let instance = make(registry, &node);
+            let job = Job { id: node.id, name: node.name, streams, inputs, outputs, crew: Arc::clone(&crew) };
+            job.spawn(instance).context("cannot start a thread")?;
+        }
+        Ok(Backend { control: Arc::clone(control), reader, interrupt, attachment, crew })
+    }
+
+    /// Until every node has ended, or the runner is gone.
+    fn listen(mut self) -> ExitCode {
+        loop {
+            match self.reader.next(self.control.socket()) {
+                Ok((frame, _)) => self.obey(frame),
+                // The last node to end closes the socket for reading: that is how this loop ends well.
+                Err(_) if self.crew.has_ended() => return ExitCode::SUCCESS,
+                Err(ControlError::Closed) => return ExitCode::FAILURE,
+                Err(e) => {
+                    Refusal { control: Some(self.control), cause: e.to_string() }.tell();
+                    return ExitCode::FAILURE;
+                }
+            }
+        }
+    }
+
+    fn obey(&mut self, frame: ToBackend) {
+        match frame {
+            ToBackend::Go => self.crew.open_gate(),
+            ToBackend::PeerDead { edge } => {
+                self.attachment.mark_dead(edge);
+                self.interrupt.nudge();
+            }
+            ToBackend::Stop => self.interrupt.raise(Level::Stop),
+            ToBackend::Cut => {
+                self.interrupt.raise(Level::Cut);
+                self.crew.open_gate();
+            }
+            other => tracing::warn!("a control frame came at the wrong time: {other:?}"),
+        }
+    }
+}
+
+impl Refusal {
+    fn tell(&self) {
+        let frame = FromBackend::Refused { cause: self.cause.clone() };
+        // Where nobody listens, standard error is all that is left.
+        if self.control.as_ref().is_none_or(|control| control.send(&frame, &[]).is_err()) {
+            eprintln!("{}", self.cause);
+        }
+    }
+}
+
+/// The control socket is standard input: moved away, so that nothing reads it by mistake, and kept from children.
+fn take_control_socket() -> std::io::Result<OwnedFd> {
+    let socket = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
+    let null = std::fs::File::open("/dev/null")?;
+    rustix::stdio::dup2_stdin(null)?;
+    rustix::net::sockopt::socket_type(&socket)
+        .map_err(|_| std::io::Error::other("a backend is started by ezrun, not by hand"))?;
+    Ok(socket)
+}
+
+/// A node as it was told, with the streams that came with it.
+pub type NodeAndStreams = (NodeSetup, [Option<OwnedFd>; 2]);
+
+fn read_setup(
+    control: &FrameSender,
+    reader: &mut FrameReader<ToBackend>,
+) -> Result<(Setup, Vec<NodeAndStreams>), ControlError> {
+    let (ToBackend::Setup(setup), _) = reader.next(control.socket())? else {
+        return Err(ControlError::Malformed("the first one is no setup".to_owned()));
+    };
+    let mut nodes = Vec::new();
+    while nodes.len() < setup.nodes as usize {
+        let (ToBackend::Node(node), fds) = reader.next(control.socket())? else {
+            return Err(ControlError::Malformed("a node was to come".to_owned()));
+        };
+        let mut fds = fds.into_iter();
+        let stdin = if node.streams.0 { fds.next() } else { None };
+        let stdout = if node.streams.1 { fds.next() } else { None };
+        nodes.push((node, [stdin, stdout]));
+    }
+    Ok((setup, nodes))
+}
+
+/// Maps the segments of the other backends as they come, until none is missing.
+fn attach_to_peers(
+    control: &FrameSender,
+    reader: &mut FrameReader<ToBackend>,
+    segments: &mut Segments,
+) -> anyhow::Result<()> {
+    while !segments.is_complete() {
+        let (ToBackend::Segment { owner, name }, fds) = reader.next(control.socket())? else {
+            bail!("a control frame came before every segment had");
+        };
+        let handle = match (name, fds.into_iter().next()) {
+            (Some(name), _) => Handle::Named(name),
+            (None, Some(fd)) => Handle::Sealed(fd),
+            (None, None) => bail!("a segment came without a descriptor"),
+        };
+        segments.add(owner, &handle)?;
+    }
+    Ok(())
+}
+
+fn send_segment(control: &FrameSender, owner: SegmentOwner, handle: &Handle) -> Result<(), ControlError> {
+    match handle {
+        Handle::Sealed(fd) => control.send(&FromBackend::Segment { owner, name: None }, &[fd.as_fd()]),
+        Handle::Named(name) => control.send(&FromBackend::Segment { owner, name: Some(name.clone()) }, &[]),
+    }
+}
+
+fn make(registry: &Registry, node: &NodeSetup) -> Result<Instance, String> {
+    let node_type = registry.get(&node.node_type).ok_or_else(|| {
+        let program = std::env::current_exe().unwrap_or_default();
+        format!("{} has no node type `{}`", program.display(), node.node_type)
+    })?;
+    let settings = serde_json::from_str(&node.settings).map_err(|e| format!("its settings are no JSON: {e}"))?;
+    node_type.make(settings).map_err(|e| match &e.setting {
+        Some(setting) => format!("setting `{setting}`: {e}"),
+        None => e.to_string(),
+    })
+}
+
+fn take_priority(setup: &Setup) -> anyhow::Result<()> {
+    if let Some(cpu) = setup.cpu {
+        let mut set = rustix::thread::CpuSet::new();
+        set.set(cpu as usize);
+        rustix::thread::sched_setaffinity(None, &set).with_context(|| format!("cannot bind to cpu {cpu}"))?;
+    }
+    if let Some(priority) = setup.priority {
+        rustix::process::setpriority_process(None, priority)
+            .with_context(|| format!("cannot take priority {priority} (below 0 takes a privilege)"))?;
+    }
+    Ok(())
+}
+
+/// Where the handler of a fault, which can be handed nothing, finds the runner.
+static FAULT_CONTROL: OnceLock<Arc<FrameSender>> = OnceLock::new();
+
+fn report_faults_to(control: &Arc<FrameSender>) {
+    // Set once: a process is the backend of one run.
+    let _ = FAULT_CONTROL.set(Arc::clone(control));
+    install_fault_handler(report_fault);
+}
+
+/// Runs in a signal handler: encodes on the stack and sends with one system call, past the lock of the sender. A frame
+/// this short goes as a whole or not at all.
+fn report_fault(fault: &ViewFault) {
+    let &ViewFault { node, edge, sequence, offset } = fault;
+    let mut bytes = [0; 128];
+    let frame = FromBackend::ViewFault { node, edge, sequence, offset };
+    if let (Ok(len), Some(control)) = (encode_to_slice(&frame, &mut bytes), FAULT_CONTROL.get()) {
+        let _ = send_part(control.socket(), &bytes[..len], &[]);
+    }
+}

@@ -1,0 +1,177 @@
+//! A node's inputs: waits for the next message at any of its edges, and receives it as its edge says.
+
+use crate::channel::{ChannelError, Interrupt, Level, Poll, Receiver, WaitList};
+use crate::control::InputSetup;
+use crate::graph::Delivery;
+use crate::message::{Owned, Received, View};
+use crate::node::{InputId, Receive, Result, Stopped};
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+/// All edges that end at a node.
+pub struct InputSet {
+    edges: Vec<BoundEdge>,
+    interrupt: Arc<Interrupt>,
+    list: RefCell<WaitList>,
+    /// Whether producers were told that this node is about to sleep.
+    announced: Cell<bool>,
+    /// The edge that the last message came from.
+    last: Cell<usize>,
+}
+
+/// One edge, and how it receives.
+pub struct BoundEdge {
+    input: InputId,
+    receiver: Receiver,
+    take: Take,
+    delivery: Delivery,
+    /// Its end is not waited for.
+    feedback: bool,
+}
+
+/// `recv` or `recv_zero_copy`.
+type Take = for<'a> fn(&'a Receiver) -> Result<Option<Received<'a>>, ChannelError>;
+
+impl BoundEdge {
+    /// Binds an edge. The one place where its delivery decides how messages are received.
+    pub fn new(receiver: Receiver, setup: &InputSetup) -> Self {
+        let take: Take = match setup.delivery {
+            Delivery::Copy => |receiver| Ok(receiver.recv()?.map(Received::Owned)),
+            Delivery::ZeroCopy => |receiver| Ok(receiver.recv_zero_copy()?.map(Received::View)),
+        };
+        let input = InputId(setup.input as usize);
+        BoundEdge { input, receiver, take, delivery: setup.delivery, feedback: setup.feedback }
+    }
+}
+
+impl InputSet {
+    pub fn new(edges: Vec<BoundEdge>, interrupt: Arc<Interrupt>) -> Self {
+        let list = RefCell::default();
+        InputSet { edges, interrupt, list, announced: Cell::new(false), last: Cell::new(0) }
+    }
+
+    /// Whether no edge ends here at all.
+    pub fn is_empty(&self) -> bool {
+        self.edges.is_empty()
+    }
+
+    /// Waits for the next message; of those that are there, takes the one that was published first. Nothing when every
+    /// edge has ended, or the run is cut short.
+    pub fn next(&self) -> Result<Option<(InputId, Received<'_>)>, ChannelError> {
+        self.next_at(|_| true)
+    }
+
+    /// Says that the node is done with the message that [`InputSet::next`] gave last.
+    pub fn done(&self) {
+        if let Some(edge) = self.edges.get(self.last.get()) {
+            edge.receiver.done();
+        }
+    }
+
+    /// Leaves every edge: nothing more will be taken.
+    pub fn leave(&self) {
+        for edge in &self.edges {
+            edge.receiver.leave();
+        }
+    }
+
+    /// As [`InputSet::next`], of those edges that `wanted` picks.
+    fn next_at(&self, wanted: impl Fn(&BoundEdge) -> bool) -> Result<Option<(InputId, Received<'_>)>, ChannelError> {
+        loop {
+            let Some(at) = self.wait_for(&wanted)? else {
+                self.announce(false);
+                return Ok(None);
+            };
+            self.announce(false);
+            let edge = &self.edges[at];
+            // Nothing, where a producer has just overwritten the message: look again.
+            if let Some(message) = (edge.take)(&edge.receiver)? {
+                self.last.set(at);
+                return Ok(Some((edge.input, message)));
+            }
+        }
+    }
+
+    /// Waits until a wanted edge has a message, and returns the one whose message was published first.
+    fn wait_for(&self, wanted: impl Fn(&BoundEdge) -> bool) -> Result<Option<usize>, ChannelError> {
+        loop {
+            let ticket = self.interrupt.ticket();
+            if self.interrupt.level() == Level::Cut {
+                return Ok(None);
+            }
+            let mut first: Option<(u64, usize)> = None;
+            let mut more_to_come = false;
+            let mut list = self.list.borrow_mut();
+            list.clear();
+            for (at, edge) in self.edges.iter().enumerate().filter(|(_, edge)| wanted(edge)) {
+                match edge.receiver.poll()? {
+                    Poll::Ready(published) => first = Some(first.map_or((published, at), |f| f.min((published, at)))),
+                    Poll::Empty(seen) => {
+                        edge.receiver.push_wait(&mut list, seen);
+                        more_to_come |= !edge.feedback;
+                    }
+                    Poll::Ended => {}
+                }
+            }
+            if let Some((_, at)) = first {
+                return Ok(Some(at));
+            }
+            if !more_to_come {
+                return Ok(None);
+            }
+            if self.announced.get() {
+                self.interrupt.wait(&mut list, ticket, None)?;
+            } else {
+                // Look once more: a message may have come before its producer could know that somebody sleeps.
+                self.announce(true);
+            }
+        }
+    }
+
+    fn announce(&self, sleeping: bool) {
+        if self.announced.replace(sleeping) != sleeping {
+            for edge in &self.edges {
+                edge.receiver.announce_sleep(sleeping);
+            }
+        }
+    }
+
+    /// Waits at one input whose edges must all be received as `delivery` says: a program asked for just that.
+    fn next_of(&self, input: InputId, delivery: Delivery, asked: &str) -> Result<Option<Received<'_>>> {
+        if let Some(edge) = self.edges.iter().find(|edge| edge.input == input && edge.delivery != delivery) {
+            let is = if edge.delivery == Delivery::ZeroCopy { "zero_copy: true" } else { "zero_copy: false" };
+            anyhow::bail!("{asked} does not fit the edge {}, which says `{is}`", edge.receiver.name());
+        }
+        let message = self.next_at(|edge| edge.input == input)?;
+        self.cut_or(message.map(|(_, message)| message))
+    }
+
+    /// The end of a stream that is none: the run was cut short.
+    fn cut_or<T>(&self, message: Option<T>) -> Result<Option<T>> {
+        match message {
+            None if self.interrupt.level() == Level::Cut => Err(Stopped.into()),
+            message => Ok(message),
+        }
+    }
+}
+
+impl Receive for InputSet {
+    fn next(&mut self) -> Result<Option<(InputId, Received<'_>)>> {
+        self.done();
+        let message = InputSet::next(self)?;
+        self.cut_or(message)
+    }
+
+    fn recv(&mut self, input: InputId) -> Result<Option<Owned>> {
+        let message = self.next_of(input, Delivery::Copy, "`recv`")?;
+        Ok(message.map(Received::into_owned))
+    }
+
+    fn recv_zero_copy(&self, input: InputId) -> Result<Option<View<'_>>> {
+        match self.next_of(input, Delivery::ZeroCopy, "`recv_zero_copy`")? {
+            Some(Received::View(view)) => Ok(Some(view)),
+            Some(Received::Owned(_)) => unreachable!("every edge of the input gives views"),
+            None => Ok(None),
+        }
+    }
+}

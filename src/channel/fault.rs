@@ -1,0 +1,133 @@
+//! Tells what was done when somebody stores into a view: which edge, which message, which byte.
+//!
+//! The kernel has refused the store already; all that is left is to say so before the process dies of it.
+
+use super::layout::{PortLayout, SlotHeader, payload_offset};
+use super::memory::ReadOnly;
+use super::receiver::Wiring;
+use std::cell::Cell;
+use std::ffi::c_int;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicPtr, AtomicUsize};
+use std::sync::{Arc, Once};
+
+/// A store into a view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ViewFault {
+    /// Node whose thread did it, as told by [`set_current_node`].
+    pub node: u32,
+    /// Edge that the view came from.
+    pub edge: u32,
+    /// Number of the message on its port.
+    pub sequence: u64,
+    /// Offset in the payload; negative in front of it.
+    pub offset: i64,
+}
+
+/// A mapping that holds views. Made once per receiver and never freed: the handler may run at any time.
+struct Watched {
+    port: Arc<ReadOnly>,
+    layout: PortLayout,
+    edge: u32,
+    next: *mut Watched,
+}
+
+static WATCHED: AtomicPtr<Watched> = AtomicPtr::new(std::ptr::null_mut());
+static REPORT: AtomicUsize = AtomicUsize::new(0);
+static INSTALL: Once = Once::new();
+
+thread_local! {
+    static NODE: Cell<u32> = const { Cell::new(u32::MAX) };
+}
+
+/// Says which node this thread runs.
+pub fn set_current_node(node: u32) {
+    NODE.set(node);
+}
+
+/// Installs the handler. `report` is called on the faulting thread, from a signal handler: it may make system calls and
+/// nothing else, no memory, no locks.
+pub fn install_fault_handler(report: fn(&ViewFault)) {
+    REPORT.store(report as usize, Release);
+    INSTALL.call_once(|| {
+        // SAFETY: a zeroed sigaction is a valid one; the handler has the signature that SA_SIGINFO asks for.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = on_fault as *const () as usize;
+            action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+            libc::sigaction(libc::SIGSEGV, &action, PREVIOUS.0.get());
+        }
+    });
+}
+
+/// Remembers where the views of a receiver lie.
+pub fn watch_views(wiring: &Wiring) {
+    let watched = Box::leak(Box::new(Watched {
+        port: Arc::clone(&wiring.port),
+        layout: wiring.layout.clone(),
+        edge: wiring.edge,
+        next: std::ptr::null_mut(),
+    }));
+    let mut head = WATCHED.load(Acquire);
+    loop {
+        watched.next = head;
+        match WATCHED.compare_exchange_weak(head, watched, Release, Acquire) {
+            Ok(_) => return,
+            Err(now) => head = now,
+        }
+    }
+}
+
+struct Previous(std::cell::UnsafeCell<libc::sigaction>);
+
+// SAFETY: written once, under `INSTALL`, before the handler that reads it can run.
+unsafe impl Sync for Previous {}
+
+// SAFETY: a zeroed sigaction is the default action.
+static PREVIOUS: Previous = Previous(std::cell::UnsafeCell::new(unsafe { std::mem::zeroed() }));
+
+extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
+    // SAFETY: the kernel hands a valid siginfo to a handler with SA_SIGINFO; SIGSEGV carries an address.
+    let address = unsafe { (*info).si_addr() } as usize;
+    if let Some(fault) = find(address) {
+        let report = REPORT.load(Acquire);
+        if report != 0 {
+            // SAFETY: only `install_fault_handler` stores here, and it stores such a function.
+            let report: fn(&ViewFault) = unsafe { std::mem::transmute(report) };
+            report(&fault);
+        }
+    }
+    // Back to what was there before (the runtime's report of a stack overflow, or the default): the store is tried
+    // again when this returns, and now ends the process.
+    // SAFETY: `PREVIOUS` was written before this handler was installed.
+    unsafe { libc::sigaction(signal, PREVIOUS.0.get(), std::ptr::null_mut()) };
+}
+
+/// What lies at `address`, if it is in a view. Walks a list that only grows, and reads atomics.
+fn find(address: usize) -> Option<ViewFault> {
+    let mut at = WATCHED.load(Acquire);
+    // SAFETY: entries are leaked, so every pointer in the list stays valid.
+    while let Some(watched) = unsafe { at.as_ref() } {
+        let (base, len) = watched.port.range();
+        if (base..base + len).contains(&address) {
+            return Some(describe(watched, address - base));
+        }
+        at = watched.next;
+    }
+    None
+}
+
+fn describe(watched: &Watched, offset: usize) -> ViewFault {
+    let mut fault = ViewFault { node: NODE.get(), edge: watched.edge, sequence: 0, offset: -1 };
+    let layout = &watched.layout;
+    if let Some(in_slots) = offset.checked_sub(layout.slots_offset())
+        && in_slots / layout.slot_stride() < layout.slots() as usize
+    {
+        let slot_at = layout.slot((in_slots / layout.slot_stride()) as u32);
+        let header: &SlotHeader = watched.port.at(slot_at);
+        fault.sequence = header.sequence.load(Relaxed);
+        let payload_at = slot_at + payload_offset(header.metadata_bytes.load(Relaxed) as usize);
+        fault.offset = offset as i64 - payload_at as i64;
+    }
+    fault
+}

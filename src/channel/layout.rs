@@ -1,0 +1,247 @@
+//! What lies where in a segment. Both sides compute it from the same numbers, so no size or offset is ever read from
+//! shared memory.
+
+use super::latency::BUCKETS;
+use super::memory::Shared;
+use bincode::{Decode, Encode};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64};
+
+/// Most messages that an input may hold at a time.
+pub const MAX_HOLDS: usize = 64;
+/// Largest encoded metadata, in bytes.
+pub const MAX_METADATA_BYTES: usize = 256 << 10;
+
+const PAGE: usize = 4096;
+/// Added to each slot's length, so that neighbouring slots do not start in the same cache set.
+const STAGGER: usize = 9 * 64;
+/// Slots beside those that edges can pin: one that is being filled, one to spare.
+const SPARE_SLOTS: u32 = 2;
+
+/// What lies at the front of a producer's segment.
+#[repr(C, align(128))]
+pub struct PortWords {
+    /// How many messages will be sent in all; 0 where nobody knows.
+    pub expected: AtomicU64,
+}
+
+/// What a producer writes for one edge.
+#[repr(C, align(128))]
+pub struct OutWords {
+    /// Twice the number of published positions, plus 1 once no more will come.
+    pub published: AtomicU64,
+    /// Set while the producer sleeps until `taken` changes.
+    pub waiting: AtomicU32,
+    /// Set once the consumer's words were found to be impossible.
+    pub quarantined: AtomicU32,
+    /// Messages offered to this edge.
+    pub sent: AtomicU64,
+    /// Those of them that the edge refused since it was full.
+    pub rejected: AtomicU64,
+}
+
+/// An entry of an edge's ring.
+#[repr(C, align(32))]
+pub struct Entry {
+    /// Position plus 1; 0 where the entry was withdrawn.
+    pub tag: AtomicU64,
+    /// Slot of the message.
+    pub slot: AtomicU32,
+    /// Version of its metadata.
+    pub metadata_version: AtomicU32,
+    /// Length of its payload in bytes.
+    pub payload_bytes: AtomicU64,
+    /// When it was published, `CLOCK_MONOTONIC` nanoseconds.
+    pub publish_ns: AtomicU64,
+}
+
+/// What a consumer writes for one edge.
+#[repr(C, align(128))]
+pub struct InWords {
+    /// Twice the number of taken positions, plus 1 once no more will be taken.
+    pub taken: AtomicU64,
+    /// Set while the consumer sleeps until `published` changes.
+    pub sleeping: AtomicU32,
+    pad: [u8; 116],
+    /// Counters that only the ledger reads.
+    pub counters: Counters,
+    /// Positions plus 1 of the messages that are held; 0 where an entry is free.
+    pub borrowed: [AtomicU64; MAX_HOLDS],
+    /// Latencies from publish to take.
+    pub latency: [AtomicU64; BUCKETS],
+}
+
+/// What a consumer counts for one edge.
+#[repr(C, align(128))]
+pub struct Counters {
+    /// Messages that the node is done with.
+    pub received: AtomicU64,
+    /// Messages that the node has in hand.
+    pub in_hand: AtomicU64,
+    /// Messages overwritten before they were taken.
+    pub dropped: AtomicU64,
+    /// Private copies made.
+    pub copies: AtomicU64,
+    /// Bytes copied for them.
+    pub copied_bytes: AtomicU64,
+    /// Messages received by move.
+    pub moves: AtomicU64,
+    /// Views given.
+    pub views: AtomicU64,
+    /// Longest latency in nanoseconds.
+    pub latency_max: AtomicU64,
+}
+
+/// What lies in front of a payload, at the start of its slot.
+#[repr(C)]
+pub struct SlotHeader {
+    /// [`SlotHeader::MAGIC`].
+    pub magic: AtomicU32,
+    /// [`SlotHeader::VERSION`].
+    pub version: AtomicU32,
+    /// Number of the message on its port.
+    pub sequence: AtomicU64,
+    /// How often the producer had been restarted.
+    pub generation: AtomicU32,
+    /// Version of the metadata that stands behind this header.
+    pub metadata_version: AtomicU32,
+    /// Tells payload types apart at a glance.
+    pub type_hash: AtomicU64,
+    /// Capture time in nanoseconds.
+    pub capture_ns: AtomicI64,
+    /// When it was published, `CLOCK_MONOTONIC` nanoseconds.
+    pub publish_ns: AtomicU64,
+    /// Clock of the capture time.
+    pub clock: AtomicU32,
+    /// Length of the metadata in bytes.
+    pub metadata_bytes: AtomicU32,
+    /// Length of the payload in bytes.
+    pub payload_bytes: AtomicU64,
+    /// Follows a message through the graph.
+    pub trace: AtomicU64,
+    reserved: [u64; 7],
+}
+
+// SAFETY: atomics only.
+unsafe impl Shared for PortWords {}
+// SAFETY: atomics only.
+unsafe impl Shared for OutWords {}
+// SAFETY: atomics only.
+unsafe impl Shared for Entry {}
+// SAFETY: atomics and padding only.
+unsafe impl Shared for InWords {}
+// SAFETY: atomics, and reserved words that nobody reads.
+unsafe impl Shared for SlotHeader {}
+
+const _: () = assert!(size_of::<PortWords>() == 128 && size_of::<OutWords>() == 128 && size_of::<Entry>() == 32);
+const _: () = assert!(size_of::<SlotHeader>() == 128 && size_of::<Counters>() == 128);
+const _: () = assert!(std::mem::offset_of!(InWords, counters) == 128);
+
+impl SlotHeader {
+    /// Marks a slot that holds a message.
+    pub const MAGIC: u32 = u32::from_le_bytes(*b"ezm1");
+    /// Version of this layout.
+    pub const VERSION: u32 = 1;
+}
+
+/// The numbers that a producer's segment follows from.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct PortLayout {
+    /// One for each edge that leaves the port.
+    pub edges: Vec<EdgeLayout>,
+    /// Largest payload of any edge, in bytes; 0 where no message lies in the segment (all edges move or copy from
+    /// private memory of the one process).
+    pub slot_payload_bytes: u64,
+}
+
+/// What an edge adds to its producer's segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct EdgeLayout {
+    /// Depth of the queue.
+    pub queue: u32,
+    /// How many messages the consumer may hold beside the queue.
+    pub holds: u32,
+}
+
+impl PortLayout {
+    /// How many slots there are: what the edges can pin, and two.
+    #[must_use]
+    pub fn slots(&self) -> u32 {
+        if self.slot_payload_bytes == 0 {
+            return 0;
+        }
+        self.edges.iter().map(|e| e.queue + e.holds).sum::<u32>() + SPARE_SLOTS
+    }
+
+    /// From one slot to the next, in bytes.
+    #[must_use]
+    pub fn slot_stride(&self) -> usize {
+        let room = size_of::<SlotHeader>() + MAX_METADATA_BYTES + self.slot_payload_bytes as usize;
+        room.next_multiple_of(PAGE) + STAGGER
+    }
+
+    /// Where the words of an edge lie.
+    #[must_use]
+    pub fn out_words(&self, edge: usize) -> usize {
+        size_of::<PortWords>() + edge * size_of::<OutWords>()
+    }
+
+    /// Where the ring of an edge lies.
+    #[must_use]
+    pub fn ring(&self, edge: usize) -> usize {
+        let before: usize = self.edges[..edge].iter().map(EdgeLayout::ring_len).sum();
+        self.out_words(self.edges.len()) + before * size_of::<Entry>()
+    }
+
+    /// Where the slots begin: also the length of everything before them.
+    #[must_use]
+    pub fn slots_offset(&self) -> usize {
+        self.ring(self.edges.len()).next_multiple_of(PAGE)
+    }
+
+    /// Where a slot lies.
+    #[must_use]
+    pub fn slot(&self, slot: u32) -> usize {
+        self.slots_offset() + slot as usize * self.slot_stride()
+    }
+
+    /// Length of the segment.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.slot(self.slots()).next_multiple_of(PAGE)
+    }
+}
+
+impl EdgeLayout {
+    /// Entries in the ring: a power of two, so that a position finds its entry by its low bits.
+    #[must_use]
+    pub fn ring_len(&self) -> usize {
+        (self.queue as usize).next_power_of_two()
+    }
+}
+
+/// Where a payload begins in its slot.
+#[must_use]
+pub fn payload_offset(metadata_bytes: usize) -> usize {
+    (size_of::<SlotHeader>() + metadata_bytes).next_multiple_of(crate::message::ALIGN)
+}
+
+/// The numbers that a consumer's segment follows from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct StationLayout {
+    /// Edges that end in this process.
+    pub edges: u32,
+}
+
+impl StationLayout {
+    /// Where the words of an edge lie.
+    #[must_use]
+    pub fn in_words(&self, edge: usize) -> usize {
+        edge * size_of::<InWords>()
+    }
+
+    /// Length of the segment.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.in_words(self.edges as usize).next_multiple_of(PAGE).max(PAGE)
+    }
+}

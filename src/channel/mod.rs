@@ -1,0 +1,133 @@
+//! How a message crosses an edge. The only place with unsafe code.
+//!
+//! Every output port has one segment that only its producer writes ([`Sender`]), every backend one segment that only it
+//! writes ([`Station`]); everybody else maps them read-only. So there is no word in shared memory with two writers:
+//!
+//! ```text
+//! producer's segment                          consumer's segment
+//!   per edge: published, sent, rejected,        per edge: taken, received, dropped, copies, views,
+//!             closed, waiting, ring of entries            sleeping, borrow table, latencies
+//!   slots: header, metadata, payload
+//! ```
+//!
+//! Positions in an edge's ring count from 0 and never go back. The producer publishes position `p` by storing `p + 1`
+//! in `published`; the consumer takes it by storing `p + 1` in `taken`. A message is in the queue between the two.
+//! A consumer that keeps a view first writes the position into its borrow table and then advances `taken`; the
+//! producer uses a slot again when every edge has taken it and no borrow table names it.
+//!
+//! A producer that overwrites the oldest entry of a full queue races with a consumer that is about to take it. The
+//! consumer writes its borrow, full fence, then checks that the entry is still there; the producer withdraws the entry,
+//! full fence, then looks into the borrow table. At least one of them sees the other.
+//!
+//! Sleeping works the same way: raise a flag, full fence, check again, wait; the other side stores, full fence, reads
+//! the flag, wakes. A sleeper waits on the very word whose change it is waiting for (its low half), and always also on
+//! a word of its own process, so that a stop or the death of a peer ends every wait.
+#![allow(unsafe_code)]
+
+mod fault;
+mod latency;
+mod layout;
+mod ledger;
+mod local;
+mod memory;
+mod named;
+mod receiver;
+mod ring;
+mod sender;
+mod slots;
+mod wait;
+
+pub use fault::{ViewFault, install_fault_handler, set_current_node};
+pub use layout::{EdgeLayout, MAX_HOLDS, MAX_METADATA_BYTES, PortLayout, StationLayout};
+pub use ledger::{ConsumerCounts, Latency, ProducerCounts, consumer_counts, expected_messages, producer_counts};
+pub use local::LocalQueue;
+pub use memory::{Handle, ReadOnly, SegmentKind, Writable};
+pub use named::{sweep, unlink};
+pub use receiver::{Poll, Receiver, Station, Wiring};
+pub use ring::Consumer;
+pub use sender::{LocalSender, Sender};
+pub use wait::{Interrupt, Level, MAX_WAITS, WaitList};
+
+use crate::graph::Overflow;
+
+/// What can go wrong on an edge.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChannelError {
+    /// The message is larger than an edge allows.
+    #[error(
+        "a message of {bytes} bytes is over the limit of {limit} bytes of the edge {edge}; raise its `max_message`"
+    )]
+    TooLarge {
+        /// The edge.
+        edge: String,
+        /// Length of the payload.
+        bytes: u64,
+        /// Its `max_message`.
+        limit: u64,
+    },
+    /// The metadata is larger than a slot has room for.
+    #[error("metadata of {bytes} bytes is over the limit of {MAX_METADATA_BYTES} bytes")]
+    MetadataTooLarge {
+        /// Encoded length.
+        bytes: usize,
+    },
+    /// The queue of an edge with `overflow: fail` is full.
+    #[error("the queue of the edge {edge} is full ({queue} messages), and the edge says `overflow: fail`")]
+    Full {
+        /// The edge.
+        edge: String,
+        /// Its depth.
+        queue: u32,
+    },
+    /// More views are held than the input declares.
+    #[error("{holds} messages of the edge {edge} are held already, as many as the input declares with `holds`")]
+    TooManyViews {
+        /// The edge.
+        edge: String,
+        /// What the input declares.
+        holds: u32,
+    },
+    /// Another process wrote what cannot be.
+    #[error("the edge {edge} is broken: {what}")]
+    Corrupt {
+        /// The edge.
+        edge: String,
+        /// What was found.
+        what: String,
+    },
+    /// Memory for a segment, or for a part of it, cannot be had.
+    #[error("cannot {action} {bytes} bytes of shared memory: {cause}")]
+    Memory {
+        /// What was tried.
+        action: &'static str,
+        /// How much was asked for.
+        bytes: u64,
+        /// The system's word.
+        cause: String,
+    },
+    /// The run was cut short while waiting.
+    #[error("the run is being stopped")]
+    Interrupted,
+    /// A wait failed.
+    #[error("cannot wait: {0}")]
+    Wait(#[source] std::io::Error),
+    /// The message itself is at fault.
+    #[error(transparent)]
+    Message(#[from] crate::message::MessageError),
+}
+
+/// What a producer needs to know of one of its edges.
+#[derive(Clone, Debug, PartialEq, bincode::Encode, bincode::Decode)]
+pub struct EdgeTerms {
+    /// `from -> to`, for messages to people.
+    pub name: String,
+    /// What happens when the queue is full.
+    pub overflow: Overflow,
+    /// Depth of the queue.
+    pub queue: u32,
+    /// Largest payload in bytes.
+    pub max_message: u64,
+    /// How many messages the consumer may hold.
+    pub holds: u32,
+}

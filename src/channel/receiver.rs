@@ -1,0 +1,420 @@
+//! The consumer's end of one edge: `recv` makes a private copy, `recv_zero_copy` gives a read-only view.
+
+use super::fault;
+use super::latency;
+use super::layout::{Entry, InWords, OutWords, PortLayout, SlotHeader, StationLayout, payload_offset};
+use super::local::LocalQueue;
+use super::memory::{ReadOnly, Writable};
+use super::slots::clock_of;
+use super::wait::{WaitList, wake_counter};
+use super::{ChannelError, EdgeTerms, Handle, SegmentKind};
+use crate::graph::Overflow;
+use crate::message::{Capture, Header, Metadata, Owned, Pool, Release, View, codec, monotonic_ns};
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release as Releasing, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, fence};
+
+/// Spare buffers that an input keeps for its copies.
+const SPARE_BUFFERS: usize = 16;
+/// From this position on, only one in `LATENCY_EVERY` messages is timed.
+const LATENCY_ALL: u64 = 4096;
+const LATENCY_EVERY: u64 = 16;
+
+/// The segment that a backend writes as a consumer: words for each edge that ends in it.
+pub struct Station {
+    memory: Arc<Writable>,
+    layout: StationLayout,
+}
+
+/// What a receiver is wired to.
+pub struct Wiring {
+    /// `from -> to`, policy, depth.
+    pub terms: EdgeTerms,
+    /// Number of the edge in the plan, for the report of a fault.
+    pub edge: u32,
+    /// The producer's segment.
+    pub port: Arc<ReadOnly>,
+    /// Its layout.
+    pub layout: PortLayout,
+    /// Which of the port's edges this is.
+    pub port_edge: usize,
+    /// Which of the station's edges this is.
+    pub station_edge: usize,
+    /// Where messages travel outside of slots.
+    pub queue: Option<Arc<LocalQueue>>,
+    /// Set when the producer's process is known to be dead.
+    pub dead: Arc<AtomicBool>,
+}
+
+/// The consumer's end of one edge. Used by one thread.
+pub struct Receiver {
+    station: Arc<Writable>,
+    words_at: usize,
+    wiring: Wiring,
+    pool: Arc<Pool>,
+    /// The next position to look at.
+    next: Cell<u64>,
+    /// Messages taken that the node is not done with.
+    in_hand: Cell<u64>,
+    /// Which entries of the borrow table are in use, by bit.
+    borrows: Cell<u64>,
+    /// Metadata seen last, by version.
+    metadata: RefCell<(u32, Arc<Metadata>)>,
+}
+
+/// What there is at an edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Poll {
+    /// A message, published at this time.
+    Ready(u64),
+    /// Nothing yet; the word to wait for a change of, as it was seen.
+    Empty(u64),
+    /// Nothing, and nothing more will come.
+    Ended,
+}
+
+/// An entry as it was read, and still true after reading.
+struct Found {
+    slot: u32,
+    metadata_version: u32,
+    payload_bytes: usize,
+    publish_ns: u64,
+}
+
+/// What a slot holds.
+struct Content<'a> {
+    header: Header,
+    metadata: Arc<Metadata>,
+    payload: &'a [u8],
+}
+
+impl Station {
+    /// Makes the segment.
+    ///
+    /// # Errors
+    /// [`ChannelError::Memory`] where there is none.
+    pub fn create(kind: SegmentKind, label: &str, layout: StationLayout) -> Result<Self, ChannelError> {
+        let memory = Writable::create(kind, label, layout.bytes())?;
+        memory.back(0, layout.bytes())?;
+        Ok(Station { memory: Arc::new(memory), layout })
+    }
+
+    /// What a producer, or the ledger, needs to map the segment.
+    ///
+    /// # Errors
+    /// [`ChannelError::Memory`] where descriptors are used up.
+    pub fn handle(&self) -> Result<Handle, ChannelError> {
+        self.memory.handle()
+    }
+
+    /// The consumer's end of one edge.
+    #[must_use]
+    pub fn receiver(&self, wiring: Wiring) -> Receiver {
+        if wiring.queue.is_none() {
+            fault::watch_views(&wiring);
+        }
+        Receiver {
+            station: Arc::clone(&self.memory),
+            words_at: self.layout.in_words(wiring.station_edge),
+            wiring,
+            pool: Pool::new(SPARE_BUFFERS),
+            next: Cell::new(0),
+            in_hand: Cell::new(0),
+            borrows: Cell::new(0),
+            metadata: RefCell::default(),
+        }
+    }
+}
+
+impl Receiver {
+    /// `from -> to`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.wiring.terms.name
+    }
+
+    /// What there is. Counts what was overwritten before it could be taken.
+    ///
+    /// # Errors
+    /// [`ChannelError::Corrupt`] where the producer's ring makes no sense.
+    pub fn poll(&self) -> Result<Poll, ChannelError> {
+        let dead = self.wiring.dead.load(Acquire);
+        let word = self.theirs().published.load(Acquire);
+        let (published, closed) = (word >> 1, word & 1 == 1);
+        if self.may_lose() {
+            let queue = u64::from(self.wiring.terms.queue);
+            self.skip_to(published.saturating_sub(queue));
+        }
+        while self.next.get() < published {
+            if let Some(publish_ns) = self.head() {
+                return Ok(Poll::Ready(publish_ns));
+            }
+            if !self.may_lose() {
+                return Err(self.corrupt("an entry is missing from its ring"));
+            }
+            self.skip_to(self.next.get() + 1);
+        }
+        Ok(if closed || dead { Poll::Ended } else { Poll::Empty(word) })
+    }
+
+    /// Takes the next message as a private copy, or by move where this is its last owner. Its slot is free before this
+    /// returns. Nothing where the producer has just overwritten it: poll again.
+    ///
+    /// # Errors
+    /// [`ChannelError`] where the slot's content makes no sense.
+    pub fn recv(&self) -> Result<Option<Owned>, ChannelError> {
+        self.done();
+        match &self.wiring.queue {
+            Some(queue) => Ok(self.recv_local(queue)),
+            None => self.recv_copy(),
+        }
+    }
+
+    fn recv_copy(&self) -> Result<Option<Owned>, ChannelError> {
+        let position = self.next.get();
+        // Where nothing can be overwritten, the place in the queue holds the slot until it is left.
+        let borrow = if self.may_lose() { Some(self.borrow(position)?) } else { None };
+        let Some(found) = self.entry_at(position) else {
+            self.give_back(borrow);
+            return Ok(None);
+        };
+        let content = self.content(&found)?;
+        let payload = self.pool.copy_of(content.payload);
+        let message = Owned { header: content.header, metadata: content.metadata, payload };
+        let counters = &self.ours().counters;
+        add(&counters.copies, 1);
+        add(&counters.copied_bytes, found.payload_bytes as u64);
+        self.give_back(borrow);
+        self.advance(position, found.publish_ns);
+        Ok(Some(message))
+    }
+
+    fn recv_local(&self, queue: &LocalQueue) -> Option<Owned> {
+        let (position, shared) = queue.pop()?;
+        self.skip_to(position);
+        let publish_ns = shared.header.publish_ns;
+        let counters = &self.ours().counters;
+        let message = match Arc::try_unwrap(shared) {
+            Ok(message) => {
+                add(&counters.moves, 1);
+                message
+            }
+            Err(shared) => {
+                add(&counters.copies, 1);
+                add(&counters.copied_bytes, shared.payload.len() as u64);
+                let payload = self.pool.copy_of(&shared.payload);
+                Owned { header: shared.header, metadata: Arc::clone(&shared.metadata), payload }
+            }
+        };
+        self.advance(position, publish_ns);
+        Some(message)
+    }
+
+    /// Takes the next message as a read-only view, which holds its slot until it is dropped. Nothing where the producer
+    /// has just overwritten it: poll again.
+    ///
+    /// # Errors
+    /// [`ChannelError::TooManyViews`]; [`ChannelError::Corrupt`] where the slot's content makes no sense.
+    pub fn recv_zero_copy(&self) -> Result<Option<View<'_>>, ChannelError> {
+        self.done();
+        let position = self.next.get();
+        let borrow = self.borrow(position)?;
+        let Some(found) = self.entry_at(position) else {
+            self.give_back(Some(borrow));
+            return Ok(None);
+        };
+        let content = self.content(&found)?;
+        add(&self.ours().counters.views, 1);
+        self.advance(position, found.publish_ns);
+        Ok(Some(View::new(content.header, content.metadata, content.payload, Some((self, borrow as u64)))))
+    }
+
+    /// Says that the node is done with every message taken so far.
+    pub fn done(&self) {
+        let counters = &self.ours().counters;
+        let in_hand = self.in_hand.replace(0);
+        if in_hand > 0 {
+            add(&counters.received, in_hand);
+            counters.in_hand.store(0, Relaxed);
+        }
+    }
+
+    /// Announces that this consumer is about to sleep, or that it is awake. After announcing, poll again: a message may
+    /// have come before the producer could see it.
+    pub fn announce_sleep(&self, sleeping: bool) {
+        self.ours().sleeping.store(u32::from(sleeping), Relaxed);
+        if sleeping {
+            fence(SeqCst);
+        }
+    }
+
+    /// Adds what to wait for: a change of the word that [`Poll::Empty`] told.
+    pub fn push_wait(&self, list: &mut WaitList, seen: u64) {
+        list.push_counter(&self.theirs().published, seen);
+    }
+
+    /// Leaves: nothing more will be taken. What is still queued counts as dropped.
+    pub fn leave(&self) {
+        self.ours().taken.store(self.next.get() << 1 | 1, Releasing);
+        self.wake_producer();
+    }
+
+    /// When the message at `next` was published, if it is there.
+    fn head(&self) -> Option<u64> {
+        match &self.wiring.queue {
+            None => self.entry_at(self.next.get()).map(|found| found.publish_ns),
+            Some(queue) => {
+                let (position, publish_ns) = queue.head()?;
+                self.skip_to(position);
+                Some(publish_ns)
+            }
+        }
+    }
+
+    /// Reads an entry; nothing where it is not, or no longer, that of `position`.
+    fn entry_at(&self, position: u64) -> Option<Found> {
+        let layout = &self.wiring.layout;
+        let ring_len = layout.edges[self.wiring.port_edge].ring_len() as u64;
+        let index = (position & (ring_len - 1)) as usize;
+        let entry: &Entry = self.wiring.port.at(layout.ring(self.wiring.port_edge) + index * size_of::<Entry>());
+        if entry.tag.load(Acquire) != position + 1 {
+            return None;
+        }
+        let found = Found {
+            slot: entry.slot.load(Relaxed),
+            metadata_version: entry.metadata_version.load(Relaxed),
+            payload_bytes: entry.payload_bytes.load(Relaxed) as usize,
+            publish_ns: entry.publish_ns.load(Relaxed),
+        };
+        fence(Acquire);
+        (entry.tag.load(Relaxed) == position + 1).then_some(found)
+    }
+
+    /// Reads a slot that is held back: by its place in the queue, or by the borrow table.
+    fn content(&self, found: &Found) -> Result<Content<'_>, ChannelError> {
+        let layout = &self.wiring.layout;
+        if found.slot >= layout.slots() || found.payload_bytes as u64 > layout.slot_payload_bytes {
+            return Err(self.corrupt("an entry names a slot or a length that is not there"));
+        }
+        let slot_at = layout.slot(found.slot);
+        let header: &SlotHeader = self.wiring.port.at(slot_at);
+        let metadata_bytes = header.metadata_bytes.load(Relaxed) as usize;
+        let clock = clock_of(header.clock.load(Relaxed));
+        let known = (header.magic.load(Relaxed), header.version.load(Relaxed));
+        let (true, Some(clock)) = (known == (SlotHeader::MAGIC, SlotHeader::VERSION), clock) else {
+            return Err(self.corrupt("a slot has no header that this version knows"));
+        };
+        let payload_at = slot_at + payload_offset(metadata_bytes);
+        // SAFETY: the slot is published, and held back as this function's contract says.
+        let payload = unsafe { self.wiring.port.bytes(payload_at, found.payload_bytes) };
+        let payload = payload.ok_or_else(|| self.corrupt("a payload reaches beyond its segment"))?;
+        let header = Header {
+            sequence: header.sequence.load(Relaxed),
+            generation: header.generation.load(Relaxed),
+            capture: Capture { ns: header.capture_ns.load(Relaxed), clock },
+            publish_ns: found.publish_ns,
+            trace: header.trace.load(Relaxed),
+        };
+        let metadata = self.metadata(found.metadata_version, slot_at, metadata_bytes)?;
+        Ok(Content { header, metadata, payload })
+    }
+
+    /// The metadata of a version: as seen last, or decoded from the slot.
+    fn metadata(&self, version: u32, slot_at: usize, bytes: usize) -> Result<Arc<Metadata>, ChannelError> {
+        let mut cached = self.metadata.borrow_mut();
+        if cached.0 != version {
+            // SAFETY: the metadata lies in the same slot as the payload, and is held back with it.
+            let encoded = unsafe { self.wiring.port.bytes(slot_at + size_of::<SlotHeader>(), bytes) };
+            let encoded = encoded.ok_or_else(|| self.corrupt("metadata reaches beyond its segment"))?;
+            *cached = (version, Arc::new(codec::decode(encoded)?.0));
+        }
+        Ok(Arc::clone(&cached.1))
+    }
+
+    /// Writes `position` into the borrow table before it is looked at, so that the producer leaves its slot alone.
+    fn borrow(&self, position: u64) -> Result<usize, ChannelError> {
+        let holds = self.wiring.terms.holds;
+        let entry = self.borrows.get().trailing_ones();
+        if entry >= holds {
+            return Err(ChannelError::TooManyViews { edge: self.name().to_owned(), holds });
+        }
+        self.borrows.set(self.borrows.get() | 1 << entry);
+        self.ours().borrowed[entry as usize].store(position + 1, Releasing);
+        if self.may_lose() {
+            fence(SeqCst);
+        }
+        Ok(entry as usize)
+    }
+
+    fn give_back(&self, borrow: Option<usize>) {
+        if let Some(entry) = borrow {
+            self.ours().borrowed[entry].store(0, Releasing);
+            self.borrows.set(self.borrows.get() & !(1 << entry));
+        }
+    }
+
+    /// The message at `position` has been taken: it leaves the queue.
+    fn advance(&self, position: u64, publish_ns: u64) {
+        let ours = self.ours();
+        self.in_hand.set(self.in_hand.get() + 1);
+        ours.counters.in_hand.store(self.in_hand.get(), Relaxed);
+        if position < LATENCY_ALL || position.is_multiple_of(LATENCY_EVERY) {
+            self.time(monotonic_ns().saturating_sub(publish_ns));
+        }
+        self.next.set(position + 1);
+        ours.taken.store((position + 1) << 1, Releasing);
+        self.wake_producer();
+    }
+
+    fn wake_producer(&self) {
+        fence(SeqCst);
+        if self.theirs().waiting.load(Relaxed) != 0 {
+            wake_counter(&self.ours().taken);
+        }
+    }
+
+    /// Positions before `position` were overwritten: they count as dropped.
+    fn skip_to(&self, position: u64) {
+        let missed = position.saturating_sub(self.next.get());
+        if missed > 0 {
+            add(&self.ours().counters.dropped, missed);
+            self.next.set(position);
+            self.ours().taken.store(position << 1, Releasing);
+        }
+    }
+
+    fn time(&self, latency_ns: u64) {
+        let ours = self.ours();
+        add(&ours.latency[latency::bucket(latency_ns)], 1);
+        let longest = ours.counters.latency_max.load(Relaxed).max(latency_ns);
+        ours.counters.latency_max.store(longest, Relaxed);
+    }
+
+    fn may_lose(&self) -> bool {
+        self.wiring.terms.overflow == Overflow::DropOldest
+    }
+
+    fn corrupt(&self, what: &str) -> ChannelError {
+        ChannelError::Corrupt { edge: self.name().to_owned(), what: what.to_owned() }
+    }
+
+    fn ours(&self) -> &InWords {
+        self.station.at(self.words_at)
+    }
+
+    fn theirs(&self) -> &OutWords {
+        self.wiring.port.at(self.wiring.layout.out_words(self.wiring.port_edge))
+    }
+}
+
+impl Release for Receiver {
+    fn release(&self, token: u64) {
+        self.give_back(Some(token as usize));
+    }
+}
+
+/// Adds to a counter that only this thread writes: cheaper than an atomic addition.
+fn add(counter: &AtomicU64, n: u64) {
+    counter.store(counter.load(Relaxed) + n, Relaxed);
+}

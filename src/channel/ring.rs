@@ -1,0 +1,284 @@
+//! The producer's end of one edge whose messages lie in slots.
+
+use super::layout::{Entry, InWords, MAX_HOLDS, OutWords, PortLayout};
+use super::memory::{ReadOnly, Writable};
+use super::slots::Slots;
+use super::wait::{Interrupt, Level, WaitList, wake_counter};
+use super::{ChannelError, EdgeTerms};
+use crate::graph::Overflow;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::{AtomicBool, fence};
+
+/// The producer's end of an edge: its words and its ring in the port's segment, and the consumer's words.
+///
+/// `in_queue` and `held` are the producer's own account of who has what. The consumer's words are believed only as
+/// far as they fit that account; where they do not, the edge is quarantined and never looked at again.
+pub struct OutEdge {
+    terms: EdgeTerms,
+    port: Arc<Writable>,
+    words_at: usize,
+    ring_at: usize,
+    ring_mask: u64,
+    consumer: Consumer,
+    /// The next position.
+    next: u64,
+    /// Slots of the positions that the consumer has not taken; the last one belongs to `next - 1`.
+    in_queue: VecDeque<u32>,
+    /// Positions that were taken and, when last looked at, held; and their slots.
+    held: Vec<(u64, u32)>,
+    open: bool,
+}
+
+/// The consumer's words, as its producer sees them.
+pub struct Consumer {
+    /// The consumer's segment.
+    pub station: Arc<ReadOnly>,
+    /// Where this edge's words lie in it.
+    pub words_at: usize,
+    /// Set when the consumer's process is known to be dead.
+    pub dead: Arc<AtomicBool>,
+}
+
+/// A reading of the consumer's borrow table.
+struct Borrowed {
+    tags: [u64; MAX_HOLDS],
+    len: usize,
+}
+
+impl Borrowed {
+    fn contains(&self, position: u64) -> bool {
+        self.tags[..self.len].contains(&(position + 1))
+    }
+}
+
+/// What became of a message that was offered to an edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// It is in the queue, or was dropped as the edge's policy says, or nobody reads here any more.
+    Done,
+    /// The queue is full, and the edge's policy is to wait.
+    Full,
+}
+
+/// A message as an entry of a ring names it.
+#[derive(Clone, Copy)]
+pub struct Envelope {
+    pub slot: u32,
+    pub metadata_version: u32,
+    pub payload_bytes: u64,
+    pub publish_ns: u64,
+}
+
+impl OutEdge {
+    pub fn new(port: Arc<Writable>, layout: &PortLayout, edge: usize, terms: EdgeTerms, consumer: Consumer) -> Self {
+        OutEdge {
+            words_at: layout.out_words(edge),
+            ring_at: layout.ring(edge),
+            ring_mask: layout.edges[edge].ring_len() as u64 - 1,
+            in_queue: VecDeque::with_capacity(terms.queue as usize),
+            held: Vec::with_capacity(terms.holds as usize),
+            terms,
+            port,
+            consumer,
+            next: 0,
+            open: true,
+        }
+    }
+
+    pub fn terms(&self) -> &EdgeTerms {
+        &self.terms
+    }
+
+    /// Whether anybody reads at the other end.
+    pub fn has_reader(&self) -> bool {
+        self.open && self.theirs().taken.load(Relaxed) & 1 == 0 && !self.consumer.dead.load(Relaxed)
+    }
+
+    /// Puts a message into the queue, or does what the edge's policy says where the queue is full.
+    pub fn offer(&mut self, envelope: Envelope, slots: &mut Slots) -> Result<Offer, ChannelError> {
+        if self.is_full() {
+            self.reclaim(slots);
+        }
+        if !self.open {
+            return Ok(Offer::Done);
+        }
+        if self.is_full() {
+            match self.terms.overflow {
+                Overflow::Block => return Ok(Offer::Full),
+                Overflow::DropOldest => self.withdraw_oldest(slots),
+                Overflow::DropNewest => {
+                    self.count_offer();
+                    self.ours().rejected.fetch_add(1, Relaxed);
+                    return Ok(Offer::Done);
+                }
+                Overflow::Fail => {
+                    self.count_offer();
+                    self.ours().rejected.fetch_add(1, Relaxed);
+                    return Err(ChannelError::Full { edge: self.terms.name.clone(), queue: self.terms.queue });
+                }
+            }
+        }
+        self.push(envelope, slots);
+        Ok(Offer::Done)
+    }
+
+    /// Waits for room, then puts the message into the queue.
+    pub fn offer_when_free(
+        &mut self,
+        envelope: Envelope,
+        slots: &mut Slots,
+        interrupt: &Interrupt,
+    ) -> Result<(), ChannelError> {
+        let mut list = WaitList::default();
+        loop {
+            let ticket = interrupt.ticket();
+            if interrupt.level() == Level::Cut {
+                return Err(ChannelError::Interrupted);
+            }
+            self.ours().waiting.store(1, Relaxed);
+            fence(SeqCst);
+            let seen = self.theirs().taken.load(Acquire);
+            self.reclaim(slots);
+            if !self.open || !self.is_full() {
+                break;
+            }
+            list.clear();
+            list.push_counter(&self.theirs().taken, seen);
+            interrupt.wait(&mut list, ticket, None)?;
+        }
+        self.ours().waiting.store(0, Relaxed);
+        if self.open {
+            self.push(envelope, slots);
+        }
+        Ok(())
+    }
+
+    /// Looks at what the consumer has taken and released since, and unpins its slots.
+    pub fn reclaim(&mut self, slots: &mut Slots) {
+        if !self.open {
+            return;
+        }
+        let word = self.theirs().taken.load(Acquire);
+        let (taken, gone) = (word >> 1, word & 1 == 1);
+        if taken > self.next || (taken < self.oldest() && !self.may_lag()) {
+            return self.quarantine(slots);
+        }
+        let borrowed = self.borrowed();
+        self.held.retain(|&(position, slot)| {
+            let keep = borrowed.contains(position);
+            if !keep {
+                slots.unpin(slot);
+            }
+            keep
+        });
+        while self.oldest() < taken {
+            self.leave_queue(&borrowed, slots);
+        }
+        if gone || self.consumer.dead.load(Acquire) {
+            self.give_up(slots);
+        }
+    }
+
+    /// Says that no more will come.
+    pub fn close(&mut self) {
+        self.ours().published.store(self.next << 1 | 1, Release);
+        self.wake_consumer();
+    }
+
+    fn is_full(&self) -> bool {
+        self.in_queue.len() >= self.terms.queue as usize
+    }
+
+    fn count_offer(&self) {
+        self.ours().sent.fetch_add(1, Relaxed);
+    }
+
+    fn push(&mut self, envelope: Envelope, slots: &mut Slots) {
+        self.count_offer();
+        slots.pin(envelope.slot);
+        let entry = self.entry(self.next);
+        entry.slot.store(envelope.slot, Relaxed);
+        entry.metadata_version.store(envelope.metadata_version, Relaxed);
+        entry.payload_bytes.store(envelope.payload_bytes, Relaxed);
+        entry.publish_ns.store(envelope.publish_ns, Relaxed);
+        entry.tag.store(self.next + 1, Release);
+        self.in_queue.push_back(envelope.slot);
+        self.next += 1;
+        self.ours().published.store(self.next << 1, Release);
+        self.wake_consumer();
+    }
+
+    fn wake_consumer(&self) {
+        fence(SeqCst);
+        if self.theirs().sleeping.load(Relaxed) != 0 {
+            wake_counter(&self.ours().published);
+        }
+    }
+
+    /// Takes the oldest entry back from a consumer that has not taken it, or notices that it just has.
+    fn withdraw_oldest(&mut self, slots: &mut Slots) {
+        self.entry(self.oldest()).tag.store(0, Relaxed);
+        fence(SeqCst);
+        let borrowed = self.borrowed();
+        self.leave_queue(&borrowed, slots);
+    }
+
+    /// The oldest position leaves the queue. Its slot stays pinned while the consumer holds it.
+    fn leave_queue(&mut self, borrowed: &Borrowed, slots: &mut Slots) {
+        let position = self.oldest();
+        let slot = self.in_queue.pop_front().expect("positions below `next` are in the queue");
+        if borrowed.contains(position) {
+            self.held.push((position, slot));
+        } else {
+            slots.unpin(slot);
+        }
+    }
+
+    /// The oldest position in the queue; `next` where it is empty.
+    fn oldest(&self) -> u64 {
+        self.next - self.in_queue.len() as u64
+    }
+
+    /// What the consumer holds. Read once and then compared, so that no consumer, however it scribbles, can hold more
+    /// than it may.
+    fn borrowed(&self) -> Borrowed {
+        let mut borrowed = Borrowed { tags: [0; MAX_HOLDS], len: self.terms.holds as usize };
+        for (mine, theirs) in borrowed.tags.iter_mut().zip(&self.theirs().borrowed[..borrowed.len]) {
+            *mine = theirs.load(Acquire);
+        }
+        borrowed
+    }
+
+    /// Whether the consumer's count may lie below what the queue holds: it does where entries were withdrawn.
+    fn may_lag(&self) -> bool {
+        self.terms.overflow == Overflow::DropOldest
+    }
+
+    fn quarantine(&mut self, slots: &mut Slots) {
+        self.ours().quarantined.store(1, Relaxed);
+        tracing::error!("the edge {} is in quarantine: its consumer wrote counters that cannot be", self.terms.name);
+        self.give_up(slots);
+    }
+
+    fn give_up(&mut self, slots: &mut Slots) {
+        self.open = false;
+        for slot in self.in_queue.drain(..).chain(self.held.drain(..).map(|(_, slot)| slot)) {
+            slots.unpin(slot);
+        }
+    }
+
+    fn entry(&self, position: u64) -> &Entry {
+        let index = (position & self.ring_mask) as usize;
+        self.port.at(self.ring_at + index * size_of::<Entry>())
+    }
+
+    fn ours(&self) -> &OutWords {
+        self.port.at(self.words_at)
+    }
+
+    fn theirs(&self) -> &InWords {
+        self.consumer.station.at(self.consumer.words_at)
+    }
+}

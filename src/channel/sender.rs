@@ -1,0 +1,289 @@
+//! An output port: one payload, sent on every edge that leaves the port.
+
+use super::layout::{OutWords, PortWords};
+use super::local::{LocalEdge, LocalQueue};
+use super::memory::Writable;
+use super::ring::{Consumer, Envelope, Offer, OutEdge};
+use super::slots::{Loan, Slots};
+use super::wait::Interrupt;
+use super::{ChannelError, EdgeTerms, Handle, PortLayout, SegmentKind};
+use crate::message::{Buffer, Capture, Header, Metadata, Owned, Pool, monotonic_ns};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Spare buffers that a port with only moving edges keeps.
+const SPARE_BUFFERS: usize = 16;
+
+/// A port whose messages lie in slots of shared memory.
+pub struct Sender {
+    slots: Slots,
+    edges: Vec<OutEdge>,
+    /// Edges, by index, that were full at the first attempt.
+    full: Vec<usize>,
+    loan: Option<Loan>,
+    sequence: u64,
+    interrupt: Arc<Interrupt>,
+}
+
+/// A port all of whose edges stay in this process and copy: its messages lie in private memory, and the last owner
+/// receives by move.
+pub struct LocalSender {
+    words: Arc<Writable>,
+    edges: Vec<LocalEdge>,
+    pool: Arc<Pool>,
+    loan: Buffer,
+    metadata: Arc<Metadata>,
+    sequence: u64,
+    interrupt: Arc<Interrupt>,
+}
+
+impl Sender {
+    /// Makes the segment of a port. Edges are added with [`Sender::attach`], in the order of the layout.
+    ///
+    /// # Errors
+    /// [`ChannelError::Memory`] where there is none.
+    pub fn create(
+        kind: SegmentKind,
+        label: &str,
+        layout: PortLayout,
+        interrupt: Arc<Interrupt>,
+    ) -> Result<Self, ChannelError> {
+        let slots = Slots::create(kind, label, layout)?;
+        Ok(Sender { slots, edges: Vec::new(), full: Vec::new(), loan: None, sequence: 0, interrupt })
+    }
+
+    /// What a consumer, or the ledger, needs to map the segment.
+    ///
+    /// # Errors
+    /// [`ChannelError::Memory`] where descriptors are used up.
+    pub fn handle(&self) -> Result<Handle, ChannelError> {
+        self.slots.memory().handle()
+    }
+
+    /// Adds the next edge of the layout.
+    pub fn attach(&mut self, terms: EdgeTerms, consumer: Consumer) {
+        let edge = self.edges.len();
+        let memory = Arc::clone(self.slots.memory());
+        self.edges.push(OutEdge::new(memory, self.slots.layout(), edge, terms, consumer));
+    }
+
+    /// Takes a slot for a payload of `payload_bytes`.
+    ///
+    /// # Errors
+    /// Where the message is over an edge's limit, or memory is short.
+    pub fn reserve(&mut self, metadata: &Arc<Metadata>, payload_bytes: usize) -> Result<(), ChannelError> {
+        check_size(self.edges.iter().map(OutEdge::terms), payload_bytes)?;
+        if let Some(loan) = self.loan.take() {
+            self.slots.unpin(loan.slot);
+        }
+        // Also where none is free: then edges have released some, since they cannot pin them all.
+        if self.slots.next_is_cold(payload_bytes) {
+            for edge in &mut self.edges {
+                edge.reclaim(&mut self.slots);
+            }
+        }
+        self.loan = Some(self.slots.lend(metadata, payload_bytes)?);
+        Ok(())
+    }
+
+    /// The payload of the slot that was taken last; empty where none is.
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        self.loan.as_ref().map_or(&[], |loan| self.slots.payload(loan))
+    }
+
+    /// As [`Sender::payload`], to be filled.
+    pub fn payload_mut(&mut self) -> &mut [u8] {
+        match self.loan {
+            Some(loan) => self.slots.payload_mut(&loan),
+            None => &mut [],
+        }
+    }
+
+    /// Sends the filled slot on every edge. Edges that have room get it at once, whatever the others do; then the
+    /// full ones that block are waited for.
+    ///
+    /// # Errors
+    /// [`ChannelError::Interrupted`] where the run is cut short; [`ChannelError::Full`] where an edge says so.
+    pub fn commit(&mut self, capture: Capture, trace: u64) -> Result<(), ChannelError> {
+        let Some(loan) = self.loan.take() else { return Ok(()) };
+        let publish_ns = monotonic_ns();
+        self.slots.seal(&loan, self.sequence, capture, publish_ns, trace);
+        self.sequence += 1;
+        let envelope = Envelope {
+            slot: loan.slot,
+            metadata_version: loan.metadata_version,
+            payload_bytes: loan.payload_bytes as u64,
+            publish_ns,
+        };
+        let result = self.offer_to_all(envelope);
+        self.slots.unpin(loan.slot);
+        result
+    }
+
+    fn offer_to_all(&mut self, envelope: Envelope) -> Result<(), ChannelError> {
+        self.full.clear();
+        let mut result = Ok(());
+        for (i, edge) in self.edges.iter_mut().enumerate() {
+            match edge.offer(envelope, &mut self.slots) {
+                Ok(Offer::Done) => {}
+                Ok(Offer::Full) => self.full.push(i),
+                Err(e) => result = Err(e),
+            }
+        }
+        for &i in &self.full {
+            self.edges[i].offer_when_free(envelope, &mut self.slots, &self.interrupt)?;
+        }
+        result
+    }
+
+    /// Whether anybody reads at any edge.
+    #[must_use]
+    pub fn has_readers(&self) -> bool {
+        self.edges.iter().any(OutEdge::has_reader)
+    }
+
+    /// Says how many messages will come in all.
+    pub fn expect(&self, messages: u64) {
+        self.slots.memory().at::<PortWords>(0).expected.store(messages, Relaxed);
+    }
+
+    /// Says on every edge that no more will come.
+    pub fn close(&mut self) {
+        for edge in &mut self.edges {
+            edge.close();
+        }
+    }
+}
+
+impl LocalSender {
+    /// Makes the port's segment, which only has the words of its edges.
+    ///
+    /// # Errors
+    /// [`ChannelError::Memory`] where there is none.
+    pub fn create(
+        kind: SegmentKind,
+        label: &str,
+        layout: &PortLayout,
+        interrupt: Arc<Interrupt>,
+    ) -> Result<Self, ChannelError> {
+        let words = Writable::create(kind, label, layout.bytes())?;
+        words.back(0, layout.slots_offset())?;
+        Ok(LocalSender {
+            words: Arc::new(words),
+            edges: Vec::new(),
+            pool: Pool::new(SPARE_BUFFERS),
+            loan: Buffer::default(),
+            metadata: Arc::default(),
+            sequence: 0,
+            interrupt,
+        })
+    }
+
+    /// As [`Sender::handle`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn handle(&self) -> Result<Handle, ChannelError> {
+        self.words.handle()
+    }
+
+    /// Adds the next edge of the layout, whose messages go through `queue`.
+    pub fn attach(&mut self, layout: &PortLayout, terms: EdgeTerms, consumer: Consumer, queue: Arc<LocalQueue>) {
+        let words_at = layout.out_words(self.edges.len());
+        debug_assert!(words_at + size_of::<OutWords>() <= layout.slots_offset(), "the edge is part of the layout");
+        self.edges.push(LocalEdge::new(Arc::clone(&self.words), words_at, terms, consumer, queue));
+    }
+
+    /// A buffer for a payload of `payload_bytes`.
+    ///
+    /// # Errors
+    /// Where the message is over an edge's limit.
+    pub fn reserve(&mut self, metadata: &Arc<Metadata>, payload_bytes: usize) -> Result<(), ChannelError> {
+        check_size(self.edges.iter().map(LocalEdge::terms), payload_bytes)?;
+        if !Arc::ptr_eq(&self.metadata, metadata) {
+            self.metadata = Arc::clone(metadata);
+        }
+        self.loan = self.pool.buffer(payload_bytes);
+        Ok(())
+    }
+
+    /// The buffer that was made last.
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        &self.loan
+    }
+
+    /// As [`LocalSender::payload`], to be filled.
+    pub fn payload_mut(&mut self) -> &mut [u8] {
+        &mut self.loan
+    }
+
+    /// As [`Sender::commit`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn commit(&mut self, capture: Capture, trace: u64) -> Result<(), ChannelError> {
+        let payload = std::mem::take(&mut self.loan);
+        let header = Header { sequence: 0, generation: 0, capture, publish_ns: 0, trace };
+        self.publish(Owned { header, metadata: Arc::clone(&self.metadata), payload })
+    }
+
+    /// Sends a message as it is.
+    ///
+    /// # Errors
+    /// As [`LocalSender::reserve`] and [`Sender::commit`].
+    pub fn send(&mut self, message: Owned) -> Result<(), ChannelError> {
+        check_size(self.edges.iter().map(LocalEdge::terms), message.payload.len())?;
+        self.publish(message)
+    }
+
+    fn publish(&mut self, mut message: Owned) -> Result<(), ChannelError> {
+        message.header.sequence = self.sequence;
+        message.header.publish_ns = monotonic_ns();
+        self.sequence += 1;
+        let Some(last) = self.edges.len().checked_sub(1) else { return Ok(()) };
+        let mut result = Ok(());
+        let mut full = Vec::new();
+        let mut message = Some(Arc::new(message));
+        for (i, edge) in self.edges.iter_mut().enumerate() {
+            // The last edge gets the producer's own reference, so that the last owner is a consumer.
+            let reference = if i == last { message.take() } else { message.clone() };
+            match edge.offer(reference.expect("taken at the last edge only")) {
+                Ok(None) => {}
+                Ok(Some(waiting)) => full.push((i, waiting)),
+                Err(e) => result = Err(e),
+            }
+        }
+        for (i, waiting) in full {
+            self.edges[i].offer_when_free(waiting, &self.interrupt)?;
+        }
+        result
+    }
+
+    /// As [`Sender::has_readers`].
+    #[must_use]
+    pub fn has_readers(&self) -> bool {
+        self.edges.iter().any(LocalEdge::has_reader)
+    }
+
+    /// As [`Sender::expect`].
+    pub fn expect(&self, messages: u64) {
+        self.words.at::<PortWords>(0).expected.store(messages, Relaxed);
+    }
+
+    /// As [`Sender::close`].
+    pub fn close(&mut self) {
+        for edge in &mut self.edges {
+            edge.close();
+        }
+    }
+}
+
+fn check_size<'a>(mut edges: impl Iterator<Item = &'a EdgeTerms>, payload_bytes: usize) -> Result<(), ChannelError> {
+    let bytes = payload_bytes as u64;
+    match edges.find(|terms| bytes > terms.max_message) {
+        Some(terms) => Err(ChannelError::TooLarge { edge: terms.name.clone(), bytes, limit: terms.max_message }),
+        None => Ok(()),
+    }
+}

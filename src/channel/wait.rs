@@ -1,0 +1,179 @@
+//! Sleeping until one of several words changes, and being woken.
+
+use super::ChannelError;
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd};
+use rustix::io::Errno;
+use rustix::thread::futex;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Instant;
+
+/// Most edges that one node can wait on: what futex_waitv takes, less the word of the process itself.
+pub const MAX_WAITS: usize = 127;
+
+/// How far a run is on its way to its end, for one process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// It goes on.
+    Run,
+    /// Sources stop, everything else drains.
+    Stop,
+    /// Everything stops now.
+    Cut,
+}
+
+/// Ends the waits of a process: on a stop, and when a peer has died.
+#[derive(Debug)]
+pub struct Interrupt {
+    word: AtomicU32,
+    level: AtomicU32,
+    /// Readable from [`Level::Stop`] on.
+    stop_event: OwnedFd,
+    /// Readable from [`Level::Cut`] on.
+    cut_event: OwnedFd,
+}
+
+/// What a node thread sleeps on: words in shared memory, each with the value that was last seen.
+#[derive(Default)]
+pub struct WaitList(Vec<futex::Wait>);
+
+// SAFETY: the pointers are only handed to the kernel, which checks them; the words outlive the list's use by the
+// contract of `WaitList::push`.
+unsafe impl Send for WaitList {}
+
+impl Interrupt {
+    /// An interrupt at [`Level::Run`].
+    ///
+    /// # Errors
+    /// Where descriptors are used up.
+    pub fn new() -> std::io::Result<Self> {
+        let event = || eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
+        let (word, level) = (AtomicU32::new(0), AtomicU32::new(0));
+        Ok(Interrupt { word, level, stop_event: event()?, cut_event: event()? })
+    }
+
+    /// The present level.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        match self.level.load(Ordering::Acquire) {
+            0 => Level::Run,
+            1 => Level::Stop,
+            _ => Level::Cut,
+        }
+    }
+
+    /// Raises the level, and ends every wait. A level never falls.
+    pub fn raise(&self, level: Level) {
+        self.level.fetch_max(level as u32, Ordering::AcqRel);
+        // A write can only fail where the counter is full, and then the event is readable as it should be.
+        if level >= Level::Stop {
+            let _ = rustix::io::write(&self.stop_event, &1u64.to_ne_bytes());
+        }
+        if level >= Level::Cut {
+            let _ = rustix::io::write(&self.cut_event, &1u64.to_ne_bytes());
+        }
+        self.nudge();
+    }
+
+    /// Ends every wait, so that what is waited for is looked at again.
+    pub fn nudge(&self) {
+        self.word.fetch_add(1, Ordering::AcqRel);
+        wake(&self.word);
+    }
+
+    /// To be drawn before looking at what is waited for: a wait with it ends at any nudge since.
+    #[must_use]
+    pub fn ticket(&self) -> u32 {
+        self.word.load(Ordering::Acquire)
+    }
+
+    /// Waits until a word of `list` changes, the interrupt is nudged after `ticket` was drawn, or `until` has come.
+    ///
+    /// # Errors
+    /// [`ChannelError::Wait`] with the system's word.
+    pub fn wait(&self, list: &mut WaitList, ticket: u32, until: Option<Instant>) -> Result<(), ChannelError> {
+        list.push(&self.word, ticket);
+        let result = list.wait(until);
+        list.0.pop();
+        result
+    }
+
+    /// Waits until `readable` can be read, the level is `level` or more, or `until` has come. Says whether it can be
+    /// read.
+    ///
+    /// # Errors
+    /// [`ChannelError::Wait`] with the system's word.
+    pub fn poll(
+        &self,
+        level: Level,
+        readable: Option<BorrowedFd<'_>>,
+        until: Option<Instant>,
+    ) -> Result<bool, ChannelError> {
+        let event = if level >= Level::Cut { &self.cut_event } else { &self.stop_event };
+        loop {
+            let mut watched = vec![PollFd::new(event, PollFlags::IN)];
+            watched.extend(readable.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
+            let timeout = until.map(|t| timespec(t.saturating_duration_since(Instant::now())));
+            match rustix::event::poll(&mut watched, timeout.as_ref()) {
+                Err(Errno::INTR) => {}
+                Err(e) => return Err(ChannelError::Wait(e.into())),
+                Ok(_) => return Ok(watched.get(1).is_some_and(|fd| !fd.revents().is_empty())),
+            }
+        }
+    }
+}
+
+impl WaitList {
+    /// Empties the list.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Adds a word, to be woken when it is no longer `seen`. The word must outlive the wait; every word here lies in a
+    /// mapping, or in an [`Interrupt`], that the waiting node keeps.
+    fn push(&mut self, word: &AtomicU32, seen: u32) {
+        let mut wait = futex::Wait::new();
+        wait.val = u64::from(seen);
+        wait.uaddr = futex::WaitPtr::new(word.as_ptr().cast());
+        wait.flags = futex::WaitFlags::SIZE_U32;
+        self.0.push(wait);
+    }
+
+    /// Adds the low half of a counter, to be woken when it is no longer that of `seen`.
+    pub fn push_counter(&mut self, counter: &AtomicU64, seen: u64) {
+        self.push(low_half(counter), seen as u32);
+    }
+
+    fn wait(&self, until: Option<Instant>) -> Result<(), ChannelError> {
+        let clock = futex::ClockId::Monotonic;
+        let deadline = until.map(|t| {
+            let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+            now + timespec(t.saturating_duration_since(Instant::now()))
+        });
+        match futex::waitv(&self.0, futex::WaitvFlags::empty(), deadline.as_ref(), clock) {
+            // Woken, or the word had changed already, or a signal or the time has come: the caller looks again.
+            Ok(_) | Err(Errno::AGAIN | Errno::INTR | Errno::TIMEDOUT) => Ok(()),
+            Err(e) => Err(ChannelError::Wait(e.into())),
+        }
+    }
+}
+
+/// Wakes whoever sleeps on the low half of `counter`.
+pub fn wake_counter(counter: &AtomicU64) {
+    wake(low_half(counter));
+}
+
+fn wake(word: &AtomicU32) {
+    // Waking cannot fail on a valid address; nobody sleeping is not a failure.
+    let _ = futex::wake(word, futex::Flags::empty(), i32::MAX as u32);
+}
+
+fn low_half(counter: &AtomicU64) -> &AtomicU32 {
+    const { assert!(cfg!(target_endian = "little"), "the low half lies first") };
+    // SAFETY: the low half of an aligned 8-byte word is an aligned 4-byte word; it is only used as a futex address.
+    unsafe { &*counter.as_ptr().cast::<AtomicU32>() }
+}
+
+fn timespec(duration: std::time::Duration) -> rustix::time::Timespec {
+    rustix::time::Timespec { tv_sec: duration.as_secs() as i64, tv_nsec: i64::from(duration.subsec_nanos()) }
+}

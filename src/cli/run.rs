@@ -1,0 +1,172 @@
+//! `ezrun GRAPH`: load, plan, run, account for it.
+
+use super::console::Console;
+use super::report::Report;
+use super::{exit, ledger};
+use crate::channel::SegmentKind;
+use crate::control::LogLevel;
+use crate::graph::{self, Executing, Graph, Level, LoadOptions, Override, SourceFile, render};
+use crate::plan::{Plan, plan};
+use crate::runner::{self, End, Interruption, Options, Summary};
+use std::fs::File;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Run a graph.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The graph file.
+    graph: PathBuf,
+    /// Set a param of the graph; may be repeated.
+    #[arg(long, value_name = "NAME=VALUE")]
+    set: Vec<Override>,
+    /// End the run in order after this time, such as `10s` or `1h 30m`.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    stop_after: Option<Duration>,
+    /// Fail with exit code 4 if more messages than this were dropped in all.
+    #[arg(long, value_name = "N")]
+    max_drops: Option<u64>,
+    /// Write a report of the run; `json=PATH` is the one format there is.
+    #[arg(long, value_name = "FORMAT=PATH", value_parser = report_path)]
+    report: Option<PathBuf>,
+    /// What shared memory is made of: `sealed` is enforced by the kernel, `named` lies under /dev/shm.
+    #[arg(long, value_enum, default_value_t = Segments::Sealed)]
+    segments: Segments,
+    /// How long queues may drain once the run is ending.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "5s")]
+    grace: Duration,
+    /// The least level of log lines that nodes write.
+    #[arg(long, value_enum, default_value_t = LogLevel::Info)]
+    log_level: LogLevel,
+    /// Say nothing but what went wrong.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Segments {
+    Sealed,
+    Named,
+}
+
+/// Runs the graph and returns the exit code.
+pub fn run(args: &Args) -> u8 {
+    let file = match SourceFile::read(&args.graph) {
+        Ok(file) => file,
+        Err(e) => return refuse(&e),
+    };
+    // Opened first: a report that cannot be written is better known before the run than after it.
+    let report = match args.report.as_ref().map(|path| (path, File::create(path))) {
+        None => None,
+        Some((_, Ok(file))) => Some(file),
+        Some((path, Err(e))) => return refuse(&format!("cannot write the report {}: {e}", path.display())),
+    };
+    let Some(graph) = load(&file, args) else {
+        return write_report(report, &Report::of_nothing(exit::INVALID), exit::INVALID);
+    };
+    let plan = plan(&graph, args.segments.into());
+    let (summary, mut console) = match start(&plan, args) {
+        Ok(ended) => ended,
+        Err(code) => return write_report(report, &Report::of_nothing(code), code),
+    };
+    console.finish();
+    let code = judge(&summary, &plan, args.max_drops);
+    if !args.quiet {
+        anstream::eprint!("{}", ledger::table(&plan, &summary));
+    }
+    write_report(report, &Report::new(&plan, &summary, code), code)
+}
+
+fn load(file: &SourceFile, args: &Args) -> Option<Graph> {
+    let registry = crate::nodes::registry();
+    let loaded = graph::load(file, &LoadOptions::run(&registry, &args.set), &Executing);
+    let worth_saying = if args.quiet { Level::Error } else { Level::Warning };
+    let findings: Vec<_> = loaded.findings.into_iter().filter(|finding| finding.level <= worth_saying).collect();
+    anstream::eprint!("{}", render::text(&findings, file, render::Style::Coloured));
+    if loaded.graph.is_none() {
+        anstream::eprintln!("{}; nothing was started", render::summary(&findings, file));
+    }
+    loaded.graph
+}
+
+fn start(plan: &Plan<'_>, args: &Args) -> Result<(Summary, Console), u8> {
+    let program = std::env::current_exe().map_err(|e| refuse(&format!("cannot find ezrun's own program: {e}")))?;
+    let options = Options { program, stop_after: args.stop_after, grace: args.grace, log_level: args.log_level };
+    let mut console = Console::new(args.quiet);
+    console.announce(plan);
+    match runner::run(plan, &options, &mut console) {
+        Ok(summary) => Ok((summary, console)),
+        Err(e) => {
+            console.finish();
+            anstream::eprintln!("error: {e}");
+            Err(exit::FAILED)
+        }
+    }
+}
+
+/// Says what went wrong, and picks the exit code: a failed node, then a broken contract, then the user's interruption.
+fn judge(summary: &Summary, plan: &Plan<'_>, max_drops: Option<u64>) -> u8 {
+    for failure in &summary.failures {
+        anstream::eprintln!("error: {}: {}", failure.who, failure.cause);
+        if !failure.last_lines.is_empty() {
+            anstream::eprintln!("  the last lines that it wrote:");
+        }
+        for line in &failure.last_lines {
+            anstream::eprintln!("  | {}", super::console::harmless(line));
+        }
+    }
+    let broken = broken_contracts(summary, plan, max_drops);
+    for contract in &broken {
+        anstream::eprintln!("error: {contract}");
+    }
+    match (summary.failures.is_empty(), broken.is_empty(), summary.end) {
+        (false, _, _) => exit::FAILED,
+        (true, false, _) => exit::CONTRACT,
+        (true, true, End::Finished) => exit::OK,
+        (true, true, End::Interrupted(Interruption::Int)) => exit::INTERRUPTED,
+        (true, true, End::Interrupted(Interruption::Term)) => exit::TERMINATED,
+    }
+}
+
+fn broken_contracts(summary: &Summary, plan: &Plan<'_>, max_drops: Option<u64>) -> Vec<String> {
+    let edges = || plan.edges.iter().map(|edge| edge.terms.name.as_str()).zip(&summary.edges);
+    let quarantined = edges().filter(|(_, ledger)| ledger.quarantined);
+    let mut broken: Vec<String> =
+        quarantined.map(|(name, _)| format!("the edge {name} was put in quarantine: its consumer broke it")).collect();
+    let dropped: u64 = summary.edges.iter().map(|ledger| ledger.dropped).sum();
+    if let Some(allowed) = max_drops.filter(|&allowed| dropped > allowed) {
+        let lossy = edges().filter(|(_, ledger)| ledger.dropped > 0);
+        let lossy: Vec<String> = lossy.map(|(name, ledger)| format!("{} on {name}", ledger.dropped)).collect();
+        broken.push(format!("{dropped} messages were dropped, {allowed} are allowed: {}", lossy.join(", ")));
+    }
+    broken
+}
+
+fn write_report(file: Option<File>, report: &Report, code: u8) -> u8 {
+    let Some(mut file) = file else { return code };
+    match report.write(&mut file) {
+        Ok(()) => code,
+        Err(e) => refuse(&format!("cannot write the report: {e}")),
+    }
+}
+
+fn refuse(what: &dyn std::fmt::Display) -> u8 {
+    anstream::eprintln!("error: {what}");
+    exit::USAGE
+}
+
+fn report_path(text: &str) -> Result<PathBuf, String> {
+    match text.split_once('=') {
+        Some(("json", path)) if !path.is_empty() => Ok(PathBuf::from(path)),
+        _ => Err("expected json=PATH".to_owned()),
+    }
+}
+
+impl From<Segments> for SegmentKind {
+    fn from(segments: Segments) -> Self {
+        match segments {
+            Segments::Sealed => SegmentKind::Sealed,
+            Segments::Named => SegmentKind::Named,
+        }
+    }
+}

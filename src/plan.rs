@@ -1,0 +1,161 @@
+//! From a valid graph to what will run: processes, segments, and how each edge crosses. Pure data.
+
+use crate::channel::{EdgeLayout, EdgeTerms, PortLayout, SegmentKind, StationLayout};
+use crate::graph::{BackendId, Delivery, Edge, EdgeId, Graph, NodeId, Overflow, PortRef};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What will run.
+#[derive(Debug)]
+pub struct Plan<'g> {
+    /// The graph that it was made from.
+    pub graph: &'g Graph,
+    /// What segments are made of.
+    pub segments: SegmentKind,
+    /// One for each backend of the graph.
+    pub stations: Vec<StationLayout>,
+    /// One for each output port that an edge leaves.
+    pub ports: Vec<PortPlan>,
+    /// One for each edge of the graph.
+    pub edges: Vec<EdgePlan>,
+}
+
+/// An output port and its segment.
+#[derive(Debug)]
+pub struct PortPlan {
+    /// The port.
+    pub port: PortRef,
+    /// Where it is written.
+    pub backend: BackendId,
+    /// What its segment follows from.
+    pub layout: PortLayout,
+    /// Its edges, in the order of the layout.
+    pub edges: Vec<EdgeId>,
+    /// Whether messages travel as private memory: all edges copy and stay in the backend.
+    pub moves: bool,
+}
+
+/// How an edge crosses.
+#[derive(Debug)]
+pub struct EdgePlan {
+    /// Name, policy, sizes.
+    pub terms: EdgeTerms,
+    /// How the consumer receives.
+    pub delivery: Delivery,
+    /// What carries it.
+    pub transport: Transport,
+    /// Its consumer does not wait for its end.
+    pub feedback: bool,
+    /// Index of its port in the plan, and its place among that port's edges.
+    pub port: (usize, usize),
+    /// Where it ends, and its place among the edges that end there.
+    pub station: (BackendId, usize),
+}
+
+/// What carries an edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    /// Both ends are in one backend.
+    Local,
+    /// A sealed segment.
+    Sealed,
+    /// A named segment.
+    Named,
+}
+
+/// Plans `graph`.
+#[must_use]
+pub fn plan(graph: &Graph, segments: SegmentKind) -> Plan<'_> {
+    let mut ports: Vec<PortPlan> = Vec::new();
+    let mut port_of: BTreeMap<PortRef, usize> = BTreeMap::new();
+    let mut stations = vec![StationLayout { edges: 0 }; graph.backends().len()];
+    let mut edges = Vec::with_capacity(graph.edges().len());
+    for (i, edge) in graph.edges().iter().enumerate() {
+        let producer = graph[edge.from.node].backend;
+        let consumer = graph[edge.to.node].backend;
+        let port = *port_of.entry(edge.from).or_insert_with(|| {
+            ports.push(PortPlan {
+                port: edge.from,
+                backend: producer,
+                layout: PortLayout { edges: Vec::new(), slot_payload_bytes: 0 },
+                edges: Vec::new(),
+                moves: true,
+            });
+            ports.len() - 1
+        });
+        let terms = terms(graph, edge);
+        let port_plan = &mut ports[port];
+        port_plan.layout.edges.push(EdgeLayout { queue: terms.queue, holds: terms.holds });
+        port_plan.layout.slot_payload_bytes = port_plan.layout.slot_payload_bytes.max(terms.max_message.max(1));
+        port_plan.edges.push(EdgeId(i));
+        port_plan.moves &= producer == consumer && edge.delivery == Delivery::Copy;
+        let station = &mut stations[consumer.0];
+        edges.push(EdgePlan {
+            terms,
+            delivery: edge.delivery,
+            transport: transport(producer == consumer, segments),
+            feedback: edge.feedback,
+            port: (port, port_plan.edges.len() - 1),
+            station: (consumer, station.edges as usize),
+        });
+        station.edges += 1;
+    }
+    for port in ports.iter_mut().filter(|port| port.moves) {
+        port.layout.slot_payload_bytes = 0;
+    }
+    Plan { graph, segments, stations, ports, edges }
+}
+
+impl Plan<'_> {
+    /// The plan of an edge.
+    #[must_use]
+    pub fn edge(&self, id: EdgeId) -> &EdgePlan {
+        &self.edges[id.0]
+    }
+
+    /// The edges that end at a node, in the order of the file.
+    pub fn edges_into(&self, node: NodeId) -> impl Iterator<Item = (EdgeId, &Edge)> {
+        self.graph.edges().iter().enumerate().map(|(i, edge)| (EdgeId(i), edge)).filter(move |(_, e)| e.to.node == node)
+    }
+
+    /// The index in [`Plan::ports`] of a node's output, where an edge leaves it.
+    #[must_use]
+    pub fn port_index(&self, port: PortRef) -> Option<usize> {
+        self.ports.iter().position(|p| p.port == port)
+    }
+}
+
+fn terms(graph: &Graph, edge: &Edge) -> EdgeTerms {
+    let (from, to) = edge_ends(graph, edge);
+    let input = &graph[edge.to.node].node_type.inputs[edge.to.port];
+    let holds = match edge.delivery {
+        Delivery::ZeroCopy => input.holds.max(1),
+        // While it copies, a consumer must hold back a producer that overwrites; one that waits is held by the queue.
+        Delivery::Copy => u32::from(edge.overflow == Overflow::DropOldest),
+    };
+    EdgeTerms {
+        name: format!("{from} -> {to}"),
+        overflow: edge.overflow,
+        queue: edge.queue,
+        max_message: edge.max_message,
+        holds,
+    }
+}
+
+/// The names of an edge's ends, as in `ecg.out` and `band.in`.
+#[must_use]
+pub fn edge_ends(graph: &Graph, edge: &Edge) -> (String, String) {
+    let (from, to) = (&graph[edge.from.node], &graph[edge.to.node]);
+    let output = &from.node_type.outputs[edge.from.port].name;
+    let input = &to.node_type.inputs[edge.to.port].name;
+    (format!("{}.{output}", from.name), format!("{}.{input}", to.name))
+}
+
+fn transport(same_backend: bool, segments: SegmentKind) -> Transport {
+    match (same_backend, segments) {
+        (true, _) => Transport::Local,
+        (false, SegmentKind::Sealed) => Transport::Sealed,
+        (false, SegmentKind::Named) => Transport::Named,
+    }
+}

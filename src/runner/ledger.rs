@@ -1,0 +1,143 @@
+//! The ledger: what was sent, received and dropped on each edge, and how.
+
+use super::exchange::Exchange;
+use crate::channel::{ConsumerCounts, Latency, ProducerCounts, consumer_counts, expected_messages, producer_counts};
+use crate::graph::BackendId;
+use crate::node::Role;
+use crate::plan::Plan;
+
+/// The account of one edge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EdgeLedger {
+    /// Messages that the producer offered.
+    pub sent: u64,
+    /// Messages that the consumer is done with.
+    pub received: u64,
+    /// Messages that were lost: refused or overwritten as the edge's policy says, or left behind by an end that left
+    /// early or died.
+    pub dropped: u64,
+    /// Messages that are in the queue or in the consumer's hand.
+    pub in_flight: u64,
+    /// Private copies made.
+    pub copies: u64,
+    /// Bytes copied for them.
+    pub copied_bytes: u64,
+    /// Messages received by move.
+    pub moves: u64,
+    /// Views given.
+    pub views: u64,
+    /// Time from publish to take.
+    pub latency: Latency,
+    /// Whether the producer found the consumer's words to be impossible.
+    pub quarantined: bool,
+}
+
+/// Reads the ledger of every edge. Consumers first, then producers, so that nothing seems received before it was sent.
+pub fn read(plan: &Plan<'_>, exchange: &Exchange, dead: impl Fn(BackendId) -> bool) -> Vec<EdgeLedger> {
+    let consumers: Vec<ConsumerCounts> = plan
+        .edges
+        .iter()
+        .map(|edge| {
+            let (backend, at) = edge.station;
+            let station = exchange.stations[backend.0].as_ref();
+            station.map(|s| consumer_counts(s, plan.stations[backend.0], at)).unwrap_or_default()
+        })
+        .collect();
+    let edges = plan.edges.iter().zip(consumers);
+    edges
+        .map(|(edge, consumer)| {
+            let (port, at) = edge.port;
+            let planned = &plan.ports[port];
+            let segment = exchange.ports[port].as_ref();
+            let producer = segment.map(|s| producer_counts(s, &planned.layout, at)).unwrap_or_default();
+            account(&producer, &consumer, dead(planned.backend), dead(edge.station.0))
+        })
+        .collect()
+}
+
+fn account(
+    producer: &ProducerCounts,
+    consumer: &ConsumerCounts,
+    producer_is_dead: bool,
+    consumer_is_dead: bool,
+) -> EdgeLedger {
+    let queued = producer.published.saturating_sub(consumer.taken);
+    let unfinished = if consumer_is_dead {
+        // The dead cannot say where they were between taking a message and counting it, so what they did not finish
+        // is told from what they did.
+        producer.published.saturating_sub(consumer.received + consumer.overwritten)
+    } else {
+        queued + consumer.in_hand
+    };
+    let left_behind = if consumer_is_dead || consumer.left { unfinished } else { 0 };
+    // A producer that died between counting a message and publishing it.
+    let unpublished =
+        if producer_is_dead { producer.sent.saturating_sub(producer.published + producer.rejected) } else { 0 };
+    EdgeLedger {
+        sent: producer.sent,
+        received: consumer.received,
+        dropped: producer.rejected + consumer.overwritten + left_behind + unpublished,
+        in_flight: unfinished - left_behind,
+        copies: consumer.copies,
+        copied_bytes: consumer.copied_bytes,
+        moves: consumer.moves,
+        views: consumer.views,
+        latency: consumer.latency,
+        quarantined: producer.quarantined,
+    }
+}
+
+/// Messages that the sources have sent, each counted once, and how many they will send in all.
+pub fn progress(plan: &Plan<'_>, exchange: &Exchange) -> (u64, Option<u64>) {
+    let (mut sent, mut expected) = (0, Some(0));
+    for (port, segment) in plan.ports.iter().zip(&exchange.ports) {
+        let node = &plan.graph[port.port.node];
+        let (Role::Source, Some(segment)) = (node.node_type.role, segment) else { continue };
+        let edges = 0..port.edges.len();
+        sent += edges.map(|at| producer_counts(segment, &port.layout, at).sent).max().unwrap_or(0);
+        let here = expected_messages(segment);
+        expected = expected.filter(|_| here > 0).map(|sum| sum + here);
+    }
+    (sent, expected)
+}
+
+impl EdgeLedger {
+    /// Whether every message is accounted for.
+    #[must_use]
+    pub fn balances(&self) -> bool {
+        self.sent == self.received + self.dropped + self.in_flight
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn producer(sent: u64, rejected: u64, published: u64) -> ProducerCounts {
+        ProducerCounts { sent, rejected, published, quarantined: false }
+    }
+
+    #[test]
+    fn a_live_edge_has_its_queue_and_the_message_in_hand_in_flight() {
+        let consumer = ConsumerCounts { taken: 7, received: 6, in_hand: 1, ..ConsumerCounts::default() };
+        let ledger = account(&producer(12, 2, 10), &consumer, false, false);
+        assert_eq!((ledger.received, ledger.dropped, ledger.in_flight), (6, 2, 4));
+        assert!(ledger.balances());
+    }
+
+    #[test]
+    fn what_a_dead_consumer_had_in_hand_and_in_its_queue_is_dropped() {
+        let consumer = ConsumerCounts { taken: 7, received: 6, in_hand: 1, ..ConsumerCounts::default() };
+        let ledger = account(&producer(10, 0, 10), &consumer, false, true);
+        assert_eq!((ledger.received, ledger.dropped, ledger.in_flight), (6, 4, 0));
+        assert!(ledger.balances());
+    }
+
+    #[test]
+    fn what_a_dead_producer_had_counted_and_not_published_is_dropped() {
+        let consumer = ConsumerCounts { taken: 10, received: 10, left: true, ..ConsumerCounts::default() };
+        let ledger = account(&producer(11, 0, 10), &consumer, true, false);
+        assert_eq!((ledger.received, ledger.dropped), (10, 1));
+        assert!(ledger.balances());
+    }
+}

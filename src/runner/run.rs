@@ -1,0 +1,343 @@
+//! The loop: one event after the other, each handed to the state, whose commands are carried out.
+
+use super::child::Backend;
+use super::event::{Event, Interruption};
+use super::exchange::Exchange;
+use super::state::{Command, State};
+use super::{NodeSummary, Observer, Progress, Summary, ledger};
+use crate::channel::{Handle, sweep};
+use crate::control::{
+    FromBackend, InputSetup, LogLevel, NodeSetup, OutEdgeSetup, OutputSetup, PortSetup, SegmentOwner, Setup, ToBackend,
+};
+use crate::graph::{BackendId, NodeId, PortRef};
+use crate::node::Stream;
+use crate::plan::Plan;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+/// Events that may wait; a backend that says more is held back.
+const EVENTS: usize = 1024;
+
+/// How to run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// ezrun's own executable, which runs the backends that need no pack.
+    pub program: PathBuf,
+    /// End the run after this time.
+    pub stop_after: Option<Duration>,
+    /// How long queues may drain once the run is ending.
+    pub grace: Duration,
+    /// The least level that nodes log.
+    pub log_level: LogLevel,
+}
+
+/// Why a run could not even start.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}: {cause}")]
+pub struct StartError {
+    what: String,
+    cause: String,
+}
+
+/// Runs `plan` to its end.
+///
+/// # Errors
+/// [`StartError`] where a process cannot be started or the system refuses what every run needs; nothing has flowed.
+pub fn run(plan: &Plan<'_>, options: &Options, observer: &mut dyn Observer) -> Result<Summary, StartError> {
+    raise_descriptor_limit();
+    let swept = sweep().map_err(|e| start_error("cannot sweep named segments of dead runs", &e))?;
+    if swept > 0 {
+        observer.note(LogLevel::Info, &format!("removed {swept} named segments that a dead run had left"));
+    }
+    // One thread, the main one: the kernel ends a backend with the thread that started it.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| start_error("cannot start the runner", &e))?;
+    runtime.block_on(async { Runner::start(plan, options, observer)?.run().await })
+}
+
+struct Runner<'a, 'g> {
+    plan: &'a Plan<'g>,
+    observer: &'a mut dyn Observer,
+    backends: Vec<Backend>,
+    exchange: Exchange,
+    state: State,
+    events: mpsc::Sender<Event>,
+    inbox: mpsc::Receiver<Event>,
+    deadline: Option<tokio::time::Instant>,
+    began: Instant,
+}
+
+impl<'a, 'g> Runner<'a, 'g> {
+    fn start(plan: &'a Plan<'g>, options: &Options, observer: &'a mut dyn Observer) -> Result<Self, StartError> {
+        let (events, inbox) = mpsc::channel(EVENTS);
+        let began = Instant::now();
+        forward_signals(&events).map_err(|e| start_error("cannot listen to signals", &e))?;
+        let graph = plan.graph;
+        let mut backends = Vec::with_capacity(graph.backends().len());
+        // All processes first, so that they come up while the first ones are being told what they are.
+        for (at, backend) in graph.backends().iter().enumerate() {
+            let program = backend.pack.as_ref().unwrap_or(&options.program);
+            let env = backend.env.clone().into_iter();
+            let started = Backend::start(BackendId(at), program, &graph.dir, env, &events);
+            backends.push(started.map_err(|e| {
+                start_error(&format!("cannot start backend `{}` ({})", backend.name, program.display()), &e)
+            })?);
+        }
+        for (at, backend) in backends.iter().enumerate() {
+            introduce(plan, options, BackendId(at), backend).map_err(|e| start_error("cannot set up a backend", &e))?;
+        }
+        if let Some(after) = options.stop_after {
+            let events = events.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(after).await;
+                events.send(Event::TimeIsUp).await
+            });
+        }
+        let names = graph.backends().iter().map(|backend| backend.name.clone()).collect();
+        let nodes = graph.nodes().iter().map(|node| (node.name.clone(), node.backend)).collect();
+        let state = State::new(names, nodes, options.grace);
+        let exchange = Exchange::new(plan);
+        Ok(Runner { plan, observer, backends, exchange, state, events, inbox, deadline: None, began })
+    }
+
+    async fn run(mut self) -> Result<Summary, StartError> {
+        let mut tick = tokio::time::interval(self.observer.progress_every());
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        // The first tick comes at once, before there is anything to show.
+        tick.tick().await;
+        while !self.state.is_over() {
+            let event = tokio::select! {
+                biased;
+                Some(event) = self.inbox.recv() => event,
+                () = sleep_until(self.deadline) => {
+                    self.deadline = None;
+                    Event::Deadline
+                }
+                _ = tick.tick() => Event::Tick,
+            };
+            self.on(event);
+        }
+        self.show_progress();
+        Ok(self.summary())
+    }
+
+    fn on(&mut self, event: Event) {
+        let plan = self.plan;
+        let edge_name = |edge: u32| plan.edges.get(edge as usize).map_or_else(String::new, |e| e.terms.name.clone());
+        let commands = self.state.on(&event, edge_name);
+        self.show(event);
+        for command in commands {
+            self.carry_out(command);
+        }
+    }
+
+    /// What of an event is for the user's eyes, or for the other backends.
+    fn show(&mut self, event: Event) {
+        match event {
+            Event::Frame(from, FromBackend::Segment { owner, name }, fds) => self.pass_on(from, owner, name, fds),
+            Event::Frame(from, FromBackend::Log { node, level, text }, _) => {
+                let node = node.map(|node| NodeId(node as usize)).filter(|node| node.0 < self.plan.graph.nodes().len());
+                let speaker = node.map_or_else(|| self.state.speaker(from), |node| self.state.node_name(node));
+                self.observer.log(speaker, level, &text);
+            }
+            Event::Line(from, line) => self.observer.output(self.state.speaker(from), &line),
+            Event::Interrupt(_) => self.observer.note(LogLevel::Info, "ending the run; once more to end it at once"),
+            Event::Tick => self.show_progress(),
+            Event::Frame(..) | Event::Exited(..) | Event::TimeIsUp | Event::Deadline => {}
+        }
+    }
+
+    fn pass_on(&mut self, from: BackendId, owner: SegmentOwner, name: Option<String>, fds: Vec<OwnedFd>) {
+        let handle = match (name, fds.into_iter().next()) {
+            (Some(name), _) => Handle::Named(name),
+            (None, Some(fd)) => Handle::Sealed(fd),
+            (None, None) => return self.give_up(from, "it sent a segment without a descriptor"),
+        };
+        let introduction = match self.exchange.arrive(self.plan, from, owner, handle) {
+            Ok(introduction) => introduction,
+            Err(e) => return self.give_up(from, &e.to_string()),
+        };
+        for &to in &introduction.to {
+            match introduction.descriptors() {
+                Ok(fds) => self.tell(to, &introduction.frame, fds),
+                Err(e) => return self.give_up(from, &format!("its segment cannot be shared: {e}")),
+            }
+        }
+    }
+
+    /// A backend that cannot be worked with is ended; its exit tells the rest.
+    fn give_up(&mut self, backend: BackendId, why: &str) {
+        self.observer.note(LogLevel::Error, &format!("{}: {why}", self.state.speaker(backend)));
+        self.backends[backend.0].kill();
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        match command {
+            Command::Tell(frame) => {
+                for at in 0..self.backends.len() {
+                    self.tell(BackendId(at), &frame, Vec::new());
+                }
+            }
+            Command::Mourn(dead) => {
+                for (edge, neighbour) in neighbours(self.plan, dead) {
+                    self.tell(neighbour, &ToBackend::PeerDead { edge }, Vec::new());
+                }
+            }
+            Command::KillAll => self.backends.iter().for_each(Backend::kill),
+            Command::Deadline(after) => self.deadline = Some(tokio::time::Instant::now() + after),
+            Command::Warn(line) => self.observer.note(LogLevel::Warn, &line),
+            Command::Attached => self.exchange.forget_names(),
+        }
+    }
+
+    fn tell(&mut self, to: BackendId, frame: &ToBackend, fds: Vec<OwnedFd>) {
+        if let Err(e) = self.backends[to.0].send(frame, fds) {
+            self.give_up(to, &e.to_string());
+        }
+    }
+
+    fn show_progress(&mut self) {
+        let (sent, expected) = ledger::progress(self.plan, &self.exchange);
+        self.observer.progress(Progress { elapsed: self.began.elapsed(), sent, expected });
+    }
+
+    fn summary(self) -> Summary {
+        let edges = ledger::read(self.plan, &self.exchange, |backend| self.state.is_dead(backend));
+        let elapsed = self.began.elapsed();
+        let pids = self.plan.graph.nodes().iter().map(|node| self.backends[node.backend.0].pid());
+        let pids: Vec<u32> = pids.collect();
+        drop(self.events);
+        let (end, failures, statuses) = self.state.into_parts();
+        let nodes = pids.into_iter().zip(statuses);
+        let nodes = nodes.map(|(pid, status)| NodeSummary { pid: Some(pid), status }).collect();
+        Summary { end, failures, nodes, edges, elapsed }
+    }
+}
+
+async fn sleep_until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn forward_signals(events: &mpsc::Sender<Event>) -> std::io::Result<()> {
+    let kinds = [(SignalKind::interrupt(), Interruption::Int), (SignalKind::terminate(), Interruption::Term)];
+    for (kind, interruption) in kinds {
+        let mut stream = signal(kind)?;
+        let events = events.clone();
+        tokio::spawn(async move {
+            while stream.recv().await.is_some() {
+                if events.send(Event::Interrupt(interruption)).await.is_err() {
+                    break;
+                }
+            }
+        });
+    }
+    Ok(())
+}
+
+/// Tells a backend what it is.
+fn introduce(plan: &Plan<'_>, options: &Options, id: BackendId, backend: &Backend) -> anyhow::Result<()> {
+    let planned = &plan.graph[id];
+    let setup = Setup {
+        backend: id.0 as u32,
+        name: planned.name.clone(),
+        graph_dir: plan.graph.dir.to_string_lossy().into_owned(),
+        segments: plan.segments,
+        station: plan.stations[id.0],
+        nodes: planned.nodes.len() as u32,
+        log_level: options.log_level,
+        cpu: planned.cpu,
+        priority: planned.priority,
+    };
+    backend.send(&ToBackend::Setup(setup), Vec::new())?;
+    for &node in &planned.nodes {
+        let uses = &plan.graph[node].node_type.uses;
+        let mut fds = Vec::new();
+        if uses.contains(&Stream::Stdin) {
+            fds.push(std::io::stdin().as_fd().try_clone_to_owned()?);
+        }
+        if uses.contains(&Stream::Stdout) {
+            fds.push(std::io::stdout().as_fd().try_clone_to_owned()?);
+        }
+        backend.send(&ToBackend::Node(node_setup(plan, node)), fds)?;
+    }
+    Ok(())
+}
+
+fn node_setup(plan: &Plan<'_>, id: NodeId) -> NodeSetup {
+    let node = &plan.graph[id];
+    let uses = &node.node_type.uses;
+    let inputs = plan.edges_into(id).map(|(edge_id, edge)| {
+        let planned = plan.edge(edge_id);
+        let (port, port_edge) = planned.port;
+        InputSetup {
+            input: edge.to.port as u32,
+            edge: edge_id.0 as u32,
+            delivery: planned.delivery,
+            terms: planned.terms.clone(),
+            feedback: planned.feedback,
+            port: port as u32,
+            layout: plan.ports[port].layout.clone(),
+            port_edge: port_edge as u32,
+            station_edge: planned.station.1 as u32,
+        }
+    });
+    let outputs = (0..node.node_type.outputs.len()).map(|port| output_setup(plan, PortRef { node: id, port }));
+    NodeSetup {
+        id: id.0 as u32,
+        name: node.name.clone(),
+        node_type: node.node_type.name.clone(),
+        settings: node.settings.to_string(),
+        streams: (uses.contains(&Stream::Stdin), uses.contains(&Stream::Stdout)),
+        inputs: inputs.collect(),
+        outputs: outputs.collect(),
+    }
+}
+
+fn output_setup(plan: &Plan<'_>, port: PortRef) -> OutputSetup {
+    OutputSetup(plan.port_index(port).map(|at| {
+        let planned = &plan.ports[at];
+        let edges = planned.edges.iter().map(|&id| {
+            let edge = plan.edge(id);
+            OutEdgeSetup {
+                edge: id.0 as u32,
+                terms: edge.terms.clone(),
+                station: edge.station.0.0 as u32,
+                station_layout: plan.stations[edge.station.0.0],
+                station_edge: edge.station.1 as u32,
+            }
+        });
+        PortSetup { port: at as u32, layout: planned.layout.clone(), moves: planned.moves, edges: edges.collect() }
+    }))
+}
+
+/// The edges that have one end in `backend`, each with the backend at the other end.
+fn neighbours(plan: &Plan<'_>, backend: BackendId) -> Vec<(u32, BackendId)> {
+    let ends = plan.edges.iter().enumerate().filter_map(|(at, edge)| {
+        let (from, to) = (plan.ports[edge.port.0].backend, edge.station.0);
+        match (from == backend, to == backend) {
+            (true, false) => Some((at as u32, to)),
+            (false, true) => Some((at as u32, from)),
+            _ => None,
+        }
+    });
+    ends.collect()
+}
+
+/// A run needs a few descriptors for each backend, and the limit is often lower than what it may be raised to.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Where that is refused the limit stays, and a start that needs more says so.
+    let _ = setrlimit(Resource::Nofile, limit);
+}
+
+fn start_error(what: &str, cause: &dyn std::fmt::Display) -> StartError {
+    StartError { what: what.to_owned(), cause: cause.to_string() }
+}
