@@ -195,7 +195,7 @@ impl crate::node::Receive for LeaveOnDrop {
         crate::node::Receive::next(&mut self.0)
     }
 
-    fn recv(&mut self, input: crate::node::InputId) -> Result<Option<crate::message::Owned>> {
+    fn recv(&self, input: crate::node::InputId) -> Result<Option<crate::message::Owned>> {
         self.0.recv(input)
     }
 

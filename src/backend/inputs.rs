@@ -178,7 +178,7 @@ impl Receive for InputSet {
         self.cut_or(message)
     }
 
-    fn recv(&mut self, input: InputId) -> Result<Option<Owned>> {
+    fn recv(&self, input: InputId) -> Result<Option<Owned>> {
         let message = self.next_of(input, Delivery::Copy, "`recv`")?;
         Ok(message.map(Received::into_owned))
     }

@@ -23,7 +23,7 @@ pub trait Receive: Send {
     ///
     /// # Errors
     /// As there.
-    fn recv(&mut self, input: InputId) -> Result<Option<Owned>>;
+    fn recv(&self, input: InputId) -> Result<Option<Owned>>;
 
     /// As [`Inputs::recv_zero_copy`].
     ///
@@ -51,11 +51,12 @@ impl Inputs {
         self.source.next()
     }
 
-    /// Waits for the next message of an input whose edges copy, and returns it as one's own. Nothing at the end.
+    /// Waits for the next message of an input whose edges copy, and returns it as one's own. Nothing at the end. Views of
+    /// other inputs may be held meanwhile.
     ///
     /// # Errors
     /// Where an edge into this input is a zero-copy edge; [`Stopped`](super::Stopped) where the run is cut short.
-    pub fn recv(&mut self, input: InputId) -> Result<Option<Owned>> {
+    pub fn recv(&self, input: InputId) -> Result<Option<Owned>> {
         self.source.recv(input)
     }
 
