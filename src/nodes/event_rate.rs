@@ -66,7 +66,7 @@ impl Node for EventRate {
 }
 
 impl EventRate {
-    /// Adds an event, and drops those that have left the window. Those of several channels may be a little out of order.
+    /// Adds an event and drops those that have left the window. Several channels may be a little out of order.
     fn note(&mut self, time_s: f64) {
         let at = self.times_s.partition_point(|&t| t <= time_s);
         self.times_s.insert(at, time_s);
