@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -101,7 +101,11 @@ impl Job {
         let Job { id, name, streams, inputs, outputs, crew } = self;
         set_current_node(id);
         super::logs::set_current_node(id);
-        let signals = NodeSignals { interrupt: Arc::clone(&crew.interrupt), is_source: inputs.is_empty() };
+        let signals = NodeSignals {
+            interrupt: Arc::clone(&crew.interrupt),
+            is_source: inputs.is_empty(),
+            end_inputs: inputs.end_switch(),
+        };
         let outputs = Outputs::new(outputs, Arc::new(signals));
         let mut context = Context::new(&name, &crew.graph_dir);
         let [stdin, stdout] = streams;
@@ -136,7 +140,10 @@ fn live(instance: Result<Instance, String>, context: &mut Context, edges: Edges,
         }
         Instance::Program(mut program) => {
             let mut inputs = Inputs::new(Box::new(inputs));
-            program.run(&mut inputs, &mut outputs).or_else(|e| unless_stopped(e).map(|()| Flow::Complete))
+            let flow =
+                program.run(&mut inputs, &mut outputs).or_else(|e| unless_stopped(e).map(|()| Flow::Complete))?;
+            inputs.done();
+            Ok(flow)
         }
     }
 }
@@ -195,6 +202,10 @@ impl crate::node::Receive for LeaveOnDrop {
     fn recv_zero_copy(&self, input: crate::node::InputId) -> Result<Option<crate::message::View<'_>>> {
         self.0.recv_zero_copy(input)
     }
+
+    fn done(&mut self) {
+        self.0.done_with_all();
+    }
 }
 
 thread_local! {
@@ -228,6 +239,7 @@ pub fn keep_panics() {
 struct NodeSignals {
     interrupt: Arc<Interrupt>,
     is_source: bool,
+    end_inputs: Arc<AtomicBool>,
 }
 
 impl NodeSignals {
@@ -248,5 +260,10 @@ impl Signals for NodeSignals {
             (false, true) => Wake::Readable,
             (false, false) => Wake::Time,
         })
+    }
+
+    fn end_inputs(&self) {
+        self.end_inputs.store(true, Ordering::Release);
+        self.interrupt.nudge();
     }
 }

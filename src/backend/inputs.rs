@@ -7,11 +7,14 @@ use crate::message::{Owned, Received, View};
 use crate::node::{InputId, Receive, Result, Stopped};
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// All edges that end at a node.
 pub struct InputSet {
     edges: Vec<BoundEdge>,
     interrupt: Arc<Interrupt>,
+    /// Set by the node itself, which wants no more.
+    ended: Arc<AtomicBool>,
     list: RefCell<WaitList>,
     /// Whether producers were told that this node is about to sleep.
     announced: Cell<bool>,
@@ -46,8 +49,13 @@ impl BoundEdge {
 
 impl InputSet {
     pub fn new(edges: Vec<BoundEdge>, interrupt: Arc<Interrupt>) -> Self {
-        let list = RefCell::default();
-        InputSet { edges, interrupt, list, announced: Cell::new(false), last: Cell::new(0) }
+        let (ended, list) = (Arc::default(), RefCell::default());
+        InputSet { edges, interrupt, ended, list, announced: Cell::new(false), last: Cell::new(0) }
+    }
+
+    /// What ends the inputs once it is set; the interrupt is to be nudged then.
+    pub fn end_switch(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.ended)
     }
 
     /// Whether no edge ends here at all.
@@ -64,6 +72,13 @@ impl InputSet {
     /// Says that the node is done with the message that [`InputSet::next`] gave last.
     pub fn done(&self) {
         if let Some(edge) = self.edges.get(self.last.get()) {
+            edge.receiver.done();
+        }
+    }
+
+    /// Says that the node is done with everything that it has taken: it has asked for more, or has ended well.
+    pub fn done_with_all(&self) {
+        for edge in &self.edges {
             edge.receiver.done();
         }
     }
@@ -96,7 +111,7 @@ impl InputSet {
     fn wait_for(&self, wanted: impl Fn(&BoundEdge) -> bool) -> Result<Option<usize>, ChannelError> {
         loop {
             let ticket = self.interrupt.ticket();
-            if self.interrupt.level() == Level::Cut {
+            if self.interrupt.level() == Level::Cut || self.ended.load(Ordering::Acquire) {
                 return Ok(None);
             }
             let mut first: Option<(u64, usize)> = None;
@@ -142,6 +157,7 @@ impl InputSet {
             let is = if edge.delivery == Delivery::ZeroCopy { "zero_copy: true" } else { "zero_copy: false" };
             anyhow::bail!("{asked} does not fit the edge {}, which says `{is}`", edge.receiver.name());
         }
+        self.edges.iter().filter(|edge| edge.input == input).for_each(|edge| edge.receiver.done());
         let message = self.next_at(|edge| edge.input == input)?;
         self.cut_or(message.map(|(_, message)| message))
     }
@@ -157,7 +173,7 @@ impl InputSet {
 
 impl Receive for InputSet {
     fn next(&mut self) -> Result<Option<(InputId, Received<'_>)>> {
-        self.done();
+        self.done_with_all();
         let message = InputSet::next(self)?;
         self.cut_or(message)
     }
@@ -173,5 +189,9 @@ impl Receive for InputSet {
             Some(Received::Owned(_)) => unreachable!("every edge of the input gives views"),
             None => Ok(None),
         }
+    }
+
+    fn done(&mut self) {
+        self.done_with_all();
     }
 }

@@ -6,6 +6,7 @@ use super::rules;
 use super::source::Span;
 use super::suggest;
 use super::types::Types;
+use super::variables::is_name;
 use super::written::{Written, WrittenBackend, WrittenEdge, WrittenNode};
 use crate::node::TypeDescription;
 use serde_json::Value;
@@ -18,7 +19,8 @@ pub(super) struct Model<'t> {
     pub nodes: Vec<ModelNode<'t>>,
     pub edges: Vec<ModelEdge>,
     pub backends: Vec<WrittenBackend>,
-    by_name: HashMap<String, usize>,
+    /// Nodes by their names.
+    pub by_name: HashMap<String, usize>,
     /// Nodes of which an edge means an output, or an input, that could not be found: what is missing there is known
     /// already.
     pub faulty_outputs: BTreeSet<usize>,
@@ -91,8 +93,8 @@ impl<'t> Model<'t> {
         if let Some(&node) = self.by_name.get(name) {
             return Some(node);
         }
-        let names: Vec<&str> = self.nodes.iter().map(|node| node.name.text.as_str()).collect();
-        let help = suggest::help(name, &names, "node");
+        let names = self.nodes.iter().map(|node| node.name.text.as_str()).filter(|name| is_name(name));
+        let help = findings.are_few().then(|| suggest::help(name, &names.collect::<Vec<&str>>(), "node")).flatten();
         findings.add(Draft::new(rules::UNKNOWN_NODE, span, format!("there is no node `{name}`")).maybe_help(help));
         None
     }
@@ -106,12 +108,18 @@ impl<'t> Model<'t> {
     }
 
     fn end(&mut self, word: &Word, side: Side, findings: &mut Findings) -> Option<End> {
+        // A node's name with a dot in it is a fault of that name.
+        if word.text.contains('.') && self.by_name.contains_key(&word.text) {
+            return None;
+        }
         let (name, port) = match word.text.split_once('.') {
             Some((name, port)) => (name, Some(port)),
             None => (word.text.as_str(), None),
         };
+        let few = findings.are_few();
         let Some(node) = self.node(name, word.span, findings) else {
-            let meant = suggest::nearest(name, self.by_name.keys().map(String::as_str));
+            let names = self.nodes.iter().map(|node| node.name.text.as_str());
+            let meant = few.then(|| suggest::nearest(name, names)).flatten();
             if let Some(&meant) = meant.and_then(|meant| self.by_name.get(meant)) {
                 self.faulty(side).insert(meant);
             }
@@ -120,13 +128,16 @@ impl<'t> Model<'t> {
         let Some(node_type) = self.nodes[node].node_type.clone() else {
             return Some(End { node, port: None, span: word.span });
         };
-        let found = find_port(&node_type, name, port, side);
-        if let Err(draft) = found {
-            findings.add(draft(word.span));
-            self.faulty(side).insert(node);
-            return Some(End { node, port: None, span: word.span });
+        match find_port(&node_type, name, port, side) {
+            Ok(port) => Some(End { node, port: Some(port), span: word.span }),
+            Err(draft) => {
+                findings.add(draft(word.span));
+                self.faulty(side).insert(node);
+                let none =
+                    if side == Side::Output { node_type.outputs.is_empty() } else { node_type.inputs.is_empty() };
+                (!none).then_some(End { node, port: None, span: word.span })
+            }
         }
-        Some(End { node, port: found.ok(), span: word.span })
     }
 
     fn faulty(&mut self, side: Side) -> &mut BTreeSet<usize> {

@@ -75,7 +75,7 @@ pub(super) struct WrittenBackend {
 pub(super) fn read<'t>(root: &'t Tree, reader: &mut Reader<'_, 't>) -> Written<'t> {
     if root.kind == Kind::Null {
         let message = "the file has no graph";
-        reader.report(rules::EMPTY, root.span, message, "begin with `ezrun: 1`, then `nodes:` and `edges:`");
+        reader.report(rules::EMPTY, Span::default(), message, "begin with `ezrun: 1`, then `nodes:` and `edges:`");
         return Written::default();
     }
     let Some(fields) = reader.record(root, "a graph", GRAPH_KEYS) else { return Written::default() };
@@ -98,7 +98,10 @@ fn version<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) {
         return reader.report(rules::MISSING_KEY, Span::default(), message, "begin the file with `ezrun: 1`");
     };
     if !matches!(field.value.kind, Kind::Int(VERSION) | Kind::Unknown) {
-        let message = format!("format version {} is not known", field.value.text(reader.file));
+        let message = match field.value.kind {
+            Kind::Int(other) => format!("format version {other} is not known"),
+            _ => format!("a format version is an integer, not {}", field.value.describe()),
+        };
         reader.report(rules::VERSION, field.value.span, message, "this ezrun reads `ezrun: 1`");
     }
 }
@@ -292,6 +295,11 @@ fn backend<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenBackend
         WrittenBackend { name: word(field), nodes: Vec::new(), cpu: None, priority: None, env: BTreeMap::new() };
     if let Kind::Seq(items) = &field.value.kind {
         backend.nodes = node_names(items, field, reader);
+        return backend;
+    }
+    if let Kind::String(node) = &field.value.kind {
+        let message = format!("{what} is a list of nodes, not {}", field.value.describe());
+        reader.report(rules::WRONG_TYPE, field.value.span, message, format!("write `[{node}]`"));
         return backend;
     }
     let keys = [BACKEND_KEYS, &["restart"]].concat();

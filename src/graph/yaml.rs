@@ -1,7 +1,8 @@
 //! YAML text to a tree in which every key and every value knows its place. The only place that knows the parser.
 //!
-//! Scalars follow YAML 1.2's core schema (`yes` is a string); duplicate keys are kept, so that they become findings
-//! like any other; merge keys are not special. Size, depth and aliases are bounded.
+//! Scalars follow YAML 1.2 (`yes` is a string); a number with needless leading zeros is a string too.
+//! Duplicate keys are kept, so that they become findings like any other; merge keys are not special. Size, depth and
+//! aliases are bounded.
 
 use super::finding::{Draft, Findings};
 use super::rules;
@@ -91,7 +92,7 @@ pub(super) fn parse(file: &SourceFile, findings: &mut Findings) -> Option<Tree> 
     }
 }
 
-/// Resolves `text` as an unquoted YAML 1.2 scalar.
+/// Resolves `text` as the parser resolves an unquoted scalar.
 #[must_use]
 pub fn plain_scalar(text: &str) -> Kind {
     match text {
@@ -110,12 +111,14 @@ pub fn plain_scalar(text: &str) -> Kind {
         return Kind::Float(f64::INFINITY * f64::from(sign));
     }
     let all = |digits: &str, base: u32| !digits.is_empty() && digits.chars().all(|c| c.is_digit(base));
-    let prefixed = [("0x", 16), ("0o", 8)].into_iter().find_map(|(p, base)| Some((text.strip_prefix(p)?, base)));
-    let int = match prefixed {
-        Some((digits, base)) if all(digits, base) => i128::from_str_radix(digits, base).ok(),
-        None if all(digits, 10) => digits.parse::<i128>().ok().map(|v| v * i128::from(sign)),
-        _ => None,
-    };
+    let prefixed =
+        [("0x", 16), ("0o", 8), ("0b", 2)].into_iter().find_map(|(p, base)| Some((digits.strip_prefix(p)?, base)));
+    if all(digits, 10) && digits.len() > 1 && digits.starts_with('0') {
+        return Kind::String(text.to_owned());
+    }
+    let (digits_only, base) = prefixed.unwrap_or((digits, 10));
+    let int = i128::from_str_radix(digits_only, base).ok().filter(|_| all(digits_only, base));
+    let int = int.map(|value| value * i128::from(sign));
     if let Some(int) = int.filter(|v| (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(v)) {
         return Kind::Int(int);
     }
@@ -136,7 +139,6 @@ fn options() -> serde_saphyr::Options {
             max_events: 3 * MAX_NODES,
             max_aliases: MAX_ALIASES,
             max_anchors: MAX_ALIASES,
-            max_documents: 1,
         },
         alias_limits: serde_saphyr::alias_limits! {
             max_total_replayed_events: MAX_NODES,
@@ -145,6 +147,7 @@ fn options() -> serde_saphyr::Options {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         merge_keys: MergeKeyPolicy::AsOrdinary,
         strict_booleans: true,
+        leading_zero_numbers_as_strings: true,
         underscored_numbers_as_strings: true,
         non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
         with_snippet: false,
@@ -152,21 +155,56 @@ fn options() -> serde_saphyr::Options {
 }
 
 fn syntax_error(error: &serde_saphyr::Error, file: &SourceFile) -> Draft {
-    let span = error.location().and_then(span_of).unwrap_or_default();
-    let rendered = error.without_snippet().to_string();
-    // The parser ends its own text with the place, which a finding has already.
-    let message = rendered.split(" at line ").next().unwrap_or(&rendered).trim().to_owned();
-    let place = file.place(span);
-    let line = file.text().lines().nth(place.line - 1).unwrap_or("");
-    let unquoted_variable = line.contains("${") && (line.contains('{') || line.contains('['));
-    let help = if unquoted_variable {
+    use serde_saphyr::Error;
+    let error = error.without_snippet();
+    let span = error.location().map(|location| place_of(location, file)).unwrap_or_default();
+    let (message, help) = match error {
+        Error::MultipleDocuments { .. } => {
+            ("a second document begins here".to_owned(), "give each graph a file of its own; take the `---` out")
+        }
+        Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } | Error::AliasReplayStackDepthExceeded { .. } => {
+            (
+                format!("lists and mappings are nested deeper than {MAX_DEPTH}, or aliases stand for too much"),
+                "write it flatter, with fewer aliases",
+            )
+        }
+        // The parser's own limit on brackets within brackets has no error of its own.
+        Error::ExternalMessage { msg, .. } if msg.contains("recursion limit") => {
+            (format!("lists and mappings are nested deeper than {MAX_DEPTH}"), "write it flatter")
+        }
+        _ => {
+            // The parser ends its own text with the place, which a finding has already.
+            let text = error.to_string();
+            let message = text.split(" at line ").next().unwrap_or(&text).trim();
+            (format!("not YAML: {message}"), syntax_help(file, span))
+        }
+    };
+    Draft::new(rules::SYNTAX, span, message).help(help)
+}
+
+fn syntax_help(file: &SourceFile, span: Span) -> &'static str {
+    let line = file.text().lines().nth(file.place(span).line - 1).unwrap_or("");
+    let unquoted_variable = line.contains("${") && line.replace("${", "").contains(['{', '[']);
+    if unquoted_variable {
         "inside `{ }` and `[ ]` a variable needs quotes: \"${name}\""
-    } else if line.trim_start().starts_with('\t') || line.starts_with('\t') {
+    } else if line.trim_start_matches(' ').starts_with('\t') {
         "YAML is indented with spaces, never with tabs"
     } else {
         "check the indentation, and that every bracket and quote is closed"
-    };
-    Draft::new(rules::SYNTAX, span, format!("not YAML: {message}")).help(help)
+    }
+}
+
+/// Where a location is, also if it has no byte offset: then to the end of the word that begins there.
+fn place_of(location: Location, file: &SourceFile) -> Span {
+    if let Some(span) = span_of(location) {
+        return span;
+    }
+    let line = usize::try_from(location.line()).unwrap_or(1);
+    let column = usize::try_from(location.column()).unwrap_or(1);
+    let start = file.offset(line, column);
+    let rest = file.text().get(start..).unwrap_or("");
+    let word = rest.find(|c: char| c.is_whitespace() || ",{}[]".contains(c)).unwrap_or(rest.len());
+    Span::new(start, start + word.max(rest.chars().next().map_or(0, char::len_utf8).min(1)))
 }
 
 fn span_of(location: Location) -> Option<Span> {
@@ -175,7 +213,7 @@ fn span_of(location: Location) -> Option<Span> {
     Some(Span::new(start, start + usize::try_from(span.byte_len()?).ok()?))
 }
 
-/// The parser says where a list or mapping begins; it ends where its last value does, or at the bracket behind that.
+/// Completes what the parser says: it tells where a list or mapping begins; it ends where its last value does, or at the bracket behind that.
 fn stretch(tree: &mut Tree, text: &str) {
     let last = match &mut tree.kind {
         Kind::Seq(items) => {
@@ -188,6 +226,14 @@ fn stretch(tree: &mut Tree, text: &str) {
                 stretch(value, text);
             }
             entries.last().map(|(key, value)| key.span.to(value.span))
+        }
+        Kind::Int(_) => {
+            // The parser is more generous than YAML 1.2: there `0X1F` is a string.
+            let written = text.get(tree.span.start..tree.span.end).unwrap_or("");
+            if written.contains(['X', 'O', 'B']) {
+                tree.kind = Kind::String(written.to_owned());
+            }
+            return;
         }
         _ => return,
     };

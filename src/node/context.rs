@@ -99,6 +99,10 @@ pub trait Signals: Send + Sync {
     /// # Errors
     /// Where the descriptor cannot be waited on.
     fn wait(&self, until: Option<Instant>, readable: Option<BorrowedFd<'_>>) -> Result<Wake>;
+
+    /// Ends the inputs of this node, also for a thread that waits at them: a [`Program`](super::Program) with several
+    /// threads calls it once it has done its part. Where nothing is ever waited for, as in a test, nothing happens.
+    fn end_inputs(&self) {}
 }
 
 /// Signals of a run that is never stopped: for tests of nodes.

@@ -30,6 +30,9 @@ pub trait Receive: Send {
     /// # Errors
     /// As there.
     fn recv_zero_copy(&self, input: InputId) -> Result<Option<View<'_>>>;
+
+    /// As [`Inputs::done`].
+    fn done(&mut self) {}
 }
 
 impl Inputs {
@@ -65,6 +68,12 @@ impl Inputs {
     /// [`Stopped`](super::Stopped) where the run is cut short.
     pub fn recv_zero_copy(&self, input: InputId) -> Result<Option<View<'_>>> {
         self.source.recv_zero_copy(input)
+    }
+
+    /// Says that the node is done with every message that it has taken. Asking for the next message of an input, or
+    /// returning from `run` without an error, says so too.
+    pub fn done(&mut self) {
+        self.source.done();
     }
 }
 

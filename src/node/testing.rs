@@ -18,6 +18,7 @@ use super::{
 use crate::message::{Buffer, Capture, Metadata, Owned, Received, View, monotonic_ns};
 use serde_json::Value;
 use std::cell::RefCell;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -47,7 +48,15 @@ impl Harness {
     /// # Errors
     /// The node's.
     pub fn start(&mut self, graph_dir: &Path) -> Result<()> {
-        let mut context = Context::new("node", graph_dir);
+        self.start_with(graph_dir, None, None)
+    }
+
+    /// As [`Harness::start`], with streams that stand for ezrun's own.
+    ///
+    /// # Errors
+    /// The node's.
+    pub fn start_with(&mut self, graph_dir: &Path, stdin: Option<OwnedFd>, stdout: Option<OwnedFd>) -> Result<()> {
+        let mut context = Context::new("node", graph_dir).with_streams(stdin, stdout);
         match &mut self.instance {
             Instance::Node(node) => node.start(&mut context),
             Instance::Source(source) => source.start(&mut context),

@@ -10,7 +10,7 @@ use serde::Deserialize;
 pub fn node_type() -> NodeType {
     NodeType::sink("check", "Verifies order, number and every byte of what `counter` sent; fails the run otherwise.")
         .input("in", PortType::Bytes)
-        .example("count: 10000\n")
+        .example("{ count: 10000 }")
         .node(|settings: Settings| Ok(Check { settings, received: 0, next: 0 }))
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub fn node_type() -> NodeType {
     NodeType::source("counter", "Sends messages that carry their number and a pattern made from it, for `check`.")
         .output("out", PortType::Bytes)
-        .example("count: 10000\nbytes: 4096\n")
+        .example("{ count: 10000, bytes: 4096 }")
         .source_node(Counter::new)
 }
 

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 pub fn node_type() -> NodeType {
     NodeType::source("csv_source", "Reads columns of numbers from a CSV file, each column a channel.")
         .output("out", PortType::signal())
-        .example("path: data/ecg.csv\nrate: 360\nblock: 36\n")
+        .example("{ path: data/ecg.csv, rate: 360, block: 36 }")
         .source_node(|settings: Settings| {
             if settings.columns.as_ref().is_some_and(Vec::is_empty) {
                 return Err(SettingError::at("columns", "the list is empty: leave it out to read all columns"));

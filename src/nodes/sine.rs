@@ -12,7 +12,7 @@ use std::num::NonZeroU32;
 pub fn node_type() -> NodeType {
     NodeType::source("sine", "Makes a signal of sines with noise, the same one for the same seed.")
         .output("out", PortType::signal())
-        .example("rate: 250\nchannels: 32\nfrequency: 10\nnoise: 0.5\nblock: 25\ncount: 400\n")
+        .example("{ rate: 250, channels: 32, frequency: 10, noise: 0.5, block: 25, count: 400 }")
         .source_node(Sine::new)
 }
 

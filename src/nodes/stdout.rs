@@ -12,7 +12,7 @@ pub fn node_type() -> NodeType {
     NodeType::sink("stdout", "Writes messages to ezrun's standard output: bytes as they are, everything else as text.")
         .input("in", PortType::Any)
         .uses(Stream::Stdout)
-        .example("format: json\n")
+        .example("{ format: json }")
         .node(|settings: Settings| {
             Ok(Stdout { format: settings.format, stream: OutFile::default(), tables: Tables::new(None) })
         })

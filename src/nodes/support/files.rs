@@ -5,6 +5,7 @@ use anyhow::anyhow;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -59,14 +60,18 @@ pub fn buffered(file: File) -> BufReader<File> {
 /// A file, or a stream, that a sink writes.
 ///
 /// Written in whole units (rows, messages): a write that fails is undone, so that the file never ends in half a unit.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct OutFile {
     file: Option<File>,
     name: String,
     pending: Vec<u8>,
     whole_bytes: u64,
     written: Option<Instant>,
+    front: Option<Front>,
 }
+
+/// Makes the first bytes of a file anew from the length of all that it holds.
+type Front = Box<dyn Fn(u64) -> Vec<u8> + Send>;
 
 impl OutFile {
     /// Creates the file at `path`, as written in the settings, and the folders above it; one that is there is replaced.
@@ -86,7 +91,7 @@ impl OutFile {
     }
 
     fn over(file: File, name: String) -> Self {
-        OutFile { file: Some(file), name, pending: Vec::new(), whole_bytes: 0, written: None }
+        OutFile { file: Some(file), name, pending: Vec::new(), whole_bytes: 0, written: None, front: None }
     }
 
     /// Where a whole unit is to be appended, before [`OutFile::wrote`] is called.
@@ -118,27 +123,30 @@ impl OutFile {
             anyhow::ensure!(self.pending.is_empty(), "the output is not open");
             return Ok(());
         };
-        let outcome = file.write_all(&self.pending);
-        let pending_bytes = self.pending.len() as u64;
+        let whole_bytes = self.whole_bytes + self.pending.len() as u64;
+        let outcome = file.write_all(&self.pending).and_then(|()| match &self.front {
+            Some(front) => file.write_all_at(&front(whole_bytes), 0),
+            None => Ok(()),
+        });
         self.pending.clear();
         match outcome {
-            Ok(()) => self.whole_bytes += pending_bytes,
+            Ok(()) => self.whole_bytes = whole_bytes,
             Err(error) => return Err(self.give_up(&error)),
         }
         Ok(())
     }
 
-    /// Replaces the first bytes of the file, already written, by as many others.
-    ///
-    /// # Errors
-    /// Where they cannot be written.
-    pub fn replace_front(&mut self, front: &[u8]) -> Result<()> {
-        let Some(file) = &mut self.file else { return Ok(()) };
-        let replaced = file
-            .seek(SeekFrom::Start(0))
-            .and_then(|_| file.write_all(front))
-            .and_then(|()| file.seek(SeekFrom::Start(self.whole_bytes)));
-        replaced.map(|_| ()).map_err(|e| anyhow!("cannot write {}: {e}", self.name))
+    /// Begins the file with what `front` makes of its length; done anew after each write, always as many bytes, so that
+    /// the file can be read at any time, whatever ends the run.
+    pub fn begin_with(&mut self, front: impl Fn(u64) -> Vec<u8> + Send + 'static) {
+        self.pending.splice(..0, front(0));
+        self.front = Some(Box::new(front));
+    }
+
+    /// The length of all that the file holds and of what is pending, in bytes.
+    #[must_use]
+    pub fn len_bytes(&self) -> u64 {
+        self.whole_bytes + self.pending.len() as u64
     }
 
     /// Cuts off half a unit, and writes nothing more.

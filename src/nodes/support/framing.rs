@@ -6,6 +6,7 @@ use crate::node::Result;
 use anyhow::bail;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::ops::Range;
 
 /// The longest message that is taken from a stream, in bytes.
 pub const LONGEST_BYTES: usize = 256 << 20;
@@ -109,13 +110,15 @@ pub struct Splitter {
     start: usize,
     /// How far `held` was searched for a line end.
     searched: usize,
+    /// Where the message that was taken out last is in `held`.
+    current: Range<usize>,
 }
 
 impl Splitter {
     /// Cuts as `cut` says.
     #[must_use]
     pub fn new(cut: Cut) -> Self {
-        Splitter { cut, held: Vec::new(), start: 0, searched: 0 }
+        Splitter { cut, held: Vec::new(), start: 0, searched: 0, current: 0..0 }
     }
 
     /// Adds bytes that have arrived.
@@ -124,6 +127,7 @@ impl Splitter {
             self.held.drain(..self.start);
             self.searched = self.searched.saturating_sub(self.start);
             self.start = 0;
+            self.current = 0..0;
         }
         self.held.extend_from_slice(bytes);
     }
@@ -160,7 +164,14 @@ impl Splitter {
         let first = self.start + skip;
         self.start = first + len + after;
         self.searched = self.start;
-        Ok(Some(&self.held[first..first + len]))
+        self.current = first..first + len;
+        Ok(Some(self.message()))
+    }
+
+    /// The message that [`Splitter::next_message`] returned last.
+    #[must_use]
+    pub fn message(&self) -> &[u8] {
+        &self.held[self.current.clone()]
     }
 
     /// The last message, at the end of the stream: what was not complete.
@@ -168,7 +179,7 @@ impl Splitter {
     /// # Errors
     /// Where the stream ended in the middle of a message.
     pub fn last_message(&mut self) -> Result<Option<&[u8]>> {
-        let rest = &self.held[std::mem::take(&mut self.start)..];
+        let rest = &self.held[std::mem::replace(&mut self.start, self.held.len())..];
         match self.cut {
             _ if rest.is_empty() => Ok(None),
             Cut::Length32 => bail!(

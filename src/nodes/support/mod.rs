@@ -4,4 +4,5 @@ pub mod files;
 pub mod framing;
 pub mod pattern;
 pub mod samples;
+pub mod stream;
 pub mod table;

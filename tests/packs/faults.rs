@@ -1,0 +1,370 @@
+//! A pack of node types that misbehave in every way that a graph must survive, and of witnesses that look closely.
+#![allow(unsafe_code, reason = "one of them writes where nobody may write")]
+
+use anyhow::{bail, ensure};
+use ezrun::message::{Metadata, Received};
+use ezrun::node::{
+    Context, Flow, InputId, Inputs, Node, NodeType, Outputs, PortType, Program, Registry, Result, Source,
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+fn main() -> ExitCode {
+    ezrun::backend::pack_main(
+        Registry::new()
+            .with(faulty())
+            .with(scribbler())
+            .with(inverter())
+            .with(finisher())
+            .with(deaf())
+            .with(latecomer())
+            .with(keeper())
+            .with(reuser())
+            .with(sizes())
+            .with(asks_wrongly())
+            .with(talker())
+            .with(witness()),
+    )
+}
+
+const IN: InputId = InputId(0);
+
+/// Fails at the place and in the way that it is told, and sends on everything before that.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Faulty {
+    at: At,
+    how: How,
+    /// Messages that pass before the fault.
+    #[serde(default)]
+    after: u64,
+    #[serde(skip)]
+    seen: u64,
+}
+
+#[derive(Deserialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "snake_case")]
+enum At {
+    Start,
+    Process,
+    Stop,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum How {
+    Error,
+    Panic,
+    Exit,
+    Kill,
+}
+
+fn faulty() -> NodeType {
+    NodeType::transform("faulty", "Fails where and how it is told.")
+        .input("in", PortType::Any)
+        .output("out", PortType::same_as("in"))
+        .node(|settings: Faulty| Ok(settings))
+}
+
+impl Faulty {
+    fn fault(&self) -> Result<()> {
+        eprintln!("about to fail after {} messages", self.seen);
+        match self.how {
+            How::Error => bail!("it was told to fail"),
+            How::Panic => panic!("it was told to panic"),
+            How::Exit => std::process::exit(7),
+            How::Kill => rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)?,
+        }
+        Ok(())
+    }
+}
+
+impl Node for Faulty {
+    fn start(&mut self, _: &mut Context) -> Result<()> {
+        if self.at == At::Start { self.fault() } else { Ok(()) }
+    }
+
+    fn process(&mut self, _: InputId, message: Received<'_>, out: &mut Outputs) -> Result<Flow> {
+        if self.at == At::Process && self.seen == self.after {
+            self.fault()?;
+        }
+        self.seen += 1;
+        out.forward(message)?;
+        Ok(Flow::Continue)
+    }
+
+    fn stop(&mut self, _: &mut Outputs) -> Result<()> {
+        if self.at == At::Stop { self.fault() } else { Ok(()) }
+    }
+}
+
+/// Stores into what it received, past the compiler: into its own copy that is allowed, into a view it is not.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Scribbler {
+    /// Which message it writes into.
+    message: u64,
+    /// Which byte of the payload.
+    offset: usize,
+}
+
+fn scribbler() -> NodeType {
+    NodeType::sink("scribbler", "Stores into what it received through a raw pointer.")
+        .input("in", PortType::Any)
+        .node(|settings: Scribbler| Ok(settings))
+}
+
+impl Node for Scribbler {
+    fn process(&mut self, _: InputId, message: Received<'_>, _: &mut Outputs) -> Result<Flow> {
+        if message.header().sequence == self.message {
+            let byte = message.bytes()[self.offset..].as_ptr().cast_mut();
+            // SAFETY: none. That is the point: the kernel has to refuse it.
+            unsafe { byte.write_volatile(!byte.read_volatile()) };
+        }
+        Ok(Flow::Continue)
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NoSettings {}
+
+/// Writes over every byte of its own copy, for a long time, then sends it on.
+struct Inverter;
+
+fn inverter() -> NodeType {
+    NodeType::transform("inverter", "Inverts every byte in place.")
+        .input("in", PortType::Any)
+        .writes_in_place()
+        .output("out", PortType::Bytes)
+        .node(|_: NoSettings| Ok(Inverter))
+}
+
+impl Node for Inverter {
+    fn process(&mut self, _: InputId, message: Received<'_>, out: &mut Outputs) -> Result<Flow> {
+        ensure!(!message.is_view(), "a node that writes in place was given a view");
+        let mut message = message.into_owned();
+        message.payload.iter_mut().for_each(|byte| *byte = !*byte);
+        out.forward(message.into())?;
+        Ok(Flow::Continue)
+    }
+}
+
+/// Ends its part, or the whole run, after some messages.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Finisher {
+    after: u64,
+    whole_run: bool,
+    #[serde(skip)]
+    seen: u64,
+}
+
+fn finisher() -> NodeType {
+    NodeType::sink("finisher", "Ends early.").input("in", PortType::Any).node(|settings: Finisher| Ok(settings))
+}
+
+impl Node for Finisher {
+    fn process(&mut self, _: InputId, _: Received<'_>, _: &mut Outputs) -> Result<Flow> {
+        self.seen += 1;
+        Ok(match (self.seen == self.after, self.whole_run) {
+            (false, _) => Flow::Continue,
+            (true, false) => Flow::Complete,
+            (true, true) => Flow::NormalTermination,
+        })
+    }
+}
+
+/// Does not listen: loops in its first message until it is killed.
+struct Deaf;
+
+fn deaf() -> NodeType {
+    NodeType::sink("deaf", "Never comes back from its first message.")
+        .input("in", PortType::Any)
+        .node(|_: NoSettings| Ok(Deaf))
+}
+
+impl Node for Deaf {
+    fn process(&mut self, _: InputId, _: Received<'_>, _: &mut Outputs) -> Result<Flow> {
+        println!("deaf from now on");
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+/// Takes nothing from `in` before the stream at `gate` has ended; then reports the sequence numbers that are left.
+struct Latecomer;
+
+fn latecomer() -> NodeType {
+    NodeType::sink("latecomer", "Takes nothing before another stream has ended.")
+        .input("in", PortType::Any)
+        .input("gate", PortType::Any)
+        .program(|_: NoSettings| Ok(Latecomer))
+}
+
+impl Program for Latecomer {
+    fn run(&mut self, inputs: &mut Inputs, _: &mut Outputs) -> Result<Flow> {
+        while inputs.recv(InputId(1))?.is_some() {}
+        let mut left = Vec::new();
+        while let Some(message) = inputs.recv(IN)? {
+            left.push(message.header.sequence.to_string());
+        }
+        println!("left: {}", left.join(" "));
+        Ok(Flow::Complete)
+    }
+}
+
+/// Keeps several views, checks that they stay what they were, and that one more than declared is refused.
+struct Keeper;
+
+fn keeper() -> NodeType {
+    NodeType::sink("keeper", "Keeps several views at a time.")
+        .input("in", PortType::Any)
+        .holds(3)
+        .program(|_: NoSettings| Ok(Keeper))
+}
+
+impl Program for Keeper {
+    fn run(&mut self, inputs: &mut Inputs, _: &mut Outputs) -> Result<Flow> {
+        loop {
+            let mut kept = Vec::new();
+            while kept.len() < 3 {
+                match inputs.recv_zero_copy(IN)? {
+                    Some(view) => kept.push((blake3::hash(view.bytes()), view)),
+                    None => {
+                        println!("kept to the end");
+                        return Ok(Flow::Complete);
+                    }
+                }
+            }
+            let refused = match inputs.recv_zero_copy(IN) {
+                Ok(None) => None,
+                Ok(Some(_)) => bail!("a fourth view was given, three are declared"),
+                Err(e) => Some(e.to_string()),
+            };
+            if let Some(refused) = refused {
+                ensure!(refused.contains("3 messages of the edge"), "refused with: {refused}");
+            }
+            for (hash, view) in &kept {
+                ensure!(blake3::hash(view.bytes()) == *hash, "message {} has changed", view.header().sequence);
+            }
+        }
+    }
+}
+
+/// A producer that fills one buffer again and again and overwrites it as soon as it has sent it.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Reuser {
+    count: u64,
+    bytes: usize,
+    #[serde(skip)]
+    sent: u64,
+    #[serde(skip)]
+    buffer: Vec<u8>,
+}
+
+fn reuser() -> NodeType {
+    NodeType::source("reuser", "Overwrites its buffer after each message; message i is filled with the byte i.")
+        .output("out", PortType::Bytes)
+        .source_node(|settings: Reuser| Ok(settings))
+}
+
+impl Source for Reuser {
+    fn produce(&mut self, out: &mut Outputs) -> Result<Flow> {
+        if self.sent == self.count {
+            return Ok(Flow::Complete);
+        }
+        self.buffer.clear();
+        self.buffer.resize(self.bytes, self.sent as u8);
+        out.bytes(&Arc::new(Metadata::bytes()), &self.buffer)?;
+        self.buffer.fill(0xAA);
+        self.sent += 1;
+        Ok(Flow::Continue)
+    }
+}
+
+/// Looks at messages of `reuser`: every byte must be the message's number.
+struct Witness;
+
+fn witness() -> NodeType {
+    NodeType::sink("witness", "Checks what `reuser` made.").input("in", PortType::Any).node(|_: NoSettings| Ok(Witness))
+}
+
+impl Node for Witness {
+    fn process(&mut self, _: InputId, message: Received<'_>, _: &mut Outputs) -> Result<Flow> {
+        let expected = message.header().sequence as u8;
+        let wrong = message.bytes().iter().position(|&byte| byte != expected);
+        ensure!(wrong.is_none(), "message {expected} has another byte at {wrong:?}");
+        Ok(Flow::Continue)
+    }
+}
+
+/// Sends messages of given sizes, whose first eight bytes are their number and whose others are a pattern of it.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Sizes {
+    sizes: Vec<usize>,
+    /// How often all of them are sent.
+    times: usize,
+    #[serde(skip)]
+    sent: usize,
+}
+
+fn sizes() -> NodeType {
+    NodeType::source("sizes", "Sends messages of given sizes: byte j of message i is i + j.")
+        .output("out", PortType::Bytes)
+        .source_node(|settings: Sizes| Ok(settings))
+}
+
+impl Source for Sizes {
+    fn produce(&mut self, out: &mut Outputs) -> Result<Flow> {
+        if self.sent == self.sizes.len() * self.times {
+            return Ok(Flow::Complete);
+        }
+        let mut loan = out.loan(&Arc::new(Metadata::bytes()), self.sizes[self.sent % self.sizes.len()])?;
+        for (at, byte) in loan.iter_mut().enumerate() {
+            *byte = (self.sent + at) as u8;
+        }
+        loan.publish()?;
+        self.sent += 1;
+        Ok(Flow::Continue)
+    }
+}
+
+/// Calls `recv` whatever its edge says.
+struct AsksWrongly;
+
+fn asks_wrongly() -> NodeType {
+    NodeType::sink("asks_wrongly", "Calls `recv` whatever its edge says.")
+        .input("in", PortType::Any)
+        .program(|_: NoSettings| Ok(AsksWrongly))
+}
+
+impl Program for AsksWrongly {
+    fn run(&mut self, inputs: &mut Inputs, _: &mut Outputs) -> Result<Flow> {
+        while inputs.recv(IN)?.is_some() {}
+        Ok(Flow::Complete)
+    }
+}
+
+/// Says things on every channel that a node has.
+struct Talker;
+
+fn talker() -> NodeType {
+    NodeType::sink("talker", "Prints and logs.").input("in", PortType::Any).node(|_: NoSettings| Ok(Talker))
+}
+
+impl Node for Talker {
+    fn process(&mut self, _: InputId, message: Received<'_>, _: &mut Outputs) -> Result<Flow> {
+        let i = message.header().sequence;
+        println!("printed {i}");
+        eprintln!("complained {i} \u{1b}[31min red\u{1b}[0m");
+        tracing::info!(sequence = i, "logged");
+        tracing::debug!(sequence = i, "whispered");
+        Ok(Flow::Continue)
+    }
+}

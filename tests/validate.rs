@@ -1,0 +1,231 @@
+//! `ezrun validate` over graph files with faults, each of which names what is to be found in it.
+//!
+//! A case in `tests/graphs/err` begins with comments: `# args …` for the command line, `# expect LINE:COLUMN CODE` for
+//! each finding. What the command prints stands in the `.txt` beside it; `EZRUN_BLESS=1 cargo test --test validate`
+//! writes it anew.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use assert_cmd::Command;
+use std::path::{Path, PathBuf};
+
+fn graphs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/graphs")
+}
+
+/// The YAML files of a directory below `tests/graphs`, by name.
+fn cases(dir: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(graphs().join(dir)).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut cases: Vec<String> =
+        names.filter(|name| name.ends_with(".yaml")).map(|name| format!("{dir}/{name}")).collect();
+    cases.sort();
+    cases
+}
+
+fn ezrun(verb: &str, args: &[&str]) -> (i32, String, String) {
+    let mut command = Command::cargo_bin("ezrun").unwrap();
+    let output = command.current_dir(graphs()).arg(verb).args(args).env_remove("EZRUN_TEST_NOT_SET").output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().expect("validate is not killed"), text(output.stdout), text(output.stderr))
+}
+
+/// What a case says is to be found in it: places and codes.
+fn expected(text: &str) -> Vec<String> {
+    let mut found: Vec<String> =
+        text.lines().filter_map(|line| line.strip_prefix("# expect ")).map(str::to_owned).collect();
+    found.sort();
+    found
+}
+
+/// Places and codes in what the command printed.
+fn reported(stdout: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut code = None;
+    for line in stdout.lines() {
+        let title = ["error[", "warning[", "hint["].iter().find_map(|level| line.strip_prefix(level));
+        if let Some(title) = title {
+            code = title.split(']').next();
+        } else if let (Some(place), Some(found_code)) = (line.trim_start().strip_prefix("--> "), code.take()) {
+            let mut parts = place.rsplitn(3, ':');
+            let (column, line) = (parts.next().unwrap(), parts.next().unwrap());
+            found.push(format!("{line}:{column} {found_code}"));
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn every_fault_is_found_at_its_place() {
+    let cases = cases("err");
+    assert!(cases.len() >= 35, "only {} cases", cases.len());
+    let mut failures = String::new();
+    for case in cases {
+        let text = std::fs::read_to_string(graphs().join(&case)).unwrap();
+        let extra = text.lines().find_map(|line| line.strip_prefix("# args ")).unwrap_or("");
+        let args: Vec<&str> = std::iter::once(case.as_str()).chain(extra.split_whitespace()).collect();
+        let (code, stdout, stderr) = ezrun("validate", &args);
+        let (expected, reported) = (expected(&text), reported(&stdout));
+        let fails = !expected.iter().all(|finding| finding.ends_with(" delivery/needless-copy"));
+        if expected != reported || code != i32::from(fails) || !stderr.is_empty() {
+            failures += &format!("{case}: exit {code}\n  expected {expected:#?}\n  reported {reported:#?}\n{stderr}\n");
+        }
+        let stdout = stdout.replace(graphs().to_str().unwrap(), "GRAPHS");
+        let golden = graphs().join(&case).with_extension("txt");
+        if std::env::var_os("EZRUN_BLESS").is_some() {
+            std::fs::write(&golden, &stdout).unwrap();
+        } else if std::fs::read_to_string(&golden).ok().as_deref() != Some(&stdout) {
+            failures += &format!("{case} no longer prints what {} says:\n{stdout}\n", golden.display());
+        }
+    }
+    assert!(failures.is_empty(), "{failures}");
+}
+
+#[test]
+fn every_rule_has_a_case() {
+    let found: Vec<String> = cases("err")
+        .iter()
+        .flat_map(|case| expected(&std::fs::read_to_string(graphs().join(case)).unwrap()))
+        .filter_map(|finding| finding.split_once(' ').map(|(_, code)| code.to_owned()))
+        .collect();
+    for rule in ezrun::graph::rules::ALL {
+        assert!(found.iter().any(|code| code == rule.code), "no case breaks {}", rule.code);
+    }
+}
+
+#[test]
+fn graphs_without_faults_pass_in_silence() {
+    let cases = cases("ok");
+    assert!(!cases.is_empty());
+    for case in cases {
+        let (code, stdout, stderr) = ezrun("validate", &["--deny-warnings", &case]);
+        assert_eq!((code, stdout.as_str(), stderr.as_str()), (0, format!("no findings in {case}\n").as_str(), ""));
+    }
+}
+
+#[test]
+fn hints_and_warnings_fail_nothing_unless_denied() {
+    let (code, stdout, _) = ezrun("validate", &["err/unused_param.yaml"]);
+    assert_eq!(code, 0, "{stdout}");
+    assert!(stdout.ends_with("1 warning in err/unused_param.yaml\n"), "{stdout}");
+}
+
+#[test]
+fn several_files_are_all_checked_and_the_worst_decides() {
+    let (code, stdout, _) = ezrun("validate", &["ok/minimal.yaml", "err/cycle.yaml", "ok/minimal.yaml"]);
+    assert_eq!(code, 1);
+    assert_eq!(stdout.matches("no findings in ok/minimal.yaml").count(), 2, "{stdout}");
+    assert!(stdout.contains("1 error in err/cycle.yaml"), "{stdout}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_and_does_not_hide_the_others() {
+    let (code, stdout, stderr) = ezrun("validate", &["ok/nowhere.yaml", "ok/minimal.yaml"]);
+    assert_eq!(code, 2);
+    assert!(stderr.starts_with("error: cannot read ok/nowhere.yaml: "), "{stderr}");
+    assert!(stdout.contains("no findings in ok/minimal.yaml"), "{stdout}");
+}
+
+#[test]
+fn set_wants_a_name_and_a_value() {
+    let (code, _, stderr) = ezrun("validate", &["ok/minimal.yaml", "--set", "rate"]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("expected name=value"), "{stderr}");
+}
+
+#[test]
+fn nothing_is_executed_unless_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let pack = dir.path().join("pack");
+    let trace = dir.path().join("was_run");
+    std::fs::write(
+        &pack,
+        format!("#!/bin/sh\ntouch '{}'\necho '{{\"ezrun_pack\": 1, \"types\": []}}'\n", trace.display()),
+    )
+    .unwrap();
+    make_executable(&pack);
+    let graph = dir.path().join("graph.yaml");
+    std::fs::write(&graph, "ezrun: 1\npacks: { p: ./pack }\nnodes:\n  a: { use: p/thing }\n").unwrap();
+    let graph = graph.to_str().unwrap();
+
+    let (code, stdout, _) = ezrun("validate", &[graph]);
+    assert!(code == 0 && stdout.contains("environment/no-description"), "{stdout}");
+    assert!(!trace.exists());
+
+    let (code, stdout, _) = ezrun("validate", &[graph, "--allow-exec"]);
+    assert!(code == 1 && stdout.contains("the pack `p` has no node type `thing`"), "{stdout}");
+    assert!(trace.exists());
+}
+
+#[test]
+fn a_pack_that_fails_or_talks_nonsense_is_refused_at_its_path() {
+    let dir = tempfile::tempdir().unwrap();
+    let cases = [
+        ("exit 3\n", "ended with exit status: 3"),
+        ("echo usage: thing\n", "no description of node types"),
+        ("echo '{\"ezrun_pack\": 7}'\n", "it speaks pack version 7, this ezrun speaks 1"),
+    ];
+    for (i, (script, message)) in cases.into_iter().enumerate() {
+        let pack = dir.path().join(format!("pack{i}"));
+        std::fs::write(&pack, format!("#!/bin/sh\n{script}")).unwrap();
+        make_executable(&pack);
+        let graph = dir.path().join("graph.yaml");
+        let text = format!("ezrun: 1\npacks: {{ p: ./pack{i} }}\nnodes:\n  a: {{ use: p/thing }}\n");
+        std::fs::write(&graph, text).unwrap();
+        let (code, stdout, _) = ezrun("validate", &[graph.to_str().unwrap(), "--allow-exec"]);
+        assert_eq!(code, 1);
+        assert!(stdout.contains("error[environment/bad-pack]") && stdout.contains(":2:13"), "{stdout}");
+        assert!(stdout.contains(message), "{stdout}");
+    }
+}
+
+fn make_executable(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn nodes_lists_the_types_by_role() {
+    let (code, stdout, _) = ezrun("nodes", &[]);
+    assert_eq!(code, 0);
+    let place = |text: &str| stdout.find(text).unwrap_or_else(|| panic!("no {text} in {stdout}"));
+    assert!(place("Sources") < place("  counter "));
+    assert!(place("  counter ") < place("Transforms"));
+    assert!(place("Transforms") < place("  merge "));
+    assert!(place("Sinks") < place("  null "));
+}
+
+#[test]
+fn nodes_shows_everything_about_one_type() {
+    let (code, stdout, _) = ezrun("nodes", &["csv_source"]);
+    assert_eq!(code, 0);
+    for part in ["Outputs", "out  tensor", "Settings", "path", "text, required", "use: csv_source"] {
+        assert!(stdout.contains(part), "no {part} in {stdout}");
+    }
+}
+
+#[test]
+fn every_example_of_a_node_type_is_a_valid_node() {
+    let (_, list, _) = ezrun("nodes", &[]);
+    for name in list.lines().filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next()) {
+        let (_, shown, _) = ezrun("nodes", &[name]);
+        let example = shown.split("\nExample\n").nth(1).unwrap_or_else(|| panic!("{name} shows no example"));
+        let dir = tempfile::tempdir().unwrap();
+        let graph = dir.path().join("graph.yaml");
+        std::fs::write(&graph, format!("ezrun: 1\nnodes:\n{example}")).unwrap();
+        let (_, stdout, _) = ezrun("validate", &[graph.to_str().unwrap()]);
+        // A node alone lacks edges, and nothing else.
+        let faults = reported(&stdout)
+            .into_iter()
+            .filter(|found| !found.ends_with("wiring/unconnected-input") && !found.ends_with("flow/unread-output"));
+        assert_eq!(faults.count(), 0, "{name}: {example}\n{stdout}");
+    }
+}
+
+#[test]
+fn an_unknown_node_type_gets_a_suggestion() {
+    let (code, _, stderr) = ezrun("nodes", &["csv-sourc"]);
+    assert_eq!(code, 2);
+    assert_eq!(stderr, "error: there is no node type `csv-sourc`; did you mean `csv_source`?\n");
+}
