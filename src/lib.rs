@@ -15,5 +15,6 @@ pub mod nodes;
 pub mod plan;
 pub mod runner;
 
+pub use backend::pack_main;
 #[doc(hidden)]
 pub use bincode;

@@ -1,5 +1,7 @@
 //! What a graph file becomes, without processes and without the command line.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use ezrun::graph::{
     Delivery, Graph, Level, LoadOptions, Loaded, Overflow, Override, PackFault, Packs, Saved, SourceFile, load,
 };

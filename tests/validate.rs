@@ -4,6 +4,8 @@
 //! each finding. What the command prints stands in the `.txt` beside it; `EZRUN_BLESS=1 cargo test --test validate`
 //! writes it anew.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use assert_cmd::Command;
 use std::path::{Path, PathBuf};
 

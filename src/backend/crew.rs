@@ -140,7 +140,10 @@ fn live(instance: Result<Instance, String>, context: &mut Context, edges: Edges,
         }
         Instance::Program(mut program) => {
             let mut inputs = Inputs::new(Box::new(inputs));
-            program.run(&mut inputs, &mut outputs).or_else(|e| unless_stopped(e).map(|()| Flow::Complete))
+            let flow =
+                program.run(&mut inputs, &mut outputs).or_else(|e| unless_stopped(e).map(|()| Flow::Complete))?;
+            inputs.done();
+            Ok(flow)
         }
     }
 }
@@ -192,12 +195,16 @@ impl crate::node::Receive for LeaveOnDrop {
         crate::node::Receive::next(&mut self.0)
     }
 
-    fn recv(&mut self, input: crate::node::InputId) -> Result<Option<crate::message::Owned>> {
+    fn recv(&self, input: crate::node::InputId) -> Result<Option<crate::message::Owned>> {
         self.0.recv(input)
     }
 
     fn recv_zero_copy(&self, input: crate::node::InputId) -> Result<Option<crate::message::View<'_>>> {
         self.0.recv_zero_copy(input)
+    }
+
+    fn done(&mut self) {
+        self.0.done_with_all();
     }
 }
 

@@ -76,6 +76,13 @@ impl InputSet {
         }
     }
 
+    /// Says that the node is done with everything that it has taken: it has asked for more, or has ended well.
+    pub fn done_with_all(&self) {
+        for edge in &self.edges {
+            edge.receiver.done();
+        }
+    }
+
     /// Leaves every edge: nothing more will be taken.
     pub fn leave(&self) {
         for edge in &self.edges {
@@ -150,6 +157,7 @@ impl InputSet {
             let is = if edge.delivery == Delivery::ZeroCopy { "zero_copy: true" } else { "zero_copy: false" };
             anyhow::bail!("{asked} does not fit the edge {}, which says `{is}`", edge.receiver.name());
         }
+        self.edges.iter().filter(|edge| edge.input == input).for_each(|edge| edge.receiver.done());
         let message = self.next_at(|edge| edge.input == input)?;
         self.cut_or(message.map(|(_, message)| message))
     }
@@ -165,12 +173,12 @@ impl InputSet {
 
 impl Receive for InputSet {
     fn next(&mut self) -> Result<Option<(InputId, Received<'_>)>> {
-        self.done();
+        self.done_with_all();
         let message = InputSet::next(self)?;
         self.cut_or(message)
     }
 
-    fn recv(&mut self, input: InputId) -> Result<Option<Owned>> {
+    fn recv(&self, input: InputId) -> Result<Option<Owned>> {
         let message = self.next_of(input, Delivery::Copy, "`recv`")?;
         Ok(message.map(Received::into_owned))
     }
@@ -181,5 +189,9 @@ impl Receive for InputSet {
             Some(Received::Owned(_)) => unreachable!("every edge of the input gives views"),
             None => Ok(None),
         }
+    }
+
+    fn done(&mut self) {
+        self.done_with_all();
     }
 }

@@ -96,7 +96,9 @@ impl Writable {
 
     fn create_named(bytes: usize) -> Result<Self, String> {
         let name = named::fresh_name().map_err(|e| e.to_string())?;
-        let shmem = ShmemConf::new().os_id(&name).size(bytes).create().map_err(|e| named::explain(&e))?;
+        let mut shmem = ShmemConf::new().os_id(&name).size(bytes).create().map_err(|e| named::explain(&e))?;
+        // The name goes when everybody has mapped the segment, which the runner knows; not when this process is done.
+        shmem.set_owner(false);
         let file = named::open(&name).map_err(|e| e.to_string())?;
         let base = NonNull::new(shmem.as_ptr()).ok_or("the system mapped nothing")?;
         let segment = Writable { base, len: bytes, file, shmem: Some(shmem) };

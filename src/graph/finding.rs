@@ -4,6 +4,9 @@ use super::source::{Place, SourceFile, Span};
 use std::fmt;
 use std::sync::Arc;
 
+/// Most findings up to which suggestions are looked for.
+const MAX_SUGGESTED: usize = 200;
+
 /// One thing that is wrong, or could be better, with a graph file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
@@ -150,6 +153,11 @@ impl Findings {
 
     pub fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// Whether there are so few that a search for what was meant is worth its time: each looks at all names there are.
+    pub fn are_few(&self) -> bool {
+        self.0.len() < MAX_SUGGESTED
     }
 
     pub fn has_errors(&self) -> bool {

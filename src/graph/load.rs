@@ -105,12 +105,11 @@ const RULES: &[fn(&Model<'_>, &mut Findings)] = &[
 
 /// The graph, unless something in it is not known yet.
 fn build(name: String, model: Model<'_>, file: &SourceFile) -> Option<Graph> {
-    let by_name: BTreeMap<String, usize> =
-        model.nodes.iter().enumerate().map(|(at, node)| (node.name.text.clone(), at)).collect();
     let mut backends: Vec<Backend> = Vec::new();
     let mut placed: Vec<Option<BackendId>> = vec![None; model.nodes.len()];
     for written in &model.backends {
-        let nodes: Vec<usize> = written.nodes.iter().filter_map(|word| by_name.get(&word.text).copied()).collect();
+        let nodes: Vec<usize> =
+            written.nodes.iter().filter_map(|word| model.by_name.get(&word.text).copied()).collect();
         for &node in &nodes {
             placed[node] = Some(BackendId(backends.len()));
         }

@@ -19,6 +19,7 @@ mod packs;
 pub mod render;
 mod resources;
 pub mod rules;
+mod schema;
 mod settings;
 mod source;
 mod suggest;

@@ -19,7 +19,8 @@ pub(super) struct Model<'t> {
     pub nodes: Vec<ModelNode<'t>>,
     pub edges: Vec<ModelEdge>,
     pub backends: Vec<WrittenBackend>,
-    by_name: HashMap<String, usize>,
+    /// Nodes by their names.
+    pub by_name: HashMap<String, usize>,
     /// Nodes of which an edge means an output, or an input, that could not be found: what is missing there is known
     /// already.
     pub faulty_outputs: BTreeSet<usize>,
@@ -93,7 +94,7 @@ impl<'t> Model<'t> {
             return Some(node);
         }
         let names = self.nodes.iter().map(|node| node.name.text.as_str()).filter(|name| is_name(name));
-        let help = suggest::help(name, &names.collect::<Vec<&str>>(), "node");
+        let help = findings.are_few().then(|| suggest::help(name, &names.collect::<Vec<&str>>(), "node")).flatten();
         findings.add(Draft::new(rules::UNKNOWN_NODE, span, format!("there is no node `{name}`")).maybe_help(help));
         None
     }
@@ -115,8 +116,10 @@ impl<'t> Model<'t> {
             Some((name, port)) => (name, Some(port)),
             None => (word.text.as_str(), None),
         };
+        let few = findings.are_few();
         let Some(node) = self.node(name, word.span, findings) else {
-            let meant = suggest::nearest(name, self.by_name.keys().map(String::as_str));
+            let names = self.nodes.iter().map(|node| node.name.text.as_str());
+            let meant = few.then(|| suggest::nearest(name, names)).flatten();
             if let Some(&meant) = meant.and_then(|meant| self.by_name.get(meant)) {
                 self.faulty(side).insert(meant);
             }

@@ -158,7 +158,11 @@ fn every_graph_of_the_project_means_the_same_to_both_parsers() {
     assert!(!found.is_empty(), "no graphs found");
     for path in found {
         let text = std::fs::read_to_string(&path).unwrap();
-        // What both refuse, and duplicate keys, which only ezrun reads on past, have golden cases of their own.
+        // What is no YAML or goes too deep has golden cases of its own, and so have duplicate keys, which only ezrun
+        // reads on past.
+        if text.lines().any(|line| line.starts_with("# expect ") && line.ends_with(" syntax/yaml")) {
+            continue;
+        }
         let Ok(theirs) = yaml_serde::from_str::<Value>(&text) else { continue };
         let ours = tree(&text).unwrap_or_else(|| panic!("{} is not read", path.display()));
         assert!(same(&ours, &theirs), "{}", path.display());

@@ -156,7 +156,7 @@ fn describe_running(child: &mut Child, path: &Path) -> Result<Vec<u8>, PackFault
     // The output is closed but the process may still be ending: its status counts only once it has ended by itself.
     let deadline = std::time::Instant::now() + Duration::from_secs(1);
     while matches!(child.try_wait(), Ok(None)) && std::time::Instant::now() < deadline {
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(2));
     }
     Ok(text)
 }

@@ -14,6 +14,9 @@ pub enum Style {
     Coloured,
 }
 
+/// Most findings that are shown with their source lines; each of the others gets one line.
+const MAX_SHOWN: usize = 200;
+
 /// All `findings` in `file`, with an empty line after each.
 #[must_use]
 pub fn text(findings: &[Finding], file: &SourceFile, style: Style) -> String {
@@ -22,8 +25,15 @@ pub fn text(findings: &[Finding], file: &SourceFile, style: Style) -> String {
         Style::Coloured => Renderer::styled(),
     };
     let renderer = renderer.decor_style(DecorStyle::Ascii);
-    let rendered = findings.iter().map(|finding| renderer.render(&[group(finding, file)]) + "\n\n");
-    rendered.collect()
+    let (shown, others) = findings.split_at(findings.len().min(MAX_SHOWN));
+    let mut text: String = shown.iter().map(|finding| renderer.render(&[group(finding, file)]) + "\n\n").collect();
+    text.extend(others.iter().map(|finding| line(finding) + "\n"));
+    text
+}
+
+fn line(finding: &Finding) -> String {
+    let Finding { file, place, level, code, message, .. } = finding;
+    format!("{file}:{}:{}: {level}[{code}]: {message}", place.line, place.column)
 }
 
 /// As in `2 errors, 1 warning in graphs/x.yaml`.
@@ -38,12 +48,25 @@ fn group<'a>(finding: &'a Finding, file: &'a SourceFile) -> Group<'a> {
         Level::Warning => Title::WARNING,
         Level::Hint => Title::INFO.with_name("hint"),
     };
-    let primary = AnnotationKind::Primary.span(visible(finding.place, file));
+    // Only the lines from the first place to the last: a snippet costs as much as its source is long.
+    let places = || std::iter::once(finding.place).chain(finding.related.iter().map(|related| related.place));
+    let first_line = places().map(|place| place.line).min().unwrap_or(1);
+    let last_line = places().map(|place| place.line).max().unwrap_or(1);
+    let (start, end) = (file.offset(first_line, 1), file.line_end(last_line));
+    let span = |place: Place| {
+        let visible = visible(place, file);
+        visible.start - start..visible.end - start
+    };
+    let primary = AnnotationKind::Primary.span(span(finding.place));
     let related = finding
         .related
         .iter()
-        .map(|related| AnnotationKind::Context.span(visible(related.place, file)).label(related.message.as_str()));
-    let snippet = Snippet::source(file.text()).path(file.name().as_ref()).annotation(primary).annotations(related);
+        .map(|related| AnnotationKind::Context.span(span(related.place)).label(related.message.as_str()));
+    let snippet = Snippet::source(&file.text()[start..end])
+        .line_start(first_line)
+        .path(file.name().as_ref())
+        .annotation(primary)
+        .annotations(related);
     let group = title.primary_title(finding.message.as_str()).id(finding.code).element(snippet);
     match &finding.help {
         Some(help) => group.element(Title::HELP.message(help.as_str())),
@@ -53,8 +76,7 @@ fn group<'a>(finding: &'a Finding, file: &'a SourceFile) -> Group<'a> {
 
 /// The part of a place on its first line: an arrow across many lines would hide more than it shows.
 fn visible(place: Place, file: &SourceFile) -> Range<usize> {
-    let text = file.text();
-    let start = place.span.start.min(text.len());
-    let line_end = text.get(start..).and_then(|rest| rest.find('\n')).map_or(text.len(), |at| start + at);
-    start..place.span.end.clamp(start, line_end)
+    let end = file.line_end(place.line);
+    let start = place.span.start.min(end);
+    start..place.span.end.clamp(start, end)
 }

@@ -6,7 +6,7 @@ use super::model::Model;
 use super::rules;
 use super::source::Span;
 use crate::node::Stream;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 /// Backends name nodes that exist, each once.
@@ -30,12 +30,10 @@ pub(super) fn placements(model: &Model<'_>, findings: &mut Findings) {
 
 /// A pack's executable has the built-in types as well, but not another pack's.
 pub(super) fn mixed_packs(model: &Model<'_>, findings: &mut Findings) {
-    let by_name: HashMap<&str, usize> =
-        model.nodes.iter().enumerate().map(|(at, node)| (node.name.text.as_str(), at)).collect();
     for backend in &model.backends {
         let mut first: Option<(&Path, &Word)> = None;
         for word in &backend.nodes {
-            let node = by_name.get(word.text.as_str()).map(|&at| &model.nodes[at]);
+            let node = model.by_name.get(&word.text).map(|&at| &model.nodes[at]);
             let Some(pack) = node.and_then(|node| node.pack.as_deref()) else { continue };
             match first {
                 Some((other, other_word)) if other != pack => {
@@ -53,13 +51,12 @@ pub(super) fn mixed_packs(model: &Model<'_>, findings: &mut Findings) {
 
 /// A node without a backend of the file has its own, with its own name.
 pub(super) fn backend_names(model: &Model<'_>, findings: &mut Findings) {
+    let placed: HashSet<&str> =
+        model.backends.iter().flat_map(|backend| &backend.nodes).map(|word| word.text.as_str()).collect();
     for backend in &model.backends {
         let name = &backend.name.text;
-        let own = model.nodes.iter().find(|node| node.name.text == *name);
-        let Some(node) = own.filter(|_| !model.backends.iter().any(|b| b.nodes.iter().any(|word| word.text == *name)))
-        else {
-            continue;
-        };
+        let Some(&own) = model.by_name.get(name).filter(|_| !placed.contains(name.as_str())) else { continue };
+        let node = &model.nodes[own];
         let message = format!("the backend `{name}` has the name of a node that is not in it");
         let draft = Draft::new(rules::BACKEND_NAME, backend.name.span, message);
         let help = "rename it: that node's own backend is called so";

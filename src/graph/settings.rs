@@ -7,6 +7,7 @@ use super::fields::Word;
 use super::finding::{Draft, Findings, Rule};
 use super::model::ModelNode;
 use super::rules;
+use super::schema::{branch_in_words, constants, has_key_of, in_words, is_type, out_of_range, same, types};
 use super::source::{SourceFile, Span};
 use super::suggest;
 use super::yaml::{Kind, Tree};
@@ -339,109 +340,9 @@ impl<'a> Walker<'a> {
     }
 }
 
-/// The values of an enumeration, where the schema is one.
-fn constants(schema: &Value) -> Option<Vec<Value>> {
-    if let Some(value) = schema.get("const") {
-        return Some(vec![value.clone()]);
-    }
-    schema.get("enum").and_then(Value::as_array).cloned()
-}
-
-fn types(schema: &Value) -> Vec<&str> {
-    match schema.get("type") {
-        Some(Value::String(name)) => vec![name],
-        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn is_type(kind: &Kind, name: &str) -> bool {
-    match kind {
-        Kind::Null => name == "null",
-        Kind::Bool(_) => name == "boolean",
-        Kind::Int(_) => name == "integer" || name == "number",
-        Kind::Float(_) => name == "number",
-        Kind::String(_) => name == "string",
-        Kind::Seq(_) => name == "array",
-        Kind::Map(_) => name == "object",
-        Kind::Unknown => true,
-    }
-}
-
-fn in_words(type_name: &str) -> String {
-    match type_name {
-        "null" => "nothing",
-        "boolean" => "`true` or `false`",
-        "integer" => "an integer",
-        "number" => "a number",
-        "string" => "a text",
-        "array" => "a list",
-        "object" => "a mapping",
-        other => other,
-    }
-    .to_owned()
-}
-
-fn branch_in_words(schema: &Value) -> String {
-    if let Some(constants) = constants(schema) {
-        return constants
-            .iter()
-            .map(|value| format!("`{}`", value.as_str().map_or(value.to_string(), str::to_owned)))
-            .collect::<Vec<_>>()
-            .join(" or ");
-    }
-    types(schema).iter().map(|name| in_words(name)).collect::<Vec<_>>().join(" or ")
-}
-
-/// Of branches that are mappings with a key each, only those are meant whose key is there.
-fn has_key_of(tree: &Tree, schema: &Value, file: &SourceFile) -> bool {
-    let (Kind::Map(entries), Some(properties)) = (&tree.kind, schema.get("properties").and_then(Value::as_object))
-    else {
-        return true;
-    };
-    entries.iter().any(|(key, _)| properties.contains_key(key.text(file)))
-}
-
-fn same(kind: &Kind, value: &Value) -> bool {
-    match (kind, value) {
-        (Kind::String(a), Value::String(b)) => a == b,
-        (Kind::Bool(a), Value::Bool(b)) => a == b,
-        (Kind::Int(a), Value::Number(b)) => b.as_i64().map(i128::from) == Some(*a),
-        (Kind::Null, Value::Null) => true,
-        _ => false,
-    }
-}
-
 /// A word as an item of a list in YAML: in quotes, unless nothing in it could mean anything else.
 fn list_item(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '/' | '+' | '=');
     let is_plain = word.starts_with(|c| plain(c) || c == '-') && word.chars().skip(1).all(|c| plain(c) || c == '-');
     if is_plain { word.to_owned() } else { format!("{word:?}") }
-}
-
-/// What would be in range, where `value` is not.
-fn out_of_range(value: f64, schema: &Value) -> Option<String> {
-    let format = schema.get("format").and_then(Value::as_str).unwrap_or("");
-    let (format_low, format_high) = match format {
-        "uint8" => (Some(0.0), Some(255.0)),
-        "uint16" => (Some(0.0), Some(65_535.0)),
-        "uint32" => (Some(0.0), Some(f64::from(u32::MAX))),
-        "uint" | "uint64" => (Some(0.0), None),
-        "int32" => (Some(f64::from(i32::MIN)), Some(f64::from(i32::MAX))),
-        _ => (None, None),
-    };
-    let limit = |key: &str| schema.get(key).and_then(Value::as_f64);
-    let low = limit("minimum").or(format_low);
-    let high = limit("maximum").or(format_high);
-    let (above, below) = (limit("exclusiveMinimum"), limit("exclusiveMaximum"));
-    let fits = low.is_none_or(|low| value >= low)
-        && high.is_none_or(|high| value <= high)
-        && above.is_none_or(|above| value > above)
-        && below.is_none_or(|below| value < below);
-    if fits {
-        return None;
-    }
-    let low = above.map(|above| format!("more than {above}")).or(low.map(|low| format!("{low} or more")));
-    let high = below.map(|below| format!("less than {below}")).or(high.map(|high| format!("at most {high}")));
-    Some(format!("it is {}", [low, high].into_iter().flatten().collect::<Vec<_>>().join(" and ")))
 }

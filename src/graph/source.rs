@@ -6,6 +6,9 @@ use std::sync::Arc;
 /// Largest graph file that is read, in bytes.
 pub const MAX_FILE_BYTES: u64 = 1 << 20;
 
+/// Length of a block in which characters are counted, in bytes.
+const BLOCK_BYTES: usize = 1024;
+
 /// A part of a file, in bytes from its beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Span {
@@ -34,6 +37,8 @@ pub struct SourceFile {
     stem: String,
     text: String,
     line_starts: Vec<usize>,
+    /// Characters before each block of [`BLOCK_BYTES`], so that a column costs no more on a very long line.
+    chars_before: Vec<usize>,
 }
 
 /// A graph file that cannot be read.
@@ -115,7 +120,8 @@ impl SourceFile {
             text.drain(..'\u{feff}'.len_utf8());
         }
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        SourceFile { name: name.into(), dir, stem: stem.to_owned(), text, line_starts }
+        let chars_before = chars_before(&text);
+        SourceFile { name: name.into(), dir, stem: stem.to_owned(), text, line_starts, chars_before }
     }
 
     /// What findings call it.
@@ -165,12 +171,40 @@ impl SourceFile {
         start + rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(at, _)| at)
     }
 
+    /// The byte after the last one of `line`, which is counted from 1; its line break does not belong to it.
+    #[must_use]
+    pub fn line_end(&self, line: usize) -> usize {
+        match self.line_starts.get(line) {
+            Some(next) => next - 1,
+            None => self.text.len(),
+        }
+    }
+
     fn position(&self, offset: usize) -> (usize, usize) {
         let line = self.line_starts.partition_point(|&start| start <= offset);
         let start = self.line_starts[line - 1];
-        let before = self.text.get(start..offset.min(self.text.len())).unwrap_or("");
-        (line, before.chars().count() + 1)
+        (line, self.chars_until(offset.min(self.text.len())) - self.chars_until(start) + 1)
     }
+
+    fn chars_until(&self, offset: usize) -> usize {
+        let block = offset / BLOCK_BYTES;
+        self.chars_before[block] + count_chars(&self.text.as_bytes()[block * BLOCK_BYTES..offset])
+    }
+}
+
+fn chars_before(text: &str) -> Vec<usize> {
+    let blocks = text.as_bytes().chunks(BLOCK_BYTES);
+    let mut before = vec![0];
+    before.extend(blocks.scan(0, |count, block| {
+        *count += count_chars(block);
+        Some(*count)
+    }));
+    before
+}
+
+/// The characters that begin in `bytes`, which are UTF-8.
+fn count_chars(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }
 
 #[cfg(test)]

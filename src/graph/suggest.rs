@@ -8,8 +8,10 @@ const MAX_LISTED: usize = 12;
 pub fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let wanted = normal(name);
     let limit = (wanted.chars().count() / 3).clamp(1, 4);
+    let near_in_length = |candidate: &&str| candidate.len().abs_diff(name.len()) <= 4 * limit;
     candidates
         .into_iter()
+        .filter(near_in_length)
         .map(|candidate| (strsim::damerau_levenshtein(&wanted, &normal(candidate)), candidate))
         .filter(|(distance, candidate)| *distance <= limit && *distance < candidate.chars().count())
         .min_by_key(|(distance, _)| *distance)
@@ -17,7 +19,7 @@ pub fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) ->
 }
 
 /// Help for an unknown `name`: the nearest candidate, or else all of them where they are few.
-pub(super) fn help<'c>(name: &str, candidates: &[&'c str], what: &str) -> Option<String> {
+pub(super) fn help(name: &str, candidates: &[&str], what: &str) -> Option<String> {
     if let Some(near) = nearest(name, candidates.iter().copied()) {
         return Some(format!("did you mean `{near}`?"));
     }

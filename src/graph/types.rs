@@ -8,7 +8,7 @@ use super::source::SourceFile;
 use super::suggest;
 use super::written::{Written, WrittenPack};
 use crate::node::{Registry, TypeDescription};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -42,13 +42,11 @@ impl Types {
         findings: &mut Findings,
     ) -> Self {
         let built_in = by_name(registry.iter().map(|node_type| node_type.description().clone()));
-        let used = |name: &str| {
-            let mut uses = written.nodes.iter().filter_map(|node| node.uses.as_ref());
-            uses.any(|uses| uses.text.split_once('/').is_some_and(|(pack, _)| pack == name))
-        };
+        let uses = written.nodes.iter().filter_map(|node| node.uses.as_ref());
+        let used: BTreeSet<&str> = uses.filter_map(|uses| uses.text.split_once('/')).map(|(pack, _)| pack).collect();
         let mut all = BTreeMap::new();
         for pack in &written.packs {
-            if !used(&pack.name.text) {
+            if !used.contains(pack.name.text.as_str()) {
                 let message = format!("no node uses the pack `{}`", pack.name.text);
                 let help = format!("write `use: {}/type`, or take it out", pack.name.text);
                 findings.add(Draft::new(rules::UNUSED_PACK, pack.name.span, message).help(help));

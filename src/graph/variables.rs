@@ -8,6 +8,7 @@ use super::rules;
 use super::source::{SourceFile, Span};
 use super::suggest;
 use super::yaml::{Kind, Tree, plain_scalar};
+use std::collections::HashMap;
 use std::str::FromStr;
 
 /// Longest text that a scalar may have once its variables are put in, in bytes.
@@ -41,7 +42,7 @@ pub(super) fn is_name(text: &str) -> bool {
 
 /// Puts the variables into every scalar of `root`.
 pub(super) fn substitute(root: &mut Tree, file: &SourceFile, options: &LoadOptions<'_>, findings: &mut Findings) {
-    let mut scope = Scope { file, options, params: Vec::new(), added: 0 };
+    let mut scope = Scope { file, options, params: Vec::new(), by_name: HashMap::new(), added: 0 };
     let Kind::Map(entries) = &mut root.kind else { return };
     let at = entries.iter().position(|(key, _)| key.text(file) == "params");
     let params_key = at.map(|at| entries[at].0.span);
@@ -63,6 +64,7 @@ struct Scope<'a> {
     file: &'a SourceFile,
     options: &'a LoadOptions<'a>,
     params: Vec<Param>,
+    by_name: HashMap<String, usize>,
     added: usize,
 }
 
@@ -83,7 +85,7 @@ impl Scope<'_> {
     fn define(&mut self, key: &Tree, value: &mut Tree, findings: &mut Findings) {
         self.visit(value, findings);
         let name = key.text(self.file).to_owned();
-        if self.params.iter().any(|param| param.name == name) {
+        if self.by_name.contains_key(&name) {
             return;
         }
         let mut value = value.clone();
@@ -91,6 +93,7 @@ impl Scope<'_> {
             value.kind = plain_scalar(&set.value);
             value.substituted = Some(set.value.as_str().into());
         }
+        self.by_name.insert(name.clone(), self.params.len());
         self.params.push(Param { name, span: key.span, value, used: false });
     }
 
@@ -183,13 +186,14 @@ impl Scope<'_> {
     }
 
     fn param(&mut self, name: &str, span: Span, findings: &mut Findings) -> Option<Tree> {
-        let Some(param) = self.params.iter_mut().find(|param| param.name == name) else {
+        let Some(&at) = self.by_name.get(name) else {
             let names: Vec<&str> = self.params.iter().map(|param| param.name.as_str()).collect();
-            let help = suggest::help(name, &names, "param")
-                .unwrap_or_else(|| format!("declare it above: `params: {{ {name}: … }}`"));
+            let help = findings.are_few().then(|| suggest::help(name, &names, "param")).flatten();
+            let help = help.unwrap_or_else(|| format!("declare it above: `params: {{ {name}: … }}`"));
             findings.add(Draft::new(rules::UNKNOWN_PARAM, span, format!("there is no param `{name}`")).help(help));
             return None;
         };
+        let param = &mut self.params[at];
         param.used = true;
         let mut value = param.value.clone();
         if matches!(value.kind, Kind::Unknown) {

@@ -5,7 +5,10 @@ use super::model::Model;
 use super::rules;
 use super::source::Span;
 use super::variables::is_name;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+
+/// A node's index and a port's.
+type Port = (usize, usize);
 
 pub(super) fn self_edges(model: &Model<'_>, findings: &mut Findings) {
     for edge in &model.edges {
@@ -20,8 +23,8 @@ pub(super) fn self_edges(model: &Model<'_>, findings: &mut Findings) {
 
 /// An output goes to an input once, and an input takes one edge unless its type says otherwise.
 pub(super) fn inputs_taken(model: &Model<'_>, findings: &mut Findings) {
-    let mut edges: HashMap<((usize, usize), (usize, usize)), Span> = HashMap::new();
-    let mut inputs: HashMap<(usize, usize), Span> = HashMap::new();
+    let mut edges: HashMap<(Port, Port), Span> = HashMap::new();
+    let mut inputs: HashMap<Port, Span> = HashMap::new();
     for wire in model.wires() {
         let (Some(to_type), Some(from_type)) = (&model.nodes[wire.to.0].node_type, &model.nodes[wire.from.0].node_type)
         else {
@@ -51,9 +54,9 @@ pub(super) fn inputs_taken(model: &Model<'_>, findings: &mut Findings) {
 }
 
 pub(super) fn unconnected_inputs(model: &Model<'_>, findings: &mut Findings) {
-    let connected: std::collections::HashSet<(usize, usize)> = model.wires().map(|wire| wire.to).collect();
+    let connected: HashSet<Port> = model.wires().map(|wire| wire.to).collect();
     // An edge from a node of unknown type still ends somewhere.
-    let half_known: std::collections::HashSet<(usize, usize)> =
+    let half_known: HashSet<Port> =
         model.edges.iter().filter_map(|edge| edge.to).filter_map(|to| Some((to.node, to.port?))).collect();
     for (at, node) in model.nodes.iter().enumerate() {
         let Some(node_type) = &node.node_type else { continue };
@@ -73,7 +76,7 @@ pub(super) fn unconnected_inputs(model: &Model<'_>, findings: &mut Findings) {
 }
 
 pub(super) fn unread_outputs(model: &Model<'_>, findings: &mut Findings) {
-    let read: std::collections::HashSet<(usize, usize)> =
+    let read: HashSet<Port> =
         model.edges.iter().filter_map(|edge| edge.from).filter_map(|from| Some((from.node, from.port?))).collect();
     for (at, node) in model.nodes.iter().enumerate() {
         let Some(node_type) = &node.node_type else { continue };

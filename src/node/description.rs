@@ -123,6 +123,12 @@ impl PortType {
         Self::floats(&["time", "channel"])
     }
 
+    /// A block of samples of this element type and no other, `[time, channel]`.
+    #[must_use]
+    pub fn signal_of(dtype: DType) -> Self {
+        PortType::Tensor { dtypes: vec![dtype], dims: vec!["time".to_owned(), "channel".to_owned()] }
+    }
+
     /// A floating-point tensor with these dimensions.
     #[must_use]
     pub fn floats(dims: &[&str]) -> Self {

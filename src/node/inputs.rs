@@ -23,13 +23,16 @@ pub trait Receive: Send {
     ///
     /// # Errors
     /// As there.
-    fn recv(&mut self, input: InputId) -> Result<Option<Owned>>;
+    fn recv(&self, input: InputId) -> Result<Option<Owned>>;
 
     /// As [`Inputs::recv_zero_copy`].
     ///
     /// # Errors
     /// As there.
     fn recv_zero_copy(&self, input: InputId) -> Result<Option<View<'_>>>;
+
+    /// As [`Inputs::done`].
+    fn done(&mut self) {}
 }
 
 impl Inputs {
@@ -48,11 +51,12 @@ impl Inputs {
         self.source.next()
     }
 
-    /// Waits for the next message of an input whose edges copy, and returns it as one's own. Nothing at the end.
+    /// Waits for the next message of an input whose edges copy, and returns it as one's own. Nothing at the end. Views of
+    /// other inputs may be held meanwhile.
     ///
     /// # Errors
     /// Where an edge into this input is a zero-copy edge; [`Stopped`](super::Stopped) where the run is cut short.
-    pub fn recv(&mut self, input: InputId) -> Result<Option<Owned>> {
+    pub fn recv(&self, input: InputId) -> Result<Option<Owned>> {
         self.source.recv(input)
     }
 
@@ -64,6 +68,12 @@ impl Inputs {
     /// [`Stopped`](super::Stopped) where the run is cut short.
     pub fn recv_zero_copy(&self, input: InputId) -> Result<Option<View<'_>>> {
         self.source.recv_zero_copy(input)
+    }
+
+    /// Says that the node is done with every message that it has taken. Asking for the next message of an input, or
+    /// returning from `run` without an error, says so too.
+    pub fn done(&mut self) {
+        self.source.done();
     }
 }
 

@@ -18,7 +18,6 @@ use super::{
 use crate::message::{Buffer, Capture, Metadata, Owned, Received, View, monotonic_ns};
 use serde_json::Value;
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -78,8 +77,7 @@ impl Harness {
     /// # Errors
     /// As [`Harness::send`].
     pub fn show(&mut self, input: InputId, message: &Owned) -> Result<Flow> {
-        let view = View::new(message.header, Arc::clone(&message.metadata), &message.payload, None);
-        self.receive(input, Received::View(view))
+        self.receive(input, Received::View(view(message)))
     }
 
     fn receive(&mut self, input: InputId, message: Received<'_>) -> Result<Flow> {
@@ -103,14 +101,13 @@ impl Harness {
         Ok(Flow::Continue)
     }
 
-    /// Runs a program on `messages`, all of them copies, in this order.
+    /// Runs a program on `messages`, in this order: `next` and `recv` give copies, `recv_zero_copy` gives views.
     ///
     /// # Errors
     /// The node's; also where it is no program.
     pub fn run(&mut self, messages: Vec<(InputId, Owned)>) -> Result<Flow> {
         let Instance::Program(program) = &mut self.instance else { anyhow::bail!("only a Program runs") };
-        let queue = RefCell::new(messages.into());
-        program.run(&mut Inputs::new(Box::new(Queue(queue))), &mut self.outputs)
+        program.run(&mut Inputs::new(Box::new(Queue::new(messages))), &mut self.outputs)
     }
 
     /// Calls `stop`: no more messages will come.
@@ -184,26 +181,39 @@ impl Transmit for Collector {
 }
 
 /// Messages that are there already.
-struct Queue(RefCell<VecDeque<(InputId, Owned)>>);
+struct Queue {
+    messages: Vec<(InputId, Owned)>,
+    taken: RefCell<Vec<bool>>,
+}
 
 impl Queue {
-    fn take(&self, input: InputId) -> Option<Owned> {
-        let mut queue = self.0.borrow_mut();
-        let at = queue.iter().position(|(i, _)| *i == input)?;
-        queue.remove(at).map(|(_, message)| message)
+    fn new(messages: Vec<(InputId, Owned)>) -> Self {
+        Queue { taken: RefCell::new(vec![false; messages.len()]), messages }
+    }
+
+    /// The first message that is wanted and was not taken.
+    fn take(&self, wanted: impl Fn(InputId) -> bool) -> Option<&(InputId, Owned)> {
+        let mut taken = self.taken.borrow_mut();
+        let at = self.messages.iter().zip(&*taken).position(|((input, _), taken)| !taken && wanted(*input))?;
+        taken[at] = true;
+        Some(&self.messages[at])
     }
 }
 
 impl Receive for Queue {
     fn next(&mut self) -> Result<Option<(InputId, Received<'_>)>> {
-        Ok(self.0.borrow_mut().pop_front().map(|(input, message)| (input, message.into())))
+        Ok(self.take(|_| true).map(|(input, message)| (*input, message.clone().into())))
     }
 
-    fn recv(&mut self, input: InputId) -> Result<Option<Owned>> {
-        Ok(self.take(input))
+    fn recv(&self, input: InputId) -> Result<Option<Owned>> {
+        Ok(self.take(|i| i == input).map(|(_, message)| message.clone()))
     }
 
-    fn recv_zero_copy(&self, _: InputId) -> Result<Option<View<'_>>> {
-        anyhow::bail!("the messages of a test are copies")
+    fn recv_zero_copy(&self, input: InputId) -> Result<Option<View<'_>>> {
+        Ok(self.take(|i| i == input).map(|(_, message)| view(message)))
     }
+}
+
+fn view(message: &Owned) -> View<'_> {
+    View::new(message.header, Arc::clone(&message.metadata), &message.payload, None)
 }

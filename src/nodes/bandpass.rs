@@ -1,6 +1,7 @@
 //! `bandpass`: lets a band of frequencies through.
 
-use super::filter::{self, Design, default_order, frequency};
+use super::filter::{self, Design, default_order};
+use super::settings::Positive;
 use crate::node::{NodeType, Result, SettingError};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -18,11 +19,9 @@ pub fn node_type() -> NodeType {
 #[serde(deny_unknown_fields)]
 struct Settings {
     /// Lower corner in Hz, where power is halved.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    low: f64,
+    low: Positive,
     /// Upper corner in Hz, below half the sampling rate.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    high: f64,
+    high: Positive,
     /// Order, 1 to 20, counted as SciPy counts it: each edge falls by 6 dB per octave and order. Default 2.
     #[serde(default = "default_order")]
     #[schemars(range(min = 1, max = 20))]
@@ -30,7 +29,7 @@ struct Settings {
 }
 
 fn design(settings: Settings) -> Result<Design, SettingError> {
-    let (low, high) = (frequency("low", settings.low)?, frequency("high", settings.high)?);
+    let (low, high) = (settings.low.get(), settings.high.get());
     if low >= high {
         return Err(SettingError::at("low", format!("`low` is {low} Hz, and it must be below `high`, {high} Hz")));
     }

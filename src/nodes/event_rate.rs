@@ -1,7 +1,8 @@
 //! `event_rate`: how often events come, per minute. Of heart beats, this is the heart rate.
 
+use super::settings::Span;
 use crate::message::{DynRecord, FieldValue, Metadata, Payload, Received, Record};
-use crate::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError};
+use crate::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Result};
 use anyhow::bail;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,14 +16,14 @@ pub fn node_type() -> NodeType {
     )
     .input("in", PortType::Record { name: None })
     .output("out", PortType::record(Rate::NAME))
-    .example("{ window: 10 }")
+    .example("{ window: 30 s }")
     .node(|Settings { window }| {
-        if !(window > 0.0 && window.is_finite()) {
-            return Err(SettingError::at("window", format!("`window` is {window} s, and it must be above 0")));
-        }
-        Ok(EventRate { window_s: window, times_s: VecDeque::new(), metadata: Arc::new(Metadata::record(Rate::spec())) })
+        let window_s = window.map_or(DEFAULT_WINDOW_S, Span::seconds);
+        Ok(EventRate { window_s, times_s: VecDeque::new(), metadata: Arc::new(Metadata::record(Rate::spec())) })
     })
 }
+
+const DEFAULT_WINDOW_S: f64 = 10.0;
 
 ezrun::record! {
     /// How often events came.
@@ -37,14 +38,10 @@ ezrun::record! {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Settings {
-    /// How far back to look from each event, in seconds. Where this holds one event only, nothing is sent. Default 10.
-    #[serde(default = "default_window")]
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    window: f64,
-}
-
-fn default_window() -> f64 {
-    10.0
+    /// How far back to look from each event: seconds, or text such as `30 s`. Where this holds one event only, nothing
+    /// is sent. Default 10 s.
+    #[serde(default)]
+    window: Option<Span>,
 }
 
 struct EventRate {
@@ -69,7 +66,7 @@ impl Node for EventRate {
 }
 
 impl EventRate {
-    /// Adds an event, and drops those that have left the window. Those of several channels may be a little out of order.
+    /// Adds an event and drops those that have left the window. Several channels may be a little out of order.
     fn note(&mut self, time_s: f64) {
         let at = self.times_s.partition_point(|&t| t <= time_s);
         self.times_s.insert(at, time_s);

@@ -1,6 +1,7 @@
 //! `highpass`: lets the frequencies above a corner through.
 
-use super::filter::{self, Design, default_order, frequency};
+use super::filter::{self, Design, default_order};
+use super::settings::Positive;
 use crate::node::{NodeType, Result, SettingError};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -18,8 +19,7 @@ pub fn node_type() -> NodeType {
 #[serde(deny_unknown_fields)]
 struct Settings {
     /// Corner in Hz, where power is halved; below half the sampling rate.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    cutoff: f64,
+    cutoff: Positive,
     /// Order, 1 to 20: beyond the corner it falls by 6 dB per octave and order. Default 2.
     #[serde(default = "default_order")]
     #[schemars(range(min = 1, max = 20))]
@@ -27,5 +27,5 @@ struct Settings {
 }
 
 fn design(settings: Settings) -> Result<Design, SettingError> {
-    Ok(Design::Highpass { cutoff: frequency("cutoff", settings.cutoff)?, order: filter::order(settings.order)? })
+    Ok(Design::Highpass { cutoff: settings.cutoff.get(), order: filter::order(settings.order)? })
 }

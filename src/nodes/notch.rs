@@ -1,6 +1,7 @@
 //! `notch`: takes one frequency out.
 
-use super::filter::{self, Design, frequency};
+use super::filter::{self, Design};
+use super::settings::Positive;
 use crate::node::{NodeType, Result, SettingError};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -20,28 +21,24 @@ const DEFAULT_Q: f64 = 30.0;
 #[serde(deny_unknown_fields)]
 struct Settings {
     /// Frequency to take out in Hz, below half the sampling rate.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    frequency: f64,
+    frequency: Positive,
     /// Quality: the frequency divided by the width. Default 30. Not together with `width`.
     #[serde(default)]
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    q: Option<f64>,
+    q: Option<Positive>,
     /// Width in Hz between the two corners where power is halved. Not together with `q`.
     #[serde(default)]
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    width: Option<f64>,
+    width: Option<Positive>,
 }
 
 fn design(settings: Settings) -> Result<Design, SettingError> {
-    let at = frequency("frequency", settings.frequency)?;
+    let frequency = settings.frequency.get();
     let q = match (settings.q, settings.width) {
         (Some(_), Some(_)) => {
             return Err(SettingError::at("width", "`q` and `width` say the same thing: give one of them"));
         }
-        (None, Some(width)) => at / frequency("width", width)?,
-        (Some(q), None) if q > 0.0 && q.is_finite() => q,
-        (Some(q), None) => return Err(SettingError::at("q", format!("`q` is {q}, and it must be above 0"))),
+        (None, Some(width)) => frequency / width.get(),
+        (Some(q), None) => q.get(),
         (None, None) => DEFAULT_Q,
     };
-    Ok(Design::Notch { frequency: at, q })
+    Ok(Design::Notch { frequency, q })
 }

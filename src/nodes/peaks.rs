@@ -5,6 +5,7 @@
 //! has passed and nothing higher has come.
 
 use super::channels::ChannelName;
+use super::settings::Span;
 use super::signal::{Layout, SampleClock, Stream, rows, samples};
 use crate::message::{Capture, Metadata, Received, Record, codec};
 use crate::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError};
@@ -16,7 +17,7 @@ pub fn node_type() -> NodeType {
     NodeType::transform("peaks", "Finds the peaks of one channel and sends a record `Peak` for each.")
         .input("in", PortType::signal())
         .output("out", PortType::record(Peak::NAME))
-        .example("{ threshold: 1.25, relative: true, polarity: both, refractory: 0.25 }")
+        .example("{ threshold: 1.25, relative: true, polarity: both, refractory: 250 ms }")
         .node(|settings: Settings| {
             let above_zero = settings.threshold > 0.0 && settings.threshold.is_finite();
             if !above_zero && (settings.relative || settings.polarity == Polarity::Both) {
@@ -26,17 +27,12 @@ pub fn node_type() -> NodeType {
                 );
                 return Err(SettingError::at("threshold", message));
             }
-            if !(0.0..=MAX_REFRACTORY_S).contains(&settings.refractory) {
-                let message =
-                    format!("`refractory` is {} s, and it must be 0 to {MAX_REFRACTORY_S}", settings.refractory);
-                return Err(SettingError::at("refractory", message));
-            }
             let metadata = Arc::new(Metadata::record(Peak::spec()));
             Ok(Peaks { settings, metadata, stream: Stream::default() })
         })
 }
 
-const MAX_REFRACTORY_S: f64 = 3600.0;
+const DEFAULT_REFRACTORY_S: f64 = 0.25;
 
 ezrun::record! {
     /// A peak of one channel.
@@ -64,17 +60,13 @@ struct Settings {
     /// origin may. Default `positive`.
     #[serde(default)]
     polarity: Polarity,
-    /// Peaks are at least this far apart, in seconds; of those that are not, the highest counts. Default 0.25.
-    #[serde(default = "default_refractory")]
-    #[schemars(range(min = 0, max = 3600))]
-    refractory: f64,
+    /// Peaks are at least this far apart: seconds, or text such as `250 ms`. Of those that are not, the highest counts.
+    /// Default 0.25 s.
+    #[serde(default)]
+    refractory: Option<Span>,
     /// The channel to look at, by label or by index from 0. Default 0.
     #[serde(default = "first_channel")]
     channel: ChannelName,
-}
-
-fn default_refractory() -> f64 {
-    0.25
 }
 
 fn first_channel() -> ChannelName {
@@ -135,13 +127,14 @@ struct State {
 impl State {
     fn new(settings: &Settings, layout: &Layout) -> Result<Self> {
         let (channel, rate) = (layout.channel(&settings.channel)?, layout.rate()?);
+        let refractory_s = settings.refractory.map_or(DEFAULT_REFRACTORY_S, Span::seconds);
         let detector = Detector {
             polarity: settings.polarity,
             threshold: settings.threshold,
             level: settings
                 .relative
                 .then(|| Level { per_sample: (1.0 / (LEVEL_S * rate)).min(1.0), ..Level::default() }),
-            refractory: (settings.refractory * rate - 1e-9).ceil().max(0.0) as u64,
+            refractory: (refractory_s * rate - 1e-6).ceil().max(0.0) as u64,
             last: None,
             top: None,
             waiting: None,

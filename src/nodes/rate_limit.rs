@@ -1,5 +1,6 @@
 //! `rate_limit`: lets only so many messages per second through. Nothing is lost here: the others wait.
 
+use super::settings::Positive;
 use crate::message::Received;
 use crate::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError};
 use schemars::JsonSchema;
@@ -15,9 +16,11 @@ pub fn node_type() -> NodeType {
     .input("in", PortType::Any)
     .output("out", PortType::same_as("in"))
     .example("{ rate: 10 }")
-    .node(|Settings { rate }| match Duration::try_from_secs_f64(1.0 / rate) {
-        Ok(interval) if rate > 0.0 => Ok(RateLimit { interval, next: None }),
-        _ => Err(SettingError::at("rate", format!("`rate` is {rate} messages per second, and it must be above 0"))),
+    .node(|Settings { rate }| match Duration::try_from_secs_f64(1.0 / rate.get()) {
+        Ok(interval) => Ok(RateLimit { interval, next: None }),
+        Err(_) => {
+            Err(SettingError::at("rate", format!("`rate` is {}, so low that nothing would go through", rate.get())))
+        }
     })
 }
 
@@ -25,8 +28,7 @@ pub fn node_type() -> NodeType {
 #[serde(deny_unknown_fields)]
 struct Settings {
     /// Messages per second that go through at most; may be below 1.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    rate: f64,
+    rate: Positive,
 }
 
 struct RateLimit {

@@ -3,7 +3,7 @@
 //! The filter is the one of SciPy's `resample_poly`: a sinc under a Kaiser window, ten of the slower rate's samples to
 //! each side. Input that is not there, before the first and after the last sample, counts as zero.
 
-use super::filter::frequency;
+use super::settings::Positive;
 use super::signal::{Layout, SampleClock, Stream, rows, samples, send};
 use crate::message::{Metadata, Received};
 use crate::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Result};
@@ -18,7 +18,7 @@ pub fn node_type() -> NodeType {
         .input("in", PortType::signal())
         .output("out", PortType::same_as("in"))
         .example("{ rate: 250 }")
-        .node(|settings: Settings| Ok(Resample { rate: frequency("rate", settings.rate)?, stream: Stream::default() }))
+        .node(|settings: Settings| Ok(Resample { rate: settings.rate.get(), stream: Stream::default() }))
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -26,8 +26,7 @@ pub fn node_type() -> NodeType {
 struct Settings {
     /// Sampling rate to come out in Hz; any that is to the rate that comes in as whole numbers up to 10000 are. Each
     /// sample is sent when ten samples of the slower rate beyond it have come in; the last ones when the stream ends.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    rate: f64,
+    rate: Positive,
 }
 
 /// Samples of the slower rate on each side of the filter.

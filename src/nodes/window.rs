@@ -1,12 +1,13 @@
 //! `window`: cuts a signal into blocks of one length, overlapping where wanted.
 
+use super::settings::Span;
 use super::signal::{BLOCK_RATE, Layout, SampleClock, Stream, rows};
 use crate::message::{Metadata, Received};
 use crate::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Result};
 use anyhow::bail;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, Visitor};
+use serde::de::{Deserializer, Error, IntoDeserializer, Unexpected, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -142,16 +143,14 @@ impl Visitor<'_> for LengthVisitor {
 
     fn visit_u64<E: Error>(self, samples: u64) -> Result<Length, E> {
         if samples == 0 {
-            return Err(E::invalid_value(serde::de::Unexpected::Unsigned(0), &self));
+            return Err(E::invalid_value(Unexpected::Unsigned(0), &self));
         }
         Ok(Length::Samples(samples))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Length, E> {
-        match humantime::parse_duration(text) {
-            Ok(time) if !time.is_zero() => Ok(Length::Seconds(time.as_secs_f64())),
-            _ => Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)),
-        }
+        let span: Result<Span, E> = Span::deserialize(text.into_deserializer());
+        span.map(|span| Length::Seconds(span.seconds())).map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
     }
 }
 

@@ -5,7 +5,7 @@ use super::event::{Event, Interruption};
 use super::exchange::Exchange;
 use super::state::{Command, State};
 use super::{NodeSummary, Observer, Progress, Summary, ledger};
-use crate::channel::{Handle, sweep};
+use crate::channel::{Handle, SegmentKind, sweep};
 use crate::control::{
     FromBackend, InputSetup, LogLevel, NodeSetup, OutEdgeSetup, OutputSetup, PortSetup, SegmentOwner, Setup, ToBackend,
 };
@@ -55,7 +55,12 @@ pub fn run(plan: &Plan<'_>, options: &Options, observer: &mut dyn Observer) -> R
     // One thread, the main one: the kernel ends a backend with the thread that started it.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| start_error("cannot start the runner", &e))?;
-    runtime.block_on(async { Runner::start(plan, options, observer)?.run().await })
+    let summary = runtime.block_on(async { Runner::start(plan, options, observer)?.run().await });
+    if plan.segments == SegmentKind::Named {
+        // Names of backends that died before they could tell them. What cannot be swept now, the next run sweeps.
+        let _ = sweep();
+    }
+    summary
 }
 
 struct Runner<'a, 'g> {

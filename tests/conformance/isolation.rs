@@ -191,9 +191,11 @@ fn b13_a_copying_edge_has_freed_its_slot_before_the_node_is_called() {
         let running = TestGraph::new()
             .node("numbers", "counter", "")
             .node("deaf", "faults/deaf", "")
+            .node("talks", "faults/talker", "")
             .edge("numbers", "deaf", &format!("{flag}, queue: 4"))
+            .edge("numbers", "talks", "")
             .start(&["--grace", "100ms"]);
-        running.wait_for("deaf from now on");
+        running.wait_for("printed 5");
         running.signal(rustix::process::Signal::INT);
         let run = running.finish();
         assert_eq!(run.count("numbers.out", "deaf.in", "sent"), 5, "{}", run.stderr);

@@ -71,7 +71,11 @@ impl TestGraph {
     }
 
     pub fn yaml(&self) -> String {
-        let mut text = format!("ezrun: 1\npacks: {{ faults: '{}' }}\nnodes:\n", example("faults").display());
+        let mut text = "ezrun: 1\n".to_owned();
+        if self.nodes.iter().any(|(_, node)| node.contains("faults/")) {
+            let _ = writeln!(text, "packs: {{ faults: '{}' }}", example("faults").display());
+        }
+        text.push_str("nodes:\n");
         for (name, node) in &self.nodes {
             let _ = writeln!(text, "  {name}: {node}");
         }

@@ -48,17 +48,6 @@ impl Node for Filter {
     }
 }
 
-/// `value` if it is a frequency: above 0 and finite.
-///
-/// # Errors
-/// Where it is not; names `setting`.
-pub fn frequency(setting: &str, value: f64) -> Result<f64, SettingError> {
-    if value > 0.0 && value.is_finite() {
-        return Ok(value);
-    }
-    Err(SettingError::at(setting, format!("`{setting}` is {value}, and a frequency in Hz is above 0")))
-}
-
 /// The order of a filter that was not given one.
 pub fn default_order() -> u32 {
     2
