@@ -162,7 +162,7 @@ edges:
   - { from: prog, to: pid }
   - { from: ticks, to: full }
 ";
-    let mut run = Run::start(&graph, &[]);
+    let mut run = Run::start(&graph, &["--grace", "100ms"]);
     let (code, said) = run.finish();
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("/dev/full: No space left on device"), "{said}");

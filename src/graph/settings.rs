@@ -312,6 +312,10 @@ impl<'a> Walker<'a> {
             Kind::String(text) if matches!(super::yaml::plain_scalar(text), Kind::Int(_) | Kind::Float(_)) => {
                 Some(format!("write {text} without quotes"))
             }
+            Kind::String(text) if wanted == ["a list"] && text.contains(char::is_whitespace) => {
+                let words: Vec<String> = text.split_whitespace().map(list_item).collect();
+                Some(format!("write `[{}]`", words.join(", ")))
+            }
             Kind::Int(_) | Kind::Float(_) | Kind::String(_) if wanted == ["a list"] => {
                 Some(format!("write `[{}]`", tree.text(self.file)))
             }
@@ -334,4 +338,11 @@ impl<'a> Walker<'a> {
     fn report(&mut self, rule: Rule, span: Span, message: String, help: Option<String>) {
         self.findings.add(Draft::new(rule, span, message).maybe_help(help));
     }
+}
+
+/// A word as an item of a list in YAML: in quotes, unless nothing in it could mean anything else.
+fn list_item(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '/' | '+' | '=');
+    let is_plain = word.starts_with(|c| plain(c) || c == '-') && word.chars().skip(1).all(|c| plain(c) || c == '-');
+    if is_plain { word.to_owned() } else { format!("{word:?}") }
 }

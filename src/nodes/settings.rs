@@ -179,8 +179,16 @@ impl<T: JsonSchema> JsonSchema for OneOrMany<T> {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let one = generator.subschema_for::<T>();
-        json_schema!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
+        let item = generator.subschema_for::<T>();
+        // What holds for one value is said of it directly, and not as one of several alternatives: so it can be told
+        // which limit was broken.
+        let mut schema = item.clone();
+        if let Some(kind) = item.get("type").cloned() {
+            schema.insert("type".to_owned(), serde_json::json!([kind, "array"]));
+        }
+        schema.insert("items".to_owned(), item.into());
+        schema.insert("minItems".to_owned(), 1.into());
+        schema
     }
 }
 
