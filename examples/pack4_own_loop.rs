@@ -37,6 +37,7 @@ fn main() -> ExitCode {
 pub fn node_type() -> NodeType {
     NodeType::transform("novelty", "Takes the median of the last sweeps away from the newest: what is new stays.")
         .input("history", PortType::signal_of(DType::F64))
+        .needs_views()
         .holds(MOST_SWEEPS)
         .input("newest", PortType::signal_of(DType::F64))
         .writes_in_place()

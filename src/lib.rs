@@ -2,6 +2,8 @@
 //!
 //! This page is the map of the code; the invariants that it keeps stand at its end.
 
+#![deny(clippy::unwrap_used)]
+
 extern crate self as ezrun;
 
 pub mod backend;

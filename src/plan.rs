@@ -1,9 +1,12 @@
 //! From a valid graph to what will run: processes, segments, and how each edge crosses. Pure data.
 
-use crate::channel::{EdgeLayout, EdgeTerms, PortLayout, SegmentKind, StationLayout};
+use crate::channel::{self, EdgeLayout, EdgeTerms, PortLayout, SegmentKind, StationLayout};
 use crate::graph::{BackendId, Delivery, Edge, EdgeId, Graph, NodeId, Overflow, PortRef};
+use crate::node::MAX_HOLDS;
 use serde::Serialize;
 use std::collections::BTreeMap;
+
+const _: () = assert!(MAX_HOLDS as usize == channel::MAX_HOLDS, "what a type may declare, the channel can hold");
 
 /// What will run.
 #[derive(Debug)]

@@ -166,10 +166,10 @@ edges:
     let (code, said) = run.finish();
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("/dev/full: No space left on device"), "{said}");
-    if let Ok(pid) = std::fs::read_to_string(run.path("pid")) {
-        if !pid.trim().is_empty() {
-            wait_until_dead(pid.trim());
-        }
+    if let Ok(pid) = std::fs::read_to_string(run.path("pid"))
+        && !pid.trim().is_empty()
+    {
+        wait_until_dead(pid.trim());
     }
 }
 

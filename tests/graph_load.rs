@@ -34,6 +34,7 @@ struct Nothing {}
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "read by the schema alone")]
 struct Band {
     low: f64,
     high: f64,

@@ -152,7 +152,7 @@ type Edges = (InputSet, Outputs);
 
 fn serve(node: &mut dyn Node, inputs: &InputSet, outputs: &mut Outputs) -> Result<Flow> {
     while let Some((input, message)) = inputs.next()? {
-        outputs.inherit(&message);
+        outputs.inherit(message.header());
         match node.process(input, message, outputs) {
             Ok(Flow::Continue) => inputs.done(),
             Ok(flow) => {

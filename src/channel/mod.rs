@@ -46,7 +46,7 @@ pub use named::{sweep, unlink};
 pub use receiver::{Poll, Receiver, Station, Wiring};
 pub use ring::Consumer;
 pub use sender::{LocalSender, Sender};
-pub use wait::{Interrupt, Level, MAX_WAITS, WaitList};
+pub use wait::{Interrupt, Level, WaitList};
 
 use crate::graph::Overflow;
 

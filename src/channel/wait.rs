@@ -8,8 +8,8 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
-/// Most edges that one node can wait on: what futex_waitv takes, less the word of the process itself.
-pub const MAX_WAITS: usize = 127;
+/// Words that one futex_waitv takes.
+const WORDS_PER_CALL: usize = 128;
 
 /// How far a run is on its way to its end, for one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -145,16 +145,55 @@ impl WaitList {
     }
 
     fn wait(&self, until: Option<Instant>) -> Result<(), ChannelError> {
-        let clock = futex::ClockId::Monotonic;
         let deadline = until.map(|t| {
             let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
             now + timespec(t.saturating_duration_since(Instant::now()))
         });
-        match futex::waitv(&self.0, futex::WaitvFlags::empty(), deadline.as_ref(), clock) {
-            // Woken, or the word had changed already, or a signal or the time has come: the caller looks again.
-            Ok(_) | Err(Errno::AGAIN | Errno::INTR | Errno::TIMEDOUT) => Ok(()),
-            Err(e) => Err(ChannelError::Wait(e.into())),
+        if self.0.len() <= WORDS_PER_CALL {
+            wait_call(&self.0, deadline.as_ref())
+        } else {
+            self.wait_in_parts(deadline)
         }
+    }
+
+    /// Waits on more words than one call takes: a thread for each part, all of them ended by whichever wakes first.
+    /// A node with so many edges sleeps rarely enough to pay for that.
+    fn wait_in_parts(&self, deadline: Option<rustix::time::Timespec>) -> Result<(), ChannelError> {
+        let woken = AtomicU32::new(0);
+        let wait_part = |part: &[futex::Wait]| {
+            let mut list = WaitList(part.to_vec());
+            list.push(&woken, 0);
+            let result = wait_call(&list.0, deadline.as_ref());
+            woken.store(1, Ordering::Release);
+            wake(&woken);
+            result
+        };
+        std::thread::scope(|scope| {
+            let wait_part = &wait_part;
+            let parts = self.0.chunks(WORDS_PER_CALL - 1).map(Part);
+            let threads: Vec<_> = parts.map(|part| scope.spawn(move || wait_part(part.words()))).collect();
+            threads.into_iter().try_for_each(|thread| thread.join().unwrap_or(Ok(())))
+        })
+    }
+}
+
+/// A part of a [`WaitList`] on its way to a thread of its own.
+struct Part<'a>(&'a [futex::Wait]);
+
+// SAFETY: as for `WaitList`: the pointers are only handed to the kernel.
+unsafe impl Send for Part<'_> {}
+
+impl Part<'_> {
+    fn words(&self) -> &[futex::Wait] {
+        self.0
+    }
+}
+
+fn wait_call(words: &[futex::Wait], deadline: Option<&rustix::time::Timespec>) -> Result<(), ChannelError> {
+    match futex::waitv(words, futex::WaitvFlags::empty(), deadline, futex::ClockId::Monotonic) {
+        // Woken, or the word had changed already, or a signal or the time has come: the caller looks again.
+        Ok(_) | Err(Errno::AGAIN | Errno::INTR | Errno::TIMEDOUT) => Ok(()),
+        Err(e) => Err(ChannelError::Wait(e.into())),
     }
 }
 

@@ -21,13 +21,27 @@ pub(super) fn in_place_views(model: &Model<'_>, findings: &mut Findings) {
     }
 }
 
+pub(super) fn copies_for_views(model: &Model<'_>, findings: &mut Findings) {
+    for wire in model.wires() {
+        let node = &model.nodes[wire.to.0];
+        let Some(node_type) = &node.node_type else { continue };
+        let input = &node_type.inputs[wire.to.1];
+        if input.needs_views && wire.edge.zero_copy.is_none_or(|flag| !flag.value) {
+            let span = wire.edge.zero_copy.map_or(wire.to_span, |flag| flag.span);
+            let (name, type_name) = (&node.name.text, &node_type.name);
+            let message = format!("`{type_name}` asks for views at `{name}.{}`, and this edge copies", input.name);
+            findings.add(Draft::new(rules::NEEDS_VIEWS, span, message).help("write `zero_copy: true` on this edge"));
+        }
+    }
+}
+
 pub(super) fn needless_copies(model: &Model<'_>, findings: &mut Findings) {
     for wire in model.wires() {
         let node = &model.nodes[wire.to.0];
         let Some(node_type) = &node.node_type else { continue };
         let input = &node_type.inputs[wire.to.1];
         let copies = wire.edge.zero_copy.is_none_or(|flag| !flag.value);
-        if copies && !input.writes_in_place && !wire.edge.faulty {
+        if copies && !input.writes_in_place && !input.needs_views && !wire.edge.faulty {
             let span = wire.edge.zero_copy.map_or(wire.to_span, |flag| flag.span);
             let message = format!("`{}.{}` only reads, yet each message is copied for it", node.name.text, input.name);
             findings.add(Draft::new(rules::NEEDLESS_COPY, span, message).help("write `zero_copy: true` on this edge"));

@@ -94,6 +94,7 @@ const RULES: &[fn(&Model<'_>, &mut Findings)] = &[
     wiring::unread_outputs,
     mismatch::mismatches,
     delivery::in_place_views,
+    delivery::copies_for_views,
     delivery::needless_copies,
     flow::cycles,
     flow::feedback,

@@ -1,6 +1,6 @@
 //! Where the descriptions of packs come from: saved beside the pack, or asked of it.
 
-use crate::node::{DescriptionError, PackDescription};
+use crate::node::{DescriptionError, PackDescription, description_path};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -100,17 +100,9 @@ impl PackFault {
     }
 }
 
-/// Where the description of the pack at `executable` is saved.
-#[must_use]
-pub fn saved_path(executable: &Path) -> PathBuf {
-    let mut name = executable.as_os_str().to_owned();
-    name.push(".ezrun.json");
-    PathBuf::from(name)
-}
-
 impl Packs for Saved {
     fn describe(&self, executable: &Path) -> Result<PackDescription, PackFault> {
-        let path = saved_path(executable);
+        let path = description_path(executable);
         let file = match std::fs::File::open(&path) {
             Ok(file) => file,
             Err(e) if e.kind() == ErrorKind::NotFound => return Err(PackFault::NotSaved { expected: path }),

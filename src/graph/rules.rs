@@ -49,6 +49,7 @@ rules! {
     TYPE_MISMATCH = Error "types/mismatch": "an input accepts what the output sends";
 
     IN_PLACE_VIEW = Error "delivery/in-place-view": "an input that is written in place gets a copy";
+    NEEDS_VIEWS = Error "delivery/needs-views": "an input that asks for views gets views";
     NEEDLESS_COPY = Hint "delivery/needless-copy": "an input that is only read needs no copy";
 
     CYCLE = Error "flow/cycle": "a cycle has an edge with `feedback: true`";

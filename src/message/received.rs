@@ -95,8 +95,7 @@ impl Received<'_> {
     /// # Errors
     /// [`MessageError`] where it is another record, or none.
     pub fn record<T: Record + Decode<()>>(&self) -> Result<T, MessageError> {
-        expect_record::<T>(self.metadata())?;
-        codec::decode(self.bytes()).map(|(value, _)| value)
+        decode_record(self.metadata(), self.bytes())
     }
 
     /// The payload as a record whose fields may borrow from the message.
@@ -138,6 +137,14 @@ impl Owned {
     /// [`MessageError`] where it is none.
     pub fn tensor(&self) -> Result<Tensor<'_>, MessageError> {
         Tensor::new(&self.metadata, &self.payload)
+    }
+
+    /// The payload as a record.
+    ///
+    /// # Errors
+    /// [`MessageError`] where it is another record, or none.
+    pub fn record<T: Record + Decode<()>>(&self) -> Result<T, MessageError> {
+        decode_record(&self.metadata, &self.payload)
     }
 
     /// The payload as a tensor to be written in place.
@@ -187,6 +194,14 @@ impl<'a> View<'a> {
         Tensor::new(&self.metadata, self.payload)
     }
 
+    /// The payload as a record.
+    ///
+    /// # Errors
+    /// [`MessageError`] where it is another record, or none.
+    pub fn record<T: Record + Decode<()>>(&self) -> Result<T, MessageError> {
+        decode_record(&self.metadata, self.payload)
+    }
+
     /// A private copy. The view stays.
     #[must_use]
     pub fn to_owned(&self) -> Owned {
@@ -218,6 +233,11 @@ impl From<Owned> for Received<'_> {
     fn from(message: Owned) -> Self {
         Received::Owned(message)
     }
+}
+
+fn decode_record<T: Record + Decode<()>>(metadata: &Metadata, bytes: &[u8]) -> Result<T, MessageError> {
+    expect_record::<T>(metadata)?;
+    codec::decode(bytes).map(|(value, _)| value)
 }
 
 fn expect_record<T: Record>(metadata: &Metadata) -> Result<(), MessageError> {

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
 
+/// Most messages that an input may hold at a time.
+pub const MAX_HOLDS: u32 = 64;
+
 /// A node type's name, ports and settings. What `describe` prints of a pack, as JSON.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -61,6 +64,9 @@ pub struct InputPort {
     pub accepts: PortType,
     /// Whether the node writes into the messages that it receives here, so that it needs its own copy.
     pub writes_in_place: bool,
+    /// Whether the node asks for views here, which only zero-copy edges give.
+    #[serde(default)]
+    pub needs_views: bool,
     /// Whether the node is of no use without an edge into this port.
     pub required: bool,
     /// Whether any number of edges may end here.

@@ -8,16 +8,19 @@ mod context;
 mod description;
 mod inputs;
 mod outputs;
+mod pace;
 mod pack;
 mod registry;
+pub mod settings;
 pub mod testing;
 
 pub use context::{Context, NeverStops, Signals, Stopped, Wake};
-pub use description::{InputPort, OutputPort, PortType, Role, Stream, TypeDescription};
+pub use description::{InputPort, MAX_HOLDS, OutputPort, PortType, Role, Stream, TypeDescription};
 pub use inputs::{Inputs, Receive};
 pub use outputs::{Loan, Output, Outputs, Transmit};
+pub use pace::Pace;
 pub use pack::{DescriptionError, PackDescription, describe, description_path};
-pub use registry::{Instance, NodeType, Registry, SettingError};
+pub use registry::{Instance, NoSettings, NodeType, Registry, SettingError};
 
 use crate::message::Received;
 

@@ -1,7 +1,7 @@
 //! How a node sends: borrow room for a payload, fill it, publish it.
 
 use super::{NeverStops, Result, Signals, Stopped, Wake};
-use crate::message::{Capture, Element, Metadata, Owned, Received, Record, codec};
+use crate::message::{Capture, Element, Header, Metadata, Owned, Received, Record, codec};
 use std::fmt;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
@@ -84,10 +84,9 @@ impl Outputs {
         Outputs::new(Vec::new(), Arc::new(NeverStops))
     }
 
-    /// Messages sent from now on take their capture time and trace from `message`. A backend calls this before each
-    /// `process`; a [`Program`](super::Program) calls it itself.
-    pub fn inherit(&mut self, message: &Received<'_>) {
-        let header = message.header();
+    /// Messages sent from now on take their capture time and trace from the message that has this `header`. A backend
+    /// calls this before each `process`; a [`Program`](super::Program) calls it itself.
+    pub fn inherit(&mut self, header: &Header) {
         self.inherited = Inherited { capture: Some(header.capture), trace: header.trace };
     }
 
@@ -107,6 +106,14 @@ impl Outputs {
     /// As there.
     pub fn loan(&mut self, metadata: &Arc<Metadata>, payload_bytes: usize) -> Result<Loan<'_>> {
         self.port(0).loan(metadata, payload_bytes)
+    }
+
+    /// As [`Output::loan_of`] on the first port.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn loan_of<T: Element>(&mut self, metadata: &Arc<Metadata>, elements: usize) -> Result<Loan<'_>> {
+        self.port(0).loan_of::<T>(metadata, elements)
     }
 
     /// As [`Output::bytes`] on the first port.
@@ -189,6 +196,14 @@ impl<'a> Output<'a> {
     pub fn loan(self, metadata: &Arc<Metadata>, payload_bytes: usize) -> Result<Loan<'a>> {
         self.port.reserve(metadata, payload_bytes)?;
         Ok(Loan { port: self.port, capture: self.inherited.capture, trace: self.inherited.trace })
+    }
+
+    /// Room for a payload of `elements` elements of type `T`, with anything in it.
+    ///
+    /// # Errors
+    /// As [`Output::loan`].
+    pub fn loan_of<T: Element>(self, metadata: &Arc<Metadata>, elements: usize) -> Result<Loan<'a>> {
+        self.loan(metadata, elements * size_of::<T>())
     }
 
     /// Sends a copy of `payload`.

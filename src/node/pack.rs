@@ -1,5 +1,6 @@
 //! What a pack says of itself when it is asked to `describe`: JSON on its standard output.
 
+use super::description::MAX_HOLDS;
 use super::{Registry, TypeDescription};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -48,7 +49,16 @@ impl PackDescription {
         if found != u64::from(Self::PROTOCOL) {
             return Err(DescriptionError::Version { found });
         }
-        serde_json::from_value(value).map_err(not_a_pack)
+        let description: Self = serde_json::from_value(value).map_err(not_a_pack)?;
+        for (node_type, input) in description.types.iter().flat_map(|t| t.inputs.iter().map(move |i| (t, i))) {
+            if !(1..=MAX_HOLDS).contains(&input.holds) {
+                let (name, port, holds) = (&node_type.name, &input.name, input.holds);
+                let cause =
+                    format!("the input `{port}` of `{name}` holds {holds} messages, and 1 to {MAX_HOLDS} are possible");
+                return Err(DescriptionError::NotAPack(cause));
+            }
+        }
+        Ok(description)
     }
 }
 
@@ -85,6 +95,12 @@ mod tests {
         assert_eq!(error.to_string(), "it speaks pack version 2, this ezrun speaks 1");
         let error = PackDescription::from_json(b"usage: my_nodes [OPTIONS]").unwrap_err();
         assert!(error.to_string().starts_with("it is no description of node types"), "{error}");
+        let mut described = describe(&crate::nodes::registry());
+        described.types[0].inputs.clear();
+        let with_input = described.types.iter_mut().find(|t| !t.inputs.is_empty()).unwrap();
+        with_input.inputs[0].holds = MAX_HOLDS + 1;
+        let error = PackDescription::from_json(&serde_json::to_vec(&described).unwrap()).unwrap_err();
+        assert!(error.to_string().contains("holds 65 messages"), "{error}");
         let error = PackDescription::from_json(b"{}").unwrap_err();
         assert!(error.to_string().contains("no `ezrun_pack` version"), "{error}");
     }

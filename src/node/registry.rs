@@ -1,5 +1,6 @@
 //! Node types, and the set of them that an executable offers.
 
+use super::description::MAX_HOLDS;
 use super::{InputPort, Node, OutputPort, PortType, Program, Role, Source, Stream, TypeDescription};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -11,7 +12,7 @@ use std::fmt;
 ///
 /// ```
 /// use ezrun::message::Received;
-/// use ezrun::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Result};
+/// use ezrun::node::{Flow, InputId, NoSettings, Node, NodeType, Outputs, PortType, Result};
 ///
 /// /// Lets messages through whose payload is not empty.
 /// struct NonEmpty;
@@ -24,10 +25,6 @@ use std::fmt;
 ///         Ok(Flow::Continue)
 ///     }
 /// }
-///
-/// #[derive(serde::Deserialize, schemars::JsonSchema)]
-/// #[serde(deny_unknown_fields)]
-/// struct NoSettings {}
 ///
 /// let node_type = NodeType::transform("non_empty", "Lets messages through whose payload is not empty.")
 ///     .input("in", PortType::Any)
@@ -67,6 +64,11 @@ impl SettingError {
         SettingError { setting: Some(setting.to_owned()), message: message.to_string() }
     }
 }
+
+/// The settings of a node type that has none.
+#[derive(Clone, Copy, Debug, Default, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoSettings {}
 
 /// A node type that is being described; ends with [`node`](Self::node), [`source_node`](Self::source_node) or
 /// [`program`](Self::program).
@@ -127,6 +129,7 @@ impl NodeTypeBuilder {
             name: name.to_owned(),
             accepts,
             writes_in_place: false,
+            needs_views: false,
             required: true,
             many: false,
             holds: 1,
@@ -138,6 +141,12 @@ impl NodeTypeBuilder {
     #[must_use]
     pub fn writes_in_place(self) -> Self {
         self.change_input(|input| input.writes_in_place = true)
+    }
+
+    /// The node calls `recv_zero_copy` at this input, so that every edge into it has to be a zero-copy edge.
+    #[must_use]
+    pub fn needs_views(self) -> Self {
+        self.change_input(|input| input.needs_views = true)
     }
 
     /// The node works without an edge into this input.
@@ -152,9 +161,13 @@ impl NodeTypeBuilder {
         self.change_input(|input| input.many = true)
     }
 
-    /// The node keeps up to `holds` views of this input at a time.
+    /// The node keeps up to `holds` views of this input at a time, 1 to [`MAX_HOLDS`].
+    ///
+    /// # Panics
+    /// Where it is another number.
     #[must_use]
     pub fn holds(self, holds: u32) -> Self {
+        assert!((1..=MAX_HOLDS).contains(&holds), "an input holds 1 to {MAX_HOLDS} messages");
         self.change_input(|input| input.holds = holds)
     }
 

@@ -82,7 +82,7 @@ impl Harness {
 
     fn receive(&mut self, input: InputId, message: Received<'_>) -> Result<Flow> {
         let Instance::Node(node) = &mut self.instance else { anyhow::bail!("only a Node is called with messages") };
-        self.outputs.inherit(&message);
+        self.outputs.inherit(message.header());
         node.process(input, message, &mut self.outputs)
     }
 

@@ -1,7 +1,7 @@
 //! `bandpass`: lets a band of frequencies through.
 
 use super::filter::{self, Design, default_order};
-use super::settings::Positive;
+use crate::node::settings::Positive;
 use crate::node::{NodeType, Result, SettingError};
 use schemars::JsonSchema;
 use serde::Deserialize;

@@ -1,9 +1,9 @@
 //! `counter`: messages that can be verified to the last byte by `check`.
 
-use super::settings::{OneOrMany, Span};
 use super::support::pattern;
-use super::support::samples::Pace;
 use crate::message::{Capture, Metadata};
+use crate::node::Pace;
+use crate::node::settings::{OneOrMany, Span};
 use crate::node::{Flow, NodeType, Outputs, PortType, Result, SettingError, Source};
 use schemars::JsonSchema;
 use serde::Deserialize;

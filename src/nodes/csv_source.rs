@@ -1,8 +1,8 @@
 //! `csv_source`: the columns of a CSV file as a signal.
 
-use super::settings::Positive;
 use super::support::files;
 use super::support::samples::{Samples, default_block};
+use crate::node::settings::Positive;
 use crate::node::{Context, Flow, NodeType, Outputs, PortType, Result, SettingError, Source};
 use anyhow::{anyhow, bail};
 use csv::{ByteRecord, Reader, ReaderBuilder};

@@ -1,7 +1,7 @@
 //! `event_rate`: how often events come, per minute. Of heart beats, this is the heart rate.
 
-use super::settings::Span;
 use crate::message::{DynRecord, FieldValue, Metadata, Payload, Received, Record};
+use crate::node::settings::Span;
 use crate::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Result};
 use anyhow::bail;
 use schemars::JsonSchema;

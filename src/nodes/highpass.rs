@@ -1,7 +1,7 @@
 //! `highpass`: lets the frequencies above a corner through.
 
 use super::filter::{self, Design, default_order};
-use super::settings::Positive;
+use crate::node::settings::Positive;
 use crate::node::{NodeType, Result, SettingError};
 use schemars::JsonSchema;
 use serde::Deserialize;

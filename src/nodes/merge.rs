@@ -1,21 +1,15 @@
 //! `merge`: any number of edges in, one stream out, in order of arrival.
 
 use crate::message::Received;
-use crate::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Result};
-use schemars::JsonSchema;
-use serde::Deserialize;
+use crate::node::{Flow, InputId, NoSettings, Node, NodeType, Outputs, PortType, Result};
 
 pub fn node_type() -> NodeType {
     NodeType::transform("merge", "Sends on the messages of any number of edges, in order of arrival.")
         .input("in", PortType::Any)
         .many()
         .output("out", PortType::same_as("in"))
-        .node(|_: Settings| Ok(Merge))
+        .node(|_: NoSettings| Ok(Merge))
 }
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Settings {}
 
 struct Merge;
 

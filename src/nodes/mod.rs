@@ -28,7 +28,6 @@ mod resample;
 mod rms;
 mod scale;
 mod select;
-mod settings;
 mod signal;
 mod sine;
 mod spectrum;

@@ -1,7 +1,7 @@
 //! `notch`: takes one frequency out.
 
 use super::filter::{self, Design};
-use super::settings::Positive;
+use crate::node::settings::Positive;
 use crate::node::{NodeType, Result, SettingError};
 use schemars::JsonSchema;
 use serde::Deserialize;

@@ -1,8 +1,8 @@
 //! `npy_source`: an array that NumPy saved, as a signal.
 
-use super::settings::Positive;
 use super::support::files;
 use super::support::samples::{Samples, default_block};
+use crate::node::settings::Positive;
 use crate::node::{Context, Flow, NodeType, Outputs, PortType, Result, Source};
 use anyhow::{anyhow, bail, ensure};
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};

@@ -1,19 +1,13 @@
 //! `null`: takes messages, and does nothing.
 
 use crate::message::Received;
-use crate::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Result};
-use schemars::JsonSchema;
-use serde::Deserialize;
+use crate::node::{Flow, InputId, NoSettings, Node, NodeType, Outputs, PortType, Result};
 
 pub fn node_type() -> NodeType {
     NodeType::sink("null", "Takes messages of any kind and does nothing with them.")
         .input("in", PortType::Any)
-        .node(|_: Settings| Ok(Null))
+        .node(|_: NoSettings| Ok(Null))
 }
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Settings {}
 
 struct Null;
 

@@ -5,9 +5,9 @@
 //! has passed and nothing higher has come.
 
 use super::channels::ChannelName;
-use super::settings::Span;
 use super::signal::{Layout, SampleClock, Stream, rows, samples};
 use crate::message::{Capture, Metadata, Received, Record, codec};
+use crate::node::settings::Span;
 use crate::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError};
 use schemars::JsonSchema;
 use serde::Deserialize;

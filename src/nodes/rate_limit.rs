@@ -1,7 +1,7 @@
 //! `rate_limit`: lets only so many messages per second through. Nothing is lost here: the others wait.
 
-use super::settings::Positive;
 use crate::message::Received;
+use crate::node::settings::Positive;
 use crate::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError};
 use schemars::JsonSchema;
 use serde::Deserialize;

@@ -3,9 +3,9 @@
 //! The filter is the one of SciPy's `resample_poly`: a sinc under a Kaiser window, ten of the slower rate's samples to
 //! each side. Input that is not there, before the first and after the last sample, counts as zero.
 
-use super::settings::Positive;
 use super::signal::{Layout, SampleClock, Stream, rows, samples, send};
 use crate::message::{Metadata, Received};
+use crate::node::settings::Positive;
 use crate::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Result};
 use anyhow::bail;
 use schemars::JsonSchema;

@@ -2,9 +2,7 @@
 
 use super::signal::{BLOCK_RATE, Layout, Stream, rows, samples, send};
 use crate::message::{DType, Metadata, Received};
-use crate::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Result};
-use schemars::JsonSchema;
-use serde::Deserialize;
+use crate::node::{Flow, InputId, NoSettings, Node, NodeType, Outputs, PortType, Result};
 use std::sync::Arc;
 
 pub fn node_type() -> NodeType {
@@ -15,12 +13,8 @@ pub fn node_type() -> NodeType {
     )
     .input("in", PortType::signal())
     .output("out", PortType::Tensor { dtypes: vec![DType::F64], dims: vec!["time".to_owned(), "channel".to_owned()] })
-    .node(|_: Settings| Ok(Rms { stream: Stream::default() }))
+    .node(|_: NoSettings| Ok(Rms { stream: Stream::default() }))
 }
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Settings {}
 
 struct Rms {
     /// Metadata of what is sent.

@@ -1,8 +1,8 @@
 //! `sine`: a synthetic signal, sines with noise.
 
-use super::settings::{OneOrMany, Positive};
 use super::support::pattern::splitmix;
 use super::support::samples::{Samples, default_block};
+use crate::node::settings::{OneOrMany, Positive};
 use crate::node::{Flow, NodeType, Outputs, PortType, Result, SettingError, Source};
 use schemars::JsonSchema;
 use serde::Deserialize;

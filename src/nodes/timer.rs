@@ -1,8 +1,8 @@
 //! `timer`: a tick at a steady interval.
 
-use super::settings::Span;
-use super::support::samples::Pace;
 use crate::message::{Capture, Metadata, Record};
+use crate::node::Pace;
+use crate::node::settings::Span;
 use crate::node::{Flow, NodeType, Outputs, PortType, Result, Source};
 use schemars::JsonSchema;
 use serde::Deserialize;

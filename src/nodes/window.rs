@@ -1,8 +1,8 @@
 //! `window`: cuts a signal into blocks of one length, overlapping where wanted.
 
-use super::settings::Span;
 use super::signal::{BLOCK_RATE, Layout, SampleClock, Stream, rows};
 use crate::message::{Metadata, Received};
+use crate::node::settings::Span;
 use crate::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Result};
 use anyhow::bail;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};

@@ -4,7 +4,7 @@
 use anyhow::{bail, ensure};
 use ezrun::message::{Metadata, Received};
 use ezrun::node::{
-    Context, Flow, InputId, Inputs, Node, NodeType, Outputs, PortType, Program, Registry, Result, Source,
+    Context, Flow, InputId, Inputs, NoSettings, Node, NodeType, Outputs, PortType, Program, Registry, Result, Source,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -127,10 +127,6 @@ impl Node for Scribbler {
     }
 }
 
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct NoSettings {}
-
 /// Writes over every byte of its own copy, for a long time, then sends it on.
 struct Inverter;
 
@@ -223,6 +219,7 @@ struct Keeper;
 fn keeper() -> NodeType {
     NodeType::sink("keeper", "Keeps several views at a time.")
         .input("in", PortType::Any)
+        .needs_views()
         .holds(3)
         .program(|_: NoSettings| Ok(Keeper))
 }

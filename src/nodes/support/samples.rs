@@ -1,45 +1,14 @@
 //! Sources of sampled signals: what rate, block and pace have in common.
 
 use crate::message::{Axis, Capture, DType, Metadata, Payload, TensorSpec};
-use crate::node::{Outputs, Result};
+use crate::node::{Outputs, Pace, Result};
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// Samples per message where a source is not told otherwise.
 #[must_use]
 pub fn default_block() -> NonZeroU32 {
     NonZeroU32::new(256).expect("256 is not 0")
-}
-
-/// Holds a source back to a rate, by absolute deadlines, so that delays do not add up.
-#[derive(Debug, Default)]
-pub struct Pace {
-    per_second: Option<f64>,
-    began: Option<Instant>,
-}
-
-impl Pace {
-    /// `per_second` units per second; none means as fast as the graph accepts.
-    #[must_use]
-    pub fn new(per_second: Option<f64>) -> Self {
-        Pace { per_second, began: None }
-    }
-
-    /// Waits until `units` may have been sent in all. The clock starts with the first call.
-    ///
-    /// # Errors
-    /// [`Stopped`](crate::node::Stopped) where the run is being stopped.
-    pub fn wait(&mut self, units: u64, out: &Outputs) -> Result<()> {
-        let Some(per_second) = self.per_second else { return Ok(()) };
-        let began = *self.began.get_or_insert_with(Instant::now);
-        let due = Duration::try_from_secs_f64(units as f64 / per_second).ok().and_then(|d| began.checked_add(d));
-        match due {
-            Some(due) if due > Instant::now() => out.wait_until(due),
-            Some(_) => Ok(()),
-            None => anyhow::bail!("the next message would be due in the far future: the rate is too low"),
-        }
-    }
 }
 
 /// A stream of `f64[time, channel]`, sample by sample from 0.
