@@ -272,11 +272,11 @@ fn copying_graph() -> String {
 }
 
 #[test]
-fn a_program_that_asks_for_views_where_the_edge_copies_is_told_which_edge() {
+fn a_program_that_asks_for_views_is_refused_before_the_start_where_the_edge_copies() {
     let bench = Bench::new(&GRAPH.replace("novel.history, zero_copy: true", "novel.history"));
     let output = bench.run(&[]);
-    assert_ne!(output.status.code(), Some(0));
-    assert!(stderr(&output).contains("level.levelled -> novel.history"), "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("asks for views at `novel.history`"), "{}", stderr(&output));
 }
 
 #[test]
