@@ -69,7 +69,7 @@ fn every_graph_in_readme_is_valid() {
         let name = format!("graphs/readme-{at}.yaml");
         std::fs::write(dir.path().join(&name), &graph.text).unwrap();
         let output = ezrun(dir.path(), &["validate", "--deny-warnings", "--allow-exec", &name]);
-        assert!(output.status.success(), "{}{}", graph.text, String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{}{}", graph.text, String::from_utf8_lossy(&output.stdout));
     }
 }
 
