@@ -35,6 +35,8 @@ mod receiver;
 mod ring;
 mod sender;
 mod slots;
+#[cfg(test)]
+mod tests;
 mod wait;
 
 pub use fault::{ViewFault, install_fault_handler, set_current_node};

@@ -1,0 +1,239 @@
+//! The channel by itself: both ends in one process, both kinds of segment, every step by hand.
+
+use super::*;
+use crate::message::{Capture, Metadata, Owned, View};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+const KINDS: [SegmentKind; 2] = [SegmentKind::Sealed, SegmentKind::Named];
+const CAPTURE: Capture = Capture { ns: 5, clock: crate::message::Clock::Stream };
+
+/// One producer and one consumer, with handles of both segments for the ledger.
+struct Pair {
+    sender: Sender,
+    receiver: Receiver,
+    station: Arc<ReadOnly>,
+    consumer_is_dead: Arc<AtomicBool>,
+    names: Vec<String>,
+}
+
+impl Pair {
+    fn new(kind: SegmentKind, overflow: Overflow, queue: u32, holds: u32) -> Self {
+        let layout = PortLayout { edges: vec![EdgeLayout { queue, holds }], slot_payload_bytes: 1 << 20 };
+        let terms = EdgeTerms { name: "a.out -> b.in".to_owned(), overflow, queue, max_message: 1 << 20, holds };
+        let interrupt = Arc::new(Interrupt::new().unwrap());
+        let mut sender = Sender::create(kind, "test", layout.clone(), interrupt).unwrap();
+        let station = Station::create(kind, "test", StationLayout { edges: 1 }).unwrap();
+        let (port_handle, station_handle) = (sender.handle().unwrap(), station.handle().unwrap());
+        let station_seen = Arc::new(ReadOnly::map(&station_handle, StationLayout { edges: 1 }.bytes()).unwrap());
+        let consumer_is_dead = Arc::new(AtomicBool::new(false));
+        let (at, dead) = (StationLayout { edges: 1 }.in_words(0), Arc::clone(&consumer_is_dead));
+        sender.attach(terms.clone(), Consumer { station: Arc::clone(&station_seen), words_at: at, dead });
+        let receiver = station.receiver(Wiring {
+            terms,
+            edge: 0,
+            port: Arc::new(ReadOnly::map(&port_handle, layout.bytes()).unwrap()),
+            layout,
+            port_edge: 0,
+            station_edge: 0,
+            queue: None,
+            dead: Arc::default(),
+        });
+        let names = [port_handle, station_handle].into_iter().filter_map(|handle| match handle {
+            Handle::Named(name) => Some(name),
+            Handle::Sealed(_) => None,
+        });
+        Pair { sender, receiver, station: station_seen, consumer_is_dead, names: names.collect() }
+    }
+
+    fn send(&mut self, payload: &[u8]) {
+        self.sender.reserve(&Arc::new(Metadata::bytes()), payload.len()).unwrap();
+        self.sender.payload_mut().copy_from_slice(payload);
+        self.sender.commit(CAPTURE, 7).unwrap();
+    }
+
+    fn recv(&self) -> Owned {
+        assert!(matches!(self.receiver.poll().unwrap(), Poll::Ready(_)));
+        self.receiver.recv().unwrap().expect("nothing overwrites it")
+    }
+
+    fn view(&self) -> View<'_> {
+        assert!(matches!(self.receiver.poll().unwrap(), Poll::Ready(_)));
+        self.receiver.recv_zero_copy().unwrap().expect("nothing overwrites it")
+    }
+
+    /// Where the next message would be written: a slot that is free.
+    fn next_slot(&mut self, payload_bytes: usize) -> *const u8 {
+        self.sender.reserve(&Arc::new(Metadata::bytes()), payload_bytes).unwrap();
+        self.sender.payload().as_ptr()
+    }
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        self.names.iter().for_each(|name| unlink(name));
+    }
+}
+
+#[test]
+fn a_message_arrives_with_its_header_and_its_bytes_either_way() {
+    for kind in KINDS {
+        let mut pair = Pair::new(kind, Overflow::Block, 4, 1);
+        pair.send(b"first");
+        pair.send(b"second");
+        let owned = pair.recv();
+        assert_eq!((&*owned.payload, owned.header.sequence, owned.header.trace), (&b"first"[..], 0, 7));
+        assert_eq!(owned.header.capture, CAPTURE);
+        let view = pair.view();
+        assert_eq!((view.bytes(), view.header().sequence), (&b"second"[..], 1));
+        assert_eq!(view.bytes().as_ptr() as usize % crate::message::ALIGN, 0);
+    }
+}
+
+#[test]
+fn recv_frees_the_slot_at_once_and_a_view_frees_it_when_it_is_dropped() {
+    for kind in KINDS {
+        let mut pair = Pair::new(kind, Overflow::Block, 1, 1);
+        let first = pair.next_slot(5000);
+        pair.send(&[1; 5000]);
+        let copy = pair.recv();
+        assert_eq!(pair.next_slot(5000), first, "the copy left the slot, which is warm and so the next one");
+        pair.send(&[2; 5000]);
+        let Pair { sender, receiver, .. } = &mut pair;
+        assert!(matches!(receiver.poll().unwrap(), Poll::Ready(_)));
+        let view = receiver.recv_zero_copy().unwrap().unwrap();
+        sender.reserve(&Arc::new(Metadata::bytes()), 5000).unwrap();
+        assert_ne!(sender.payload().as_ptr(), first, "the view keeps its slot");
+        assert_eq!(view.bytes(), [2; 5000]);
+        drop(view);
+        sender.reserve(&Arc::new(Metadata::bytes()), 5000).unwrap();
+        assert_eq!(sender.payload().as_ptr(), first, "the dropped view gave it back");
+        assert_eq!(*copy.payload, [1; 5000]);
+    }
+}
+
+#[test]
+fn as_many_views_as_declared_can_be_held_and_no_more_while_the_producer_goes_on() {
+    for kind in KINDS {
+        let mut pair = Pair::new(kind, Overflow::DropOldest, 2, 3);
+        for i in 0..2u8 {
+            pair.send(&[i; 100]);
+        }
+        let Pair { sender, receiver, .. } = &mut pair;
+        let mut kept = Vec::new();
+        let mut sent = 2u8;
+        while kept.len() < 3 {
+            assert!(matches!(receiver.poll().unwrap(), Poll::Ready(_)));
+            kept.push(receiver.recv_zero_copy().unwrap().unwrap());
+            for _ in 0..50 {
+                sender.reserve(&Arc::new(Metadata::bytes()), 100).unwrap();
+                sender.payload_mut().fill(sent);
+                sender.commit(CAPTURE, 0).unwrap();
+                sent = sent.wrapping_add(1);
+            }
+        }
+        assert!(matches!(receiver.poll().unwrap(), Poll::Ready(_)));
+        assert!(matches!(receiver.recv_zero_copy(), Err(ChannelError::TooManyViews { holds: 3, .. })));
+        for view in &kept {
+            assert_eq!(view.bytes(), [view.header().sequence as u8; 100], "nobody writes under a view");
+        }
+    }
+}
+
+#[test]
+fn a_hundred_into_a_depth_of_three_leaves_the_last_three_and_counts_the_rest() {
+    for kind in KINDS {
+        let mut pair = Pair::new(kind, Overflow::DropOldest, 3, 1);
+        for i in 0..100u8 {
+            pair.send(&[i]);
+        }
+        let left: Vec<u8> = (0..3).map(|_| pair.recv().payload[0]).collect();
+        assert_eq!(left, [97, 98, 99]);
+        let counts = consumer_counts(&pair.station, StationLayout { edges: 1 }, 0);
+        assert_eq!((counts.overwritten, counts.copies, counts.taken), (97, 3, 100));
+    }
+}
+
+#[test]
+fn a_dead_consumer_holds_nothing_back() {
+    for kind in KINDS {
+        let mut pair = Pair::new(kind, Overflow::Block, 2, 1);
+        pair.send(&[0; 100]);
+        // As if it had been killed with a view in its hand: nobody will ever give it back.
+        std::mem::forget(pair.view());
+        pair.consumer_is_dead.store(true, Ordering::Release);
+        for i in 0..100u8 {
+            pair.send(&[i; 100]);
+        }
+        assert!(!pair.sender.has_readers());
+    }
+}
+
+#[test]
+fn the_end_of_the_stream_comes_after_its_last_message() {
+    for kind in KINDS {
+        let mut pair = Pair::new(kind, Overflow::Block, 4, 1);
+        assert!(matches!(pair.receiver.poll().unwrap(), Poll::Empty(_)));
+        pair.send(b"last");
+        pair.sender.close();
+        assert_eq!(&*pair.recv().payload, b"last");
+        assert_eq!(pair.receiver.poll().unwrap(), Poll::Ended);
+    }
+}
+
+#[test]
+fn changing_metadata_arrives_with_the_message_that_it_describes() {
+    let mut pair = Pair::new(SegmentKind::Sealed, Overflow::DropOldest, 1, 1);
+    for unit in ["V", "mV", "µV"] {
+        let metadata = Arc::new(Metadata::bytes().with("unit", unit));
+        pair.sender.reserve(&metadata, 0).unwrap();
+        pair.sender.commit(CAPTURE, 0).unwrap();
+    }
+    assert_eq!(pair.recv().metadata.attributes["unit"], "µV", "the two before it were overwritten");
+}
+
+#[test]
+fn a_wait_on_more_words_than_one_call_takes_ends_at_a_change_of_any_of_them() {
+    use std::sync::atomic::AtomicU64;
+    let interrupt = Interrupt::new().unwrap();
+    let words: Vec<AtomicU64> = (0..300).map(AtomicU64::new).collect();
+    for changed in [0, 150, 299] {
+        let mut list = WaitList::default();
+        words.iter().for_each(|word| list.push_counter(word, word.load(Ordering::Relaxed)));
+        let deadline = Instant::now() + std::time::Duration::from_secs(60);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                words[changed].fetch_add(1000, Ordering::SeqCst);
+                super::wait::wake_counter(&words[changed]);
+            });
+            interrupt.wait(&mut list, interrupt.ticket(), Some(deadline)).unwrap();
+        });
+        assert!(Instant::now() < deadline, "word {changed} woke nobody");
+    }
+}
+
+#[test]
+fn a_segment_cannot_be_mapped_for_writing_by_anybody_else() {
+    use rustix::mm::{MapFlags, MprotectFlags, ProtFlags};
+    let pair = Pair::new(SegmentKind::Sealed, Overflow::Block, 1, 1);
+    let Handle::Sealed(fd) = pair.sender.handle().unwrap() else { unreachable!("a sealed segment has a descriptor") };
+    let reopened = std::fs::OpenOptions::new().read(true).write(true).open(format!("/proc/self/fd/{}", {
+        use std::os::fd::AsRawFd;
+        fd.as_raw_fd()
+    }));
+    let null = std::ptr::null_mut;
+    // SAFETY: new mappings at addresses of the kernel's choice; none of them is used.
+    let map = |fd: &std::os::fd::OwnedFd, protection| unsafe {
+        rustix::mm::mmap(null(), 4096, protection, MapFlags::SHARED, fd, 0)
+    };
+    let writable = ProtFlags::READ | ProtFlags::WRITE;
+    assert!(map(&fd, writable).is_err(), "a writable mapping");
+    assert!(map(&reopened.unwrap().into(), writable).is_err(), "a writable mapping through /proc");
+    let read_only = map(&fd, ProtFlags::READ).unwrap();
+    // SAFETY: the mapping is this test's own, and nothing refers into it.
+    let widened = unsafe { rustix::mm::mprotect(read_only, 4096, MprotectFlags::READ | MprotectFlags::WRITE) };
+    assert!(widened.is_err(), "mprotect to writable");
+    assert!(rustix::io::pwrite(&fd, b"x", 0).is_err(), "write");
+    assert!(rustix::fs::ftruncate(&fd, 0).is_err(), "truncate");
+}
