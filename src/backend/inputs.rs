@@ -121,18 +121,17 @@ impl InputSet {
             for (at, edge) in self.edges.iter().enumerate().filter(|(_, edge)| wanted(edge)) {
                 match edge.receiver.poll()? {
                     Poll::Ready(published) => first = Some(first.map_or((published, at), |f| f.min((published, at)))),
-                    Poll::Empty(seen) => {
-                        edge.receiver.push_wait(&mut list, seen);
-                        more_to_come |= !edge.feedback;
-                    }
-                    Poll::Ended => {}
+                    Poll::Empty(seen) => edge.receiver.push_wait(&mut list, seen),
+                    Poll::Ended => continue,
                 }
+                more_to_come |= !edge.feedback;
+            }
+            // What still goes round in a cycle would go round for ever.
+            if !more_to_come {
+                return Ok(None);
             }
             if let Some((_, at)) = first {
                 return Ok(Some(at));
-            }
-            if !more_to_come {
-                return Ok(None);
             }
             if self.announced.get() {
                 self.interrupt.wait(&mut list, ticket, None)?;

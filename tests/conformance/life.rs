@@ -62,6 +62,24 @@ fn b15_normal_termination_of_any_node_ends_all_with_exit_code_0() {
     }
 }
 
+#[test]
+fn b15_a_graph_with_a_feedback_edge_ends_when_its_source_does() {
+    for transport in TRANSPORTS {
+        let run = TestGraph::over(transport)
+            .node("numbers", "counter", "count: 500")
+            .node("first", "merge", "")
+            .node("second", "merge", "")
+            .node("end", "null", "")
+            .edge("numbers", "first", "zero_copy: true")
+            .edge("first", "second", "zero_copy: true")
+            .edge("second", "first", "zero_copy: true, queue: 4, overflow: drop_oldest, feedback: true")
+            .edge("second", "end", "")
+            .succeed();
+        assert_eq!(run.count("numbers.out", "first.in", "received"), 500);
+        assert!(run.count("second.out", "first.in", "received") > 0, "nothing went round");
+    }
+}
+
 fn endless() -> TestGraph {
     TestGraph::new()
         .node("numbers", "counter", "bytes: 1000")
