@@ -8,6 +8,7 @@ use crate::channel::{
     Station, StationLayout, Wiring,
 };
 use crate::control::{InputSetup, NodeSetup, OutEdgeSetup, PortSetup, SegmentOwner, Setup};
+use crate::graph::Delivery;
 use crate::node::Transmit;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -130,7 +131,8 @@ impl Segments {
                     None => outputs::nobody(),
                 });
                 let outputs = outputs.collect();
-                let inputs = node.inputs.iter().map(|input| self.bind_input(input, &mut attachment, &mut queues));
+                let inputs =
+                    node.inputs.iter().map(|input| self.bind_input(node.id, input, &mut attachment, &mut queues));
                 (InputSet::new(inputs.collect(), Arc::clone(&self.interrupt)), outputs)
             })
             .collect();
@@ -172,6 +174,7 @@ impl Segments {
 
     fn bind_input(
         &self,
+        node: u32,
         input: &InputSetup,
         attachment: &mut Attachment,
         queues: &mut BTreeMap<u32, Arc<LocalQueue>>,
@@ -189,6 +192,9 @@ impl Segments {
             queue,
             dead: attachment.flag(input.edge),
         });
+        if input.delivery == Delivery::ZeroCopy {
+            receiver.watch_views(node);
+        }
         BoundEdge::new(receiver, input)
     }
 

@@ -4,8 +4,9 @@ use super::inputs::InputSet;
 use crate::channel::{Interrupt, Level, set_current_node};
 use crate::control::{FrameSender, FromBackend, Verdict};
 use crate::node::{Context, Flow, Inputs, Instance, Node, Outputs, Result, Signals, Source, Stopped, Transmit, Wake};
-use std::cell::RefCell;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use rustix::event::{EventfdFlags, eventfd};
+use std::cell::{Cell, RefCell};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -23,6 +24,7 @@ pub struct Crew {
     running: AtomicUsize,
     gate: Mutex<bool>,
     gate_opened: Condvar,
+    departures: Arc<Departures>,
 }
 
 /// A node that is about to get its thread.
@@ -37,8 +39,14 @@ pub struct Job {
 }
 
 impl Crew {
-    pub fn new(nodes: usize, control: Arc<FrameSender>, interrupt: Arc<Interrupt>, graph_dir: &str) -> Self {
-        Crew {
+    pub fn new(
+        nodes: usize,
+        control: Arc<FrameSender>,
+        interrupt: Arc<Interrupt>,
+        graph_dir: &str,
+    ) -> std::io::Result<Self> {
+        Ok(Crew {
+            departures: Arc::new(Departures::new()?),
             control,
             interrupt,
             graph_dir: PathBuf::from(graph_dir),
@@ -46,7 +54,12 @@ impl Crew {
             running: AtomicUsize::new(nodes),
             gate: Mutex::new(false),
             gate_opened: Condvar::new(),
-        }
+        })
+    }
+
+    /// A node has ended, here or elsewhere: those that wait see whether anybody still reads what they send.
+    pub fn look(&self) {
+        self.departures.announce();
     }
 
     /// Every backend is attached: lets the nodes begin.
@@ -74,9 +87,17 @@ impl Crew {
         }
     }
 
-    /// A node has ended; the last one ends the main thread's listening.
-    fn ended(&self, node: u32, verdict: Verdict) {
+    /// How a node ended. Told before what it sends is known to have ended: of several failures the cause comes first.
+    fn tell_verdict(&self, node: u32, mut verdict: Verdict) {
+        if let Verdict::Failed { cause } = &mut verdict {
+            super::logs::cut(cause);
+        }
         self.tell(&FromBackend::Ended { node, verdict });
+    }
+
+    /// A node is gone, with all its edges; the last one ends the main thread's listening.
+    fn ended(&self) {
+        self.look();
         if self.running.fetch_sub(1, Ordering::AcqRel) == 1 {
             // Where that fails the runner has closed it already.
             let _ = rustix::net::shutdown(self.control.socket(), rustix::net::Shutdown::Read);
@@ -90,36 +111,52 @@ impl Crew {
 }
 
 impl Job {
-    /// Starts the thread. An instance that could not be made is a node that failed in its start.
-    pub fn spawn(self, instance: Result<Instance, String>) -> std::io::Result<()> {
+    /// Starts the thread, which makes the node first. One that cannot be made is a node that failed in its start.
+    pub fn spawn(self, make: impl FnOnce() -> Result<Instance> + Send + 'static) -> std::io::Result<()> {
         // A thread's name is for the debugger; the kernel keeps 15 bytes of it, and it must not hold a NUL.
         let name = self.name.replace('\0', "");
-        std::thread::Builder::new().name(name).spawn(move || self.work(instance)).map(|_| ())
+        std::thread::Builder::new().name(name).spawn(move || self.work(make)).map(|_| ())
     }
 
-    fn work(self, instance: Result<Instance, String>) {
+    fn work(self, make: impl FnOnce() -> Result<Instance>) {
         let Job { id, name, streams, inputs, outputs, crew } = self;
         set_current_node(id);
         super::logs::set_current_node(id);
         let signals = NodeSignals {
             interrupt: Arc::clone(&crew.interrupt),
             is_source: inputs.is_empty(),
+            departures: Arc::clone(&crew.departures),
             end_inputs: inputs.end_switch(),
         };
-        let outputs = Outputs::new(outputs, Arc::new(signals));
+        let mut edges = Edges { inputs: Some(inputs), outputs: Outputs::new(outputs, Arc::new(signals)) };
         let mut context = Context::new(&name, &crew.graph_dir);
         let [stdin, stdout] = streams;
         context = context.with_streams(stdin, stdout);
-        let verdict = caught(|| live(instance, &mut context, (inputs, outputs), &crew));
-        crew.ended(id, verdict);
+        let verdict = caught(|| live(make, &mut context, &mut edges, &crew));
+        // Its producers see that it has left before the runner has them look.
+        drop(edges.inputs);
+        crew.tell_verdict(id, verdict);
+        drop(edges.outputs);
+        crew.ended();
     }
 }
 
-/// The life of a node: start, the gate, its messages, stop. Its edges are let go on the way out, whatever way that is.
-fn live(instance: Result<Instance, String>, context: &mut Context, edges: Edges, crew: &Crew) -> Result<Flow> {
-    let (inputs, mut outputs) = edges;
-    let inputs = LeaveOnDrop(inputs);
-    let mut instance = instance.map_err(anyhow::Error::msg)?;
+/// The ends of edges that are a node's.
+struct Edges {
+    /// None once a program has taken them.
+    inputs: Option<InputSet>,
+    outputs: Outputs,
+}
+
+/// The life of a node: start, the gate, its messages, stop.
+fn live(
+    make: impl FnOnce() -> Result<Instance>,
+    context: &mut Context,
+    edges: &mut Edges,
+    crew: &Crew,
+) -> Result<Flow> {
+    let Edges { inputs, outputs } = edges;
+    let mut instance = make()?;
     match &mut instance {
         Instance::Node(node) => node.start(context),
         Instance::Source(source) => source.start(context),
@@ -129,26 +166,27 @@ fn live(instance: Result<Instance, String>, context: &mut Context, edges: Edges,
     crew.wait_at_gate();
     match instance {
         Instance::Node(mut node) => {
-            let flow = serve(node.as_mut(), &inputs.0, &mut outputs)?;
-            node.stop(&mut outputs).or_else(unless_stopped)?;
+            let flow = match inputs {
+                Some(inputs) => serve(node.as_mut(), inputs, outputs)?,
+                None => Flow::Complete,
+            };
+            node.stop(outputs).or_else(unless_stopped)?;
             Ok(flow)
         }
         Instance::Source(mut source) => {
-            let flow = produce(source.as_mut(), &mut outputs)?;
-            source.stop(&mut outputs).or_else(unless_stopped)?;
+            let flow = produce(source.as_mut(), outputs)?;
+            source.stop(outputs).or_else(unless_stopped)?;
             Ok(flow)
         }
         Instance::Program(mut program) => {
+            let inputs = inputs.take().expect("the inputs are there until a program takes them");
             let mut inputs = Inputs::new(Box::new(inputs));
-            let flow =
-                program.run(&mut inputs, &mut outputs).or_else(|e| unless_stopped(e).map(|()| Flow::Complete))?;
+            let flow = program.run(&mut inputs, outputs).or_else(|e| unless_stopped(e).map(|()| Flow::Complete))?;
             inputs.done();
             Ok(flow)
         }
     }
 }
-
-type Edges = (InputSet, Outputs);
 
 fn serve(node: &mut dyn Node, inputs: &InputSet, outputs: &mut Outputs) -> Result<Flow> {
     while let Some((input, message)) = inputs.next()? {
@@ -160,6 +198,9 @@ fn serve(node: &mut dyn Node, inputs: &InputSet, outputs: &mut Outputs) -> Resul
                 return Ok(flow);
             }
             Err(e) => return unless_stopped(e).map(|()| Flow::Complete),
+        }
+        if outputs.lost_readers() {
+            return Ok(Flow::Complete);
         }
     }
     Ok(Flow::Complete)
@@ -181,40 +222,16 @@ fn unless_stopped(error: anyhow::Error) -> Result<()> {
     if error.is::<Stopped>() { Ok(()) } else { Err(error) }
 }
 
-/// Leaves its edges when a node's life ends, by return or by panic.
-struct LeaveOnDrop(InputSet);
-
-impl Drop for LeaveOnDrop {
-    fn drop(&mut self) {
-        self.0.leave();
-    }
-}
-
-impl crate::node::Receive for LeaveOnDrop {
-    fn next(&mut self) -> Result<Option<(crate::node::InputId, crate::message::Received<'_>)>> {
-        crate::node::Receive::next(&mut self.0)
-    }
-
-    fn recv(&self, input: crate::node::InputId) -> Result<Option<crate::message::Owned>> {
-        self.0.recv(input)
-    }
-
-    fn recv_zero_copy(&self, input: crate::node::InputId) -> Result<Option<crate::message::View<'_>>> {
-        self.0.recv_zero_copy(input)
-    }
-
-    fn done(&mut self) {
-        self.0.done_with_all();
-    }
-}
-
 thread_local! {
+    /// Whether this thread runs a node's life, whose panics are told in its verdict.
+    static TELLS: Cell<bool> = const { Cell::new(false) };
     /// What the last panic of this thread said, and where.
     static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
 /// Runs a node's life and says how it ended. A panic is a failure like any other: told once, in one line.
 fn caught(life: impl FnOnce() -> Result<Flow>) -> Verdict {
+    TELLS.set(true);
     match catch_unwind(AssertUnwindSafe(life)) {
         Ok(Ok(Flow::NormalTermination)) => Verdict::NormalTermination,
         Ok(Ok(_)) => Verdict::Done,
@@ -228,17 +245,60 @@ fn caught(life: impl FnOnce() -> Result<Flow>) -> Verdict {
 
 /// Keeps what a panic says for the report of the node, instead of printing it.
 pub fn keep_panics() {
-    std::panic::set_hook(Box::new(|info| {
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if !TELLS.get() {
+            // A thread of a node's own, or one that has no node: standard error carries it to the runner.
+            return print(info);
+        }
         let at = info.location().map(|l| format!("at {}:{}: ", l.file(), l.line())).unwrap_or_default();
         let said = info.payload_as_str().unwrap_or("with something that is no text");
         PANIC.set(Some(format!("{at}{said}")));
     }));
 }
 
+/// Tells every thread that waits in this process that a node has ended, here or elsewhere.
+struct Departures {
+    /// How many there were, and what becomes readable with the next one, for as long as anybody holds it.
+    state: Mutex<(u64, Arc<OwnedFd>)>,
+}
+
+thread_local! {
+    /// How many departures this thread has been told of.
+    static TOLD: Cell<u64> = const { Cell::new(0) };
+}
+
+impl Departures {
+    fn new() -> std::io::Result<Self> {
+        Ok(Departures { state: Mutex::new((0, Self::event()?)) })
+    }
+
+    fn event() -> std::io::Result<Arc<OwnedFd>> {
+        Ok(Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
+    }
+
+    /// What becomes readable with the next departure; nothing where this thread has not been told of the last one.
+    fn next(&self) -> Option<Arc<OwnedFd>> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        (TOLD.replace(state.0) == state.0).then(|| Arc::clone(&state.1))
+    }
+
+    fn announce(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // Where descriptors are used up nobody is told, and a source notices at its next message.
+        let Ok(fresh) = Self::event() else { return };
+        let happened = std::mem::replace(&mut state.1, fresh);
+        state.0 += 1;
+        // A fresh counter is never full.
+        let _ = rustix::io::write(&*happened, &1u64.to_ne_bytes());
+    }
+}
+
 /// How a node learns of the stop: a source at once, anything else only when the run is cut short.
 struct NodeSignals {
     interrupt: Arc<Interrupt>,
     is_source: bool,
+    departures: Arc<Departures>,
     end_inputs: Arc<AtomicBool>,
 }
 
@@ -254,11 +314,14 @@ impl Signals for NodeSignals {
     }
 
     fn wait(&self, until: Option<Instant>, readable: Option<BorrowedFd<'_>>) -> Result<Wake> {
-        let readable = self.interrupt.poll(self.level(), readable, until)?;
-        Ok(match (self.stopping(), readable) {
+        let Some(departure) = self.departures.next() else { return Ok(Wake::Look) };
+        let watched: Vec<BorrowedFd<'_>> = [departure.as_fd()].into_iter().chain(readable).collect();
+        let first = self.interrupt.poll(self.level(), &watched, until)?;
+        Ok(match (self.stopping(), first) {
             (true, _) => Wake::Stopped,
-            (false, true) => Wake::Readable,
-            (false, false) => Wake::Time,
+            (false, Some(0)) => Wake::Look,
+            (false, Some(_)) => Wake::Readable,
+            (false, None) => Wake::Time,
         })
     }
 

@@ -9,7 +9,7 @@ use crate::control::{
     send_part,
 };
 use crate::node::{Instance, Registry, describe, description_path};
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::os::fd::OwnedFd;
@@ -51,7 +51,7 @@ fn serve(registry: Registry, parent: &str) -> ExitCode {
         return ExitCode::FAILURE;
     }
     crew::keep_panics();
-    let registry = registry.with_all(crate::nodes::registry());
+    let registry = Arc::new(registry.with_all(crate::nodes::registry()));
     match Backend::begin(&registry) {
         Ok(backend) => backend.listen(),
         Err(refusal) => {
@@ -61,9 +61,13 @@ fn serve(registry: Registry, parent: &str) -> ExitCode {
     }
 }
 
-/// A Ctrl-C at the terminal reaches every process of the run, and it is for the runner to say what follows from it.
+/// A Ctrl-C at the terminal, and a SIGTERM to a group or a service, reach every process of the run, and it is for the
+/// runner to say what follows from them.
 fn ignore_interrupts() -> std::io::Result<()> {
-    signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::new(AtomicBool::new(false))).map(|_| ())
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;
+    }
+    Ok(())
 }
 
 fn print_description(registry: &Registry) -> ExitCode {
@@ -114,13 +118,13 @@ struct Refusal {
 
 impl Backend {
     /// From the first frame to nodes that wait at the gate.
-    fn begin(registry: &Registry) -> Result<Self, Refusal> {
+    fn begin(registry: &Arc<Registry>) -> Result<Self, Refusal> {
         let control = take_control_socket().map_err(|e| Refusal { control: None, cause: e.to_string() })?;
         let control = Arc::new(FrameSender::new(control));
         Self::begin_on(registry, &control).map_err(|e| Refusal { control: Some(control), cause: format!("{e:#}") })
     }
 
-    fn begin_on(registry: &Registry, control: &Arc<FrameSender>) -> anyhow::Result<Self> {
+    fn begin_on(registry: &Arc<Registry>, control: &Arc<FrameSender>) -> anyhow::Result<Self> {
         let interrupt = Arc::new(Interrupt::new()?);
         let mut reader = FrameReader::default();
         let (setup, nodes) = read_setup(control, &mut reader)?;
@@ -134,11 +138,12 @@ impl Backend {
         }
         attach_to_peers(control, &mut reader, &mut segments)?;
         let (attachment, wired) = segments.bind(&nodes);
-        let crew = Arc::new(Crew::new(nodes.len(), Arc::clone(control), Arc::clone(&interrupt), &setup.graph_dir));
+        let crew = Crew::new(nodes.len(), Arc::clone(control), Arc::clone(&interrupt), &setup.graph_dir)?;
+        let crew = Arc::new(crew);
         for ((node, streams), (inputs, outputs)) in nodes.into_iter().zip(wired) {
-            let instance = make(registry, &node);
-            let job = Job { id: node.id, name: node.name, streams, inputs, outputs, crew: Arc::clone(&crew) };
-            job.spawn(instance).context("cannot start a thread")?;
+            let job = Job { id: node.id, name: node.name.clone(), streams, inputs, outputs, crew: Arc::clone(&crew) };
+            let registry = Arc::clone(registry);
+            job.spawn(move || make(&registry, &node)).context("cannot start a thread")?;
         }
         Ok(Backend { control: Arc::clone(control), reader, interrupt, attachment, crew })
     }
@@ -166,6 +171,7 @@ impl Backend {
                 self.attachment.mark_dead(edge);
                 self.interrupt.nudge();
             }
+            ToBackend::Look => self.crew.look(),
             ToBackend::Stop => self.interrupt.raise(Level::Stop),
             ToBackend::Cut => {
                 self.interrupt.raise(Level::Cut);
@@ -246,15 +252,15 @@ fn send_segment(control: &FrameSender, owner: SegmentOwner, handle: &Handle) -> 
     }
 }
 
-fn make(registry: &Registry, node: &NodeSetup) -> Result<Instance, String> {
-    let node_type = registry.get(&node.node_type).ok_or_else(|| {
+fn make(registry: &Registry, node: &NodeSetup) -> anyhow::Result<Instance> {
+    let node_type = registry.get(&node.node_type).with_context(|| {
         let program = std::env::current_exe().unwrap_or_default();
         format!("{} has no node type `{}`", program.display(), node.node_type)
     })?;
-    let settings = serde_json::from_str(&node.settings).map_err(|e| format!("its settings are no JSON: {e}"))?;
+    let settings = serde_json::from_str(&node.settings).context("its settings are no JSON")?;
     node_type.make(settings).map_err(|e| match &e.setting {
-        Some(setting) => format!("setting `{setting}`: {e}"),
-        None => e.to_string(),
+        Some(setting) => anyhow!("setting `{setting}`: {e}"),
+        None => anyhow!("{e}"),
     })
 }
 

@@ -83,13 +83,6 @@ impl InputSet {
         }
     }
 
-    /// Leaves every edge: nothing more will be taken.
-    pub fn leave(&self) {
-        for edge in &self.edges {
-            edge.receiver.leave();
-        }
-    }
-
     /// As [`InputSet::next`], of those edges that `wanted` picks.
     fn next_at(&self, wanted: impl Fn(&BoundEdge) -> bool) -> Result<Option<(InputId, Received<'_>)>, ChannelError> {
         loop {
@@ -115,19 +108,26 @@ impl InputSet {
                 return Ok(None);
             }
             let mut first: Option<(u64, usize)> = None;
+            // An edge that nobody asked for is only looked at for whether the stream goes on.
             let mut more_to_come = false;
             let mut list = self.list.borrow_mut();
             list.clear();
-            for (at, edge) in self.edges.iter().enumerate().filter(|(_, edge)| wanted(edge)) {
+            let mut wanted_more = false;
+            for (at, edge) in self.edges.iter().enumerate() {
+                let asked = wanted(edge);
                 match edge.receiver.poll()? {
-                    Poll::Ready(published) => first = Some(first.map_or((published, at), |f| f.min((published, at)))),
+                    Poll::Ready(published) if asked => {
+                        first = Some(first.map_or((published, at), |f| f.min((published, at))));
+                    }
+                    Poll::Ready(_) => {}
                     Poll::Empty(seen) => edge.receiver.push_wait(&mut list, seen),
                     Poll::Ended => continue,
                 }
+                wanted_more |= asked;
                 more_to_come |= !edge.feedback;
             }
             // What still goes round in a cycle would go round for ever.
-            if !more_to_come {
+            if !more_to_come || !wanted_more {
                 return Ok(None);
             }
             if let Some((_, at)) = first {
@@ -167,6 +167,13 @@ impl InputSet {
             None if self.interrupt.level() == Level::Cut => Err(Stopped.into()),
             message => Ok(message),
         }
+    }
+}
+
+/// However a node's life ends, by return or by panic, it leaves its edges.
+impl Drop for InputSet {
+    fn drop(&mut self) {
+        self.edges.iter().for_each(|edge| edge.receiver.leave());
     }
 }
 

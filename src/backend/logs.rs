@@ -36,6 +36,15 @@ pub fn install(control: &Arc<FrameSender>, least: LogLevel) {
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer));
 }
 
+/// Cuts a text to what fits into one write to the socket, so that the report of a fault, which goes past its lock, cannot
+/// land in the middle of it.
+pub fn cut(text: &mut String) {
+    if text.len() > MAX_LINE_BYTES {
+        text.truncate(text.floor_char_boundary(MAX_LINE_BYTES));
+        text.push('…');
+    }
+}
+
 struct ToRunner(Arc<FrameSender>);
 
 impl<S: Subscriber> Layer<S> for ToRunner {
@@ -43,10 +52,7 @@ impl<S: Subscriber> Layer<S> for ToRunner {
         let mut line = Line(String::new());
         event.record(&mut line);
         let mut text = line.0;
-        if text.len() > MAX_LINE_BYTES {
-            text.truncate(text.floor_char_boundary(MAX_LINE_BYTES));
-            text.push('…');
-        }
+        cut(&mut text);
         let level = match *event.metadata().level() {
             Level::ERROR => LogLevel::Error,
             Level::WARN => LogLevel::Warn,

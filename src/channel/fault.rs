@@ -26,6 +26,7 @@ pub struct ViewFault {
 
 /// A mapping that holds views. Made once per receiver and never freed: the handler may run at any time.
 struct Watched {
+    node: u32,
     port: Arc<ReadOnly>,
     layout: PortLayout,
     edge: u32,
@@ -60,9 +61,10 @@ pub fn install_fault_handler(report: fn(&ViewFault)) {
     });
 }
 
-/// Remembers where the views of a receiver lie.
-pub fn watch_views(wiring: &Wiring) {
+/// Remembers where the views of a receiver of `node` lie.
+pub fn watch_views(wiring: &Wiring, node: u32) {
     let watched = Box::leak(Box::new(Watched {
+        node,
         port: Arc::clone(&wiring.port),
         layout: wiring.layout.clone(),
         edge: wiring.edge,
@@ -87,7 +89,18 @@ unsafe impl Sync for Previous {}
 static PREVIOUS: Previous = Previous(std::cell::UnsafeCell::new(unsafe { std::mem::zeroed() }));
 
 extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
-    // SAFETY: the kernel hands a valid siginfo to a handler with SA_SIGINFO; SIGSEGV carries an address.
+    // SAFETY: the kernel hands a valid siginfo to a handler with SA_SIGINFO.
+    let sent_by_kill = unsafe { (*info).si_code } <= 0;
+    if sent_by_kill {
+        // No store is tried again when this returns, so the signal has to be.
+        // SAFETY: a zeroed sigaction is the default action; raise has no precondition.
+        unsafe {
+            libc::sigaction(signal, &std::mem::zeroed(), std::ptr::null_mut());
+            libc::raise(signal);
+        }
+        return;
+    }
+    // SAFETY: as above; a SIGSEGV that the kernel raised carries an address.
     let address = unsafe { (*info).si_addr() } as usize;
     if let Some(fault) = find(address) {
         let report = REPORT.load(Acquire);
@@ -105,16 +118,21 @@ extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, _context: *mut
 
 /// What lies at `address`, if it is in a view. Walks a list that only grows, and reads atomics.
 fn find(address: usize) -> Option<ViewFault> {
+    let mut found = None;
     let mut at = WATCHED.load(Acquire);
     // SAFETY: entries are leaked, so every pointer in the list stays valid.
     while let Some(watched) = unsafe { at.as_ref() } {
         let (base, len) = watched.port.range();
         if (base..base + len).contains(&address) {
-            return Some(describe(watched, address - base));
+            found = Some(describe(watched, address - base));
+            // Several nodes of a process may read the same port: the edge is that of the node which did it.
+            if watched.node == NODE.get() {
+                break;
+            }
         }
         at = watched.next;
     }
-    None
+    found
 }
 
 fn describe(watched: &Watched, offset: usize) -> ViewFault {

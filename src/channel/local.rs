@@ -88,10 +88,11 @@ impl LocalEdge {
             }
         }
         queue.push_back((self.next, message));
-        drop(queue);
         self.next += 1;
+        // Counted before anybody can take it.
         self.ours().sent.fetch_add(1, Relaxed);
         self.ours().published.store(self.next << 1, Release);
+        drop(queue);
         self.wake_consumer();
         Ok(None)
     }

@@ -13,6 +13,9 @@ use shared_memory::{Shmem, ShmemConf};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 
+/// A memfd's name has at most 249 bytes.
+const MAX_LABEL_CHARS: usize = 60;
+
 /// What a segment is made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, bincode::Encode, bincode::Decode)]
 #[serde(rename_all = "snake_case")]
@@ -80,7 +83,10 @@ impl Writable {
 
     fn create_sealed(label: &str, bytes: usize) -> rustix::io::Result<Self> {
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        // The label only shows in /proc; newer kernels want to be told that nothing here is a program.
+        // The label only shows in /proc, and only so much of it; newer kernels want to be told that nothing here is a
+        // program.
+        let label: String = label.chars().filter(|&c| c != '\0').take(MAX_LABEL_CHARS).collect();
+        let label = label.as_str();
         let file = match rustix::fs::memfd_create(label, flags | MemfdFlags::NOEXEC_SEAL) {
             Err(Errno::INVAL) => rustix::fs::memfd_create(label, flags)?,
             other => other?,

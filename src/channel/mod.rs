@@ -19,6 +19,13 @@
 //! consumer writes its borrow, full fence, then checks that the entry is still there; the producer withdraws the entry,
 //! full fence, then looks into the borrow table. At least one of them sees the other.
 //!
+//! Metadata rides in its message's slot, in front of the payload, under a version that the ring's entry names: a consumer
+//! decodes it when the version is new to it, and a producer writes it when the slot does not hold that version yet. So it
+//! lives exactly as long as the message that it describes, and costs nothing while it stays the same.
+//!
+//! Consumers trust their producer for what a message says, as they must; they do not trust it for where it lies: slots
+//! and lengths are checked against the layout.
+//!
 //! Sleeping works the same way: raise a flag, full fence, check again, wait; the other side stores, full fence, reads
 //! the flag, wakes. A sleeper waits on the very word whose change it is waiting for (its low half), and always also on
 //! a word of its own process, so that a stop or the death of a peer ends every wait.

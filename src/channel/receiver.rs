@@ -111,9 +111,6 @@ impl Station {
     /// The consumer's end of one edge.
     #[must_use]
     pub fn receiver(&self, wiring: Wiring) -> Receiver {
-        if wiring.queue.is_none() {
-            fault::watch_views(&wiring);
-        }
         Receiver {
             station: Arc::clone(&self.memory),
             words_at: self.layout.in_words(wiring.station_edge),
@@ -132,6 +129,11 @@ impl Receiver {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.wiring.terms.name
+    }
+
+    /// Has a store into one of its views reported as that of `node`.
+    pub fn watch_views(&self, node: u32) {
+        fault::watch_views(&self.wiring, node);
     }
 
     /// What there is. Counts what was overwritten before it could be taken.

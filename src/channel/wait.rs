@@ -98,26 +98,26 @@ impl Interrupt {
         result
     }
 
-    /// Waits until `readable` can be read, the level is `level` or more, or `until` has come. Says whether it can be
-    /// read.
+    /// Waits until one of `watched` can be read, the level is `level` or more, or `until` has come. Returns the index of
+    /// the first one that can be read, if one can.
     ///
     /// # Errors
     /// [`ChannelError::Wait`] with the system's word.
     pub fn poll(
         &self,
         level: Level,
-        readable: Option<BorrowedFd<'_>>,
+        watched: &[BorrowedFd<'_>],
         until: Option<Instant>,
-    ) -> Result<bool, ChannelError> {
+    ) -> Result<Option<usize>, ChannelError> {
         let event = if level >= Level::Cut { &self.cut_event } else { &self.stop_event };
         loop {
-            let mut watched = vec![PollFd::new(event, PollFlags::IN)];
-            watched.extend(readable.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
+            let mut polled: Vec<PollFd<'_>> = watched.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
+            polled.push(PollFd::new(event, PollFlags::IN));
             let timeout = until.map(|t| timespec(t.saturating_duration_since(Instant::now())));
-            match rustix::event::poll(&mut watched, timeout.as_ref()) {
+            match rustix::event::poll(&mut polled, timeout.as_ref()) {
                 Err(Errno::INTR) => {}
                 Err(e) => return Err(ChannelError::Wait(e.into())),
-                Ok(_) => return Ok(watched.get(1).is_some_and(|fd| !fd.revents().is_empty())),
+                Ok(_) => return Ok(polled[..watched.len()].iter().position(|fd| !fd.revents().is_empty())),
             }
         }
     }

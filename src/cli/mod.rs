@@ -1,5 +1,22 @@
 //! The command line: one file per verb. The only place that prints results and picks exit codes.
 
+/// As `eprintln`, which panics where standard error cannot be written: a full disk under a log must not change what a run
+/// comes to.
+macro_rules! say {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(anstream::stderr(), $($words)*);
+    }};
+}
+
+/// As [`say`], without a line's end.
+macro_rules! say_raw {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = write!(anstream::stderr(), $($words)*);
+    }};
+}
+
 mod console;
 mod ledger;
 mod nodes;

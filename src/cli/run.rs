@@ -72,7 +72,7 @@ pub fn run(args: &Args) -> u8 {
     console.finish();
     let code = judge(&summary, &plan, args.max_drops);
     if !args.quiet {
-        anstream::eprint!("{}", ledger::table(&plan, &summary));
+        say_raw!("{}", ledger::table(&plan, &summary));
     }
     write_report(report, &Report::new(&plan, &summary, code), code)
 }
@@ -82,9 +82,9 @@ fn load(file: &SourceFile, args: &Args) -> Option<Graph> {
     let loaded = graph::load(file, &LoadOptions::run(&registry, &args.set), &Executing);
     let worth_saying = if args.quiet { Level::Error } else { Level::Warning };
     let findings: Vec<_> = loaded.findings.into_iter().filter(|finding| finding.level <= worth_saying).collect();
-    anstream::eprint!("{}", render::text(&findings, file, render::Style::Coloured));
+    say_raw!("{}", render::text(&findings, file, render::Style::Coloured));
     if loaded.graph.is_none() {
-        anstream::eprintln!("{}; nothing was started", render::summary(&findings, file));
+        say!("{}; nothing was started", render::summary(&findings, file));
     }
     loaded.graph
 }
@@ -98,7 +98,7 @@ fn start(plan: &Plan<'_>, args: &Args) -> Result<(Summary, Console), u8> {
         Ok(summary) => Ok((summary, console)),
         Err(e) => {
             console.finish();
-            anstream::eprintln!("error: {e}");
+            say!("error: {e}");
             Err(exit::FAILED)
         }
     }
@@ -107,17 +107,17 @@ fn start(plan: &Plan<'_>, args: &Args) -> Result<(Summary, Console), u8> {
 /// Says what went wrong, and picks the exit code: a failed node, then a broken contract, then the user's interruption.
 fn judge(summary: &Summary, plan: &Plan<'_>, max_drops: Option<u64>) -> u8 {
     for failure in &summary.failures {
-        anstream::eprintln!("error: {}: {}", failure.who, failure.cause);
+        say!("error: {}: {}", failure.who, super::console::harmless(&failure.cause));
         if !failure.last_lines.is_empty() {
-            anstream::eprintln!("  the last lines that it wrote:");
+            say!("  the last lines that it wrote:");
         }
         for line in &failure.last_lines {
-            anstream::eprintln!("  | {}", super::console::harmless(line));
+            say!("  | {}", super::console::harmless(line));
         }
     }
     let broken = broken_contracts(summary, plan, max_drops);
     for contract in &broken {
-        anstream::eprintln!("error: {contract}");
+        say!("error: {contract}");
     }
     match (summary.failures.is_empty(), broken.is_empty(), summary.end) {
         (false, _, _) => exit::FAILED,
@@ -133,7 +133,7 @@ fn broken_contracts(summary: &Summary, plan: &Plan<'_>, max_drops: Option<u64>) 
     let quarantined = edges().filter(|(_, ledger)| ledger.quarantined);
     let mut broken: Vec<String> =
         quarantined.map(|(name, _)| format!("the edge {name} was put in quarantine: its consumer broke it")).collect();
-    let dropped: u64 = summary.edges.iter().map(|ledger| ledger.dropped).sum();
+    let dropped = summary.edges.iter().fold(0u64, |sum, ledger| sum.saturating_add(ledger.dropped));
     if let Some(allowed) = max_drops.filter(|&allowed| dropped > allowed) {
         let lossy = edges().filter(|(_, ledger)| ledger.dropped > 0);
         let lossy: Vec<String> = lossy.map(|(name, ledger)| format!("{} on {name}", ledger.dropped)).collect();
@@ -146,12 +146,16 @@ fn write_report(file: Option<File>, report: &Report, code: u8) -> u8 {
     let Some(mut file) = file else { return code };
     match report.write(&mut file) {
         Ok(()) => code,
-        Err(e) => refuse(&format!("cannot write the report: {e}")),
+        Err(e) => {
+            // What the run came to matters more than what could not be written of it.
+            let refused = refuse(&format!("cannot write the report: {e}"));
+            if code == exit::OK { refused } else { code }
+        }
     }
 }
 
 fn refuse(what: &dyn std::fmt::Display) -> u8 {
-    anstream::eprintln!("error: {what}");
+    say!("error: {what}");
     exit::USAGE
 }
 

@@ -25,6 +25,8 @@ pub enum ToBackend {
         /// The edge.
         edge: u32,
     },
+    /// A node that reads from this backend has ended: see whether anybody still reads.
+    Look,
     /// Sources stop, everything else drains.
     Stop,
     /// Everything stops now.

@@ -17,7 +17,7 @@ const MAX_QUEUE: i64 = 65_536;
 /// Largest `max_message`, in bytes.
 const MAX_MESSAGE_BYTES: u64 = 1 << 40;
 /// Highest processor number.
-const MAX_CPU: i64 = 8191;
+const MAX_CPU: i64 = 1023;
 
 const GRAPH_KEYS: &[&str] = &["ezrun", "name", "params", "packs", "nodes", "edges", "backends"];
 const NODE_KEYS: &[&str] = &["use", "with"];

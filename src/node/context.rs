@@ -87,6 +87,8 @@ pub enum Wake {
     Readable,
     /// The run is being stopped.
     Stopped,
+    /// A node elsewhere has ended: see whether anybody still reads.
+    Look,
 }
 
 /// How a node learns that the run is being stopped.

@@ -12,6 +12,8 @@ pub struct Outputs {
     ports: Vec<Box<dyn Transmit>>,
     inherited: Inherited,
     signals: Arc<dyn Signals>,
+    /// Whether anybody was there to read at the start.
+    had_readers: bool,
 }
 
 /// What a message takes from the one that it was made from, unless it is told otherwise.
@@ -75,7 +77,8 @@ impl Outputs {
     /// Outputs that send through `ports`, in the order in which the type declares them.
     #[must_use]
     pub fn new(ports: Vec<Box<dyn Transmit>>, signals: Arc<dyn Signals>) -> Self {
-        Outputs { ports, inherited: Inherited::default(), signals }
+        let had_readers = ports.iter().any(|port| port.has_readers());
+        Outputs { ports, inherited: Inherited::default(), signals, had_readers }
     }
 
     /// No outputs, and no stop: for tests of sinks.
@@ -159,6 +162,12 @@ impl Outputs {
         self.ports.iter().any(|port| port.has_readers())
     }
 
+    /// Whether somebody was there to read, and nobody is any more.
+    #[must_use]
+    pub fn lost_readers(&self) -> bool {
+        self.had_readers && !self.has_readers()
+    }
+
     /// How this node learns of the stop: for a thread of its own.
     #[must_use]
     pub fn signals(&self) -> Arc<dyn Signals> {
@@ -168,22 +177,27 @@ impl Outputs {
     /// Waits until `time`.
     ///
     /// # Errors
-    /// [`Stopped`] where the run is being stopped; hand it on with `?`.
+    /// [`Stopped`] where the run is being stopped, or nobody reads any more; hand it on with `?`.
     pub fn wait_until(&self, time: Instant) -> Result<()> {
-        match self.signals.wait(Some(time), None)? {
-            Wake::Stopped => Err(Stopped.into()),
-            Wake::Time | Wake::Readable => Ok(()),
-        }
+        self.wait(Some(time), None)
     }
 
     /// Waits until `fd` can be read or has ended.
     ///
     /// # Errors
-    /// [`Stopped`] where the run is being stopped; hand it on with `?`.
+    /// [`Stopped`] where the run is being stopped, or nobody reads any more; hand it on with `?`.
     pub fn wait_readable(&self, fd: BorrowedFd<'_>) -> Result<()> {
-        match self.signals.wait(None, Some(fd))? {
-            Wake::Stopped => Err(Stopped.into()),
-            Wake::Time | Wake::Readable => Ok(()),
+        self.wait(None, Some(fd))
+    }
+
+    fn wait(&self, until: Option<Instant>, readable: Option<BorrowedFd<'_>>) -> Result<()> {
+        loop {
+            match self.signals.wait(until, readable)? {
+                Wake::Time | Wake::Readable => return Ok(()),
+                Wake::Stopped => return Err(Stopped.into()),
+                Wake::Look if self.lost_readers() => return Err(Stopped.into()),
+                Wake::Look => {}
+            }
         }
     }
 }

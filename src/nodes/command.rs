@@ -227,9 +227,12 @@ impl Talk<'_> {
     }
 
     fn wait_for_exit(&self) -> Result<()> {
-        match self.signals.wait(None, Some(self.child.pidfd()))? {
-            Wake::Stopped => Err(Stopped.into()),
-            Wake::Readable | Wake::Time => Ok(()),
+        loop {
+            match self.signals.wait(None, Some(self.child.pidfd()))? {
+                Wake::Stopped => return Err(Stopped.into()),
+                Wake::Readable | Wake::Time => return Ok(()),
+                Wake::Look => {}
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use super::event::{Event, Exit};
 use crate::control::{FrameReader, FromBackend, ToBackend, encode, send_part};
 use crate::graph::BackendId;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::Path;
@@ -25,13 +25,13 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 /// A backend that was started.
 pub struct Backend {
     pid: u32,
-    orders: mpsc::UnboundedSender<Order>,
+    frames: mpsc::UnboundedSender<Outgoing>,
+    /// Apart from the frames: one that does not read must not be safe from this.
+    kill: mpsc::UnboundedSender<()>,
 }
 
-enum Order {
-    Send(Vec<u8>, Vec<OwnedFd>),
-    Kill,
-}
+/// The bytes of a frame, and the descriptors that travel with it.
+type Outgoing = (Vec<u8>, Vec<OwnedFd>);
 
 impl Backend {
     /// Starts `program` as a backend. What happens to it comes back through `events`.
@@ -57,15 +57,15 @@ impl Backend {
             .spawn()?;
         let pid = child.id().unwrap_or_default();
         let socket = Arc::new(UnixStream::from_std(ours)?);
-        let (orders, inbox) = mpsc::unbounded_channel();
+        let (frames, inbox) = mpsc::unbounded_channel();
         let (kill, killed) = mpsc::unbounded_channel();
         let output = [
             child.stdout.take().map(|pipe| tokio::spawn(read_lines(id, pipe, events.clone()))),
             child.stderr.take().map(|pipe| tokio::spawn(read_lines(id, pipe, events.clone()))),
         ];
-        tokio::spawn(write_frames(Arc::clone(&socket), inbox, kill));
+        tokio::spawn(write_frames(Arc::clone(&socket), inbox, kill.clone()));
         tokio::spawn(watch(id, child, socket, killed, output, events.clone()));
-        Ok(Backend { pid, orders })
+        Ok(Backend { pid, frames, kill })
     }
 
     pub fn pid(&self) -> u32 {
@@ -75,25 +75,28 @@ impl Backend {
     /// Sends a frame, and descriptors with it. One that is gone cannot be told, and its end is an event of its own.
     pub fn send(&self, frame: &ToBackend, fds: Vec<OwnedFd>) -> Result<(), crate::message::MessageError> {
         let bytes = encode(frame, fds.len())?;
-        let _ = self.orders.send(Order::Send(bytes, fds));
+        let _ = self.frames.send((bytes, fds));
         Ok(())
     }
 
     pub fn kill(&self) {
-        let _ = self.orders.send(Order::Kill);
+        // One that has ended cannot be killed.
+        let _ = self.kill.send(());
     }
 }
 
 async fn write_frames(
     socket: Arc<UnixStream>,
-    mut inbox: mpsc::UnboundedReceiver<Order>,
+    mut inbox: mpsc::UnboundedReceiver<Outgoing>,
     kill: mpsc::UnboundedSender<()>,
 ) {
-    while let Some(order) = inbox.recv().await {
-        match order {
-            // Where the other side is gone, the reader of the same socket sees it too.
-            Order::Send(bytes, fds) => drop(write_all(&socket, &bytes, &fds).await),
-            Order::Kill => drop(kill.send(())),
+    while let Some((bytes, fds)) = inbox.recv().await {
+        match write_all(&socket, &bytes, &fds).await {
+            Ok(()) => {}
+            // It is about to end, and its end is an event of its own.
+            Err(e) if matches!(e.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => return,
+            // It has heard half of a frame, and can be told nothing any more.
+            Err(_) => drop(kill.send(())),
         }
     }
 }

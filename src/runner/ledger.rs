@@ -65,18 +65,23 @@ fn account(
     let unfinished = if consumer_is_dead {
         // The dead cannot say where they were between taking a message and counting it, so what they did not finish
         // is told from what they did.
-        producer.published.saturating_sub(consumer.received + consumer.overwritten)
+        producer.published.saturating_sub(consumer.received.saturating_add(consumer.overwritten))
     } else {
-        queued + consumer.in_hand
+        queued.saturating_add(consumer.in_hand)
     };
     let left_behind = if consumer_is_dead || consumer.left { unfinished } else { 0 };
     // A producer that died between counting a message and publishing it.
-    let unpublished =
-        if producer_is_dead { producer.sent.saturating_sub(producer.published + producer.rejected) } else { 0 };
+    let unpublished = if producer_is_dead {
+        producer.sent.saturating_sub(producer.published.saturating_add(producer.rejected))
+    } else {
+        0
+    };
     EdgeLedger {
         sent: producer.sent,
         received: consumer.received,
-        dropped: producer.rejected + consumer.overwritten + left_behind + unpublished,
+        dropped: [producer.rejected, consumer.overwritten, left_behind, unpublished]
+            .into_iter()
+            .fold(0, u64::saturating_add),
         in_flight: unfinished - left_behind,
         copies: consumer.copies,
         copied_bytes: consumer.copied_bytes,
@@ -105,7 +110,7 @@ impl EdgeLedger {
     /// Whether every message is accounted for.
     #[must_use]
     pub fn balances(&self) -> bool {
-        self.sent == self.received + self.dropped + self.in_flight
+        self.sent == self.received.saturating_add(self.dropped).saturating_add(self.in_flight)
     }
 }
 

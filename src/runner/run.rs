@@ -12,6 +12,7 @@ use crate::control::{
 use crate::graph::{BackendId, NodeId, PortRef};
 use crate::node::Stream;
 use crate::plan::Plan;
+use std::collections::BTreeSet;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -48,9 +49,10 @@ pub struct StartError {
 /// [`StartError`] where a process cannot be started or the system refuses what every run needs; nothing has flowed.
 pub fn run(plan: &Plan<'_>, options: &Options, observer: &mut dyn Observer) -> Result<Summary, StartError> {
     raise_descriptor_limit();
-    let swept = sweep().map_err(|e| start_error("cannot sweep named segments of dead runs", &e))?;
-    if swept > 0 {
-        observer.note(LogLevel::Info, &format!("removed {swept} named segments that a dead run had left"));
+    match sweep() {
+        Ok(0) => {}
+        Ok(swept) => observer.note(LogLevel::Info, &format!("removed {swept} named segments that a dead run had left")),
+        Err(e) => observer.note(LogLevel::Debug, &format!("cannot look for named segments of dead runs: {e}")),
     }
     // One thread, the main one: the kernel ends a backend with the thread that started it.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -72,6 +74,9 @@ struct Runner<'a, 'g> {
     events: mpsc::Sender<Event>,
     inbox: mpsc::Receiver<Event>,
     deadline: Option<tokio::time::Instant>,
+    /// Counted from the moment that messages flow.
+    stop_after: Option<Duration>,
+    stop_at: Option<tokio::time::Instant>,
     began: Instant,
 }
 
@@ -94,18 +99,23 @@ impl<'a, 'g> Runner<'a, 'g> {
         for (at, backend) in backends.iter().enumerate() {
             introduce(plan, options, BackendId(at), backend).map_err(|e| start_error("cannot set up a backend", &e))?;
         }
-        if let Some(after) = options.stop_after {
-            let events = events.clone();
-            tokio::spawn(async move {
-                tokio::time::sleep(after).await;
-                events.send(Event::TimeIsUp).await
-            });
-        }
         let names = graph.backends().iter().map(|backend| backend.name.clone()).collect();
         let nodes = graph.nodes().iter().map(|node| (node.name.clone(), node.backend)).collect();
         let state = State::new(names, nodes, options.grace);
         let exchange = Exchange::new(plan);
-        Ok(Runner { plan, observer, backends, exchange, state, events, inbox, deadline: None, began })
+        Ok(Runner {
+            plan,
+            observer,
+            backends,
+            exchange,
+            state,
+            events,
+            inbox,
+            deadline: None,
+            stop_after: options.stop_after,
+            stop_at: None,
+            began,
+        })
     }
 
     async fn run(mut self) -> Result<Summary, StartError> {
@@ -114,14 +124,19 @@ impl<'a, 'g> Runner<'a, 'g> {
         // The first tick comes at once, before there is anything to show.
         tick.tick().await;
         while !self.state.is_over() {
+            // What is due comes first: however much the backends have to say, it must not hold back the end of the run.
             let event = tokio::select! {
                 biased;
-                Some(event) = self.inbox.recv() => event,
                 () = sleep_until(self.deadline) => {
                     self.deadline = None;
                     Event::Deadline
                 }
+                () = sleep_until(self.stop_at) => {
+                    self.stop_at = None;
+                    Event::TimeIsUp
+                }
                 _ = tick.tick() => Event::Tick,
+                Some(event) = self.inbox.recv() => event,
             };
             self.on(event);
         }
@@ -149,9 +164,8 @@ impl<'a, 'g> Runner<'a, 'g> {
                 self.observer.log(speaker, level, &text);
             }
             Event::Line(from, line) => self.observer.output(self.state.speaker(from), &line),
-            Event::Interrupt(_) => self.observer.note(LogLevel::Info, "ending the run; once more to end it at once"),
             Event::Tick => self.show_progress(),
-            Event::Frame(..) | Event::Exited(..) | Event::TimeIsUp | Event::Deadline => {}
+            Event::Frame(..) | Event::Exited(..) | Event::Interrupt(_) | Event::TimeIsUp | Event::Deadline => {}
         }
     }
 
@@ -191,10 +205,21 @@ impl<'a, 'g> Runner<'a, 'g> {
                     self.tell(neighbour, &ToBackend::PeerDead { edge }, Vec::new());
                 }
             }
+            Command::Left(node) => {
+                let producers = self.plan.edges_into(node).map(|(_, edge)| self.plan.graph[edge.from.node].backend);
+                let producers: BTreeSet<BackendId> = producers.collect();
+                for backend in producers {
+                    self.tell(backend, &ToBackend::Look, Vec::new());
+                }
+            }
             Command::KillAll => self.backends.iter().for_each(Backend::kill),
             Command::Deadline(after) => self.deadline = Some(tokio::time::Instant::now() + after),
             Command::Warn(line) => self.observer.note(LogLevel::Warn, &line),
-            Command::Attached => self.exchange.forget_names(),
+            Command::Attached => {
+                self.exchange.forget_names();
+                self.stop_at = self.stop_after.map(|after| tokio::time::Instant::now() + after);
+            }
+            Command::Note(line) => self.observer.note(LogLevel::Info, line),
         }
     }
 
@@ -230,7 +255,12 @@ async fn sleep_until(deadline: Option<tokio::time::Instant>) {
 }
 
 fn forward_signals(events: &mpsc::Sender<Event>) -> std::io::Result<()> {
-    let kinds = [(SignalKind::interrupt(), Interruption::Int), (SignalKind::terminate(), Interruption::Term)];
+    // The end of a terminal is no reason to lose what is in the queues.
+    let kinds = [
+        (SignalKind::interrupt(), Interruption::Int),
+        (SignalKind::terminate(), Interruption::Term),
+        (SignalKind::hangup(), Interruption::Term),
+    ];
     for (kind, interruption) in kinds {
         let mut stream = signal(kind)?;
         let events = events.clone();

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 /// Lines of a backend's output that a report of its failure shows.
 const LAST_LINES: usize = 20;
-/// From the cut to the kill.
-const CUT_GRACE: Duration = Duration::from_millis(500);
+/// From the cut to the kill: longer than what a `command` gives its program between asking and killing.
+const CUT_GRACE: Duration = Duration::from_secs(2);
 
 /// The state of a run.
 #[derive(Debug)]
@@ -18,7 +18,8 @@ pub struct State {
     phase: Phase,
     grace: Duration,
     end: End,
-    failures: Vec<Failure>,
+    /// What went wrong, and in which backend, whose last lines may still be on their way.
+    failures: Vec<(Failure, Option<BackendId>)>,
     backends: Vec<Backend>,
     nodes: Vec<Node>,
 }
@@ -95,13 +96,17 @@ pub enum Command {
     Tell(ToBackend),
     /// A backend is dead: tell its neighbours.
     Mourn(BackendId),
+    /// A node has ended: tell those who send to it.
+    Left(NodeId),
     /// Kill every process that is left.
     KillAll,
     /// Send [`Event::Deadline`] after this time; any earlier deadline is off.
     Deadline(Duration),
     /// Say this to the user.
     Warn(String),
-    /// Every backend is attached: names of segments are not needed any more.
+    /// Tell this to the user, who may not want to know.
+    Note(&'static str),
+    /// Every backend is attached: messages may flow, and names of segments are not needed any more.
     Attached,
 }
 
@@ -132,8 +137,15 @@ impl State {
         self.backends.iter().all(|backend| backend.exited)
     }
 
+    /// How it ended, what went wrong, what became of each node. Called when every process has been heard out.
     pub fn into_parts(self) -> (End, Vec<Failure>, Vec<NodeStatus>) {
-        (self.end, self.failures, self.nodes.into_iter().map(|node| node.status).collect())
+        let mut failures = Vec::with_capacity(self.failures.len());
+        for (mut failure, backend) in self.failures {
+            let lines = backend.map(|backend| &self.backends[backend.0].last_lines);
+            failure.last_lines = lines.into_iter().flatten().cloned().collect();
+            failures.push(failure);
+        }
+        (self.end, failures, self.nodes.into_iter().map(|node| node.status).collect())
     }
 
     /// Name of the node that wrote a line, or of the backend where it has several.
@@ -169,7 +181,7 @@ impl State {
     fn on_frame(&mut self, backend: BackendId, frame: &FromBackend) -> Vec<Command> {
         match frame {
             FromBackend::Ready => self.on_ready(backend),
-            FromBackend::Ended { node, verdict } => self.on_ended(NodeId(*node as usize), verdict),
+            FromBackend::Ended { node, verdict } => self.on_ended(backend, NodeId(*node as usize), verdict),
             FromBackend::Refused { cause } => {
                 self.backends[backend.0].refusal = Some(cause.clone());
                 Vec::new()
@@ -191,12 +203,14 @@ impl State {
         vec![Command::Attached, Command::Tell(ToBackend::Go)]
     }
 
-    fn on_ended(&mut self, node: NodeId, verdict: &Verdict) -> Vec<Command> {
-        let Some(ended) = self.nodes.get_mut(node.0) else { return Vec::new() };
+    fn on_ended(&mut self, backend: BackendId, node: NodeId, verdict: &Verdict) -> Vec<Command> {
+        // No backend speaks for the nodes of another.
+        let own = self.nodes.get_mut(node.0).filter(|node| node.backend == backend);
+        let Some(ended) = own else { return Vec::new() };
         match verdict {
             Verdict::Done => {
                 ended.status = NodeStatus::Finished;
-                Vec::new()
+                vec![Command::Left(node)]
             }
             Verdict::NormalTermination => {
                 ended.status = NodeStatus::Finished;
@@ -205,7 +219,6 @@ impl State {
             Verdict::Failed { cause } => {
                 ended.status = NodeStatus::Failed;
                 let who = format!("node `{}`", ended.name);
-                let backend = ended.backend;
                 self.fail(who, cause.clone(), backend)
             }
         }
@@ -279,17 +292,17 @@ impl State {
     }
 
     fn on_interrupt(&mut self, how: Interruption) -> Vec<Command> {
-        match self.phase {
-            Phase::Starting | Phase::Running => {
-                self.end = End::Interrupted(how);
-                if self.phase == Phase::Starting { self.kill() } else { self.drain() }
-            }
-            Phase::Draining | Phase::Cutting => {
-                self.end = End::Interrupted(how);
-                self.kill()
-            }
-            Phase::Killing => Vec::new(),
+        let first = self.end == End::Finished;
+        if self.phase != Phase::Killing {
+            self.end = End::Interrupted(how);
         }
+        if !first || self.phase == Phase::Starting {
+            return self.kill();
+        }
+        // Where it is draining for another reason, it just goes on to.
+        let mut commands = vec![Command::Note("ending the run; once more to end it at once")];
+        commands.extend(self.drain());
+        commands
     }
 
     fn on_deadline(&mut self) -> Vec<Command> {
@@ -304,7 +317,7 @@ impl State {
             }
             Phase::Cutting => {
                 let cause = "it did not stop when it was told to, and was killed".to_owned();
-                self.failures.push(Failure { who: self.names_left(), cause, last_lines: Vec::new() });
+                self.failures.push((Failure { who: self.names_left(), cause, last_lines: Vec::new() }, None));
                 self.kill()
             }
         }
@@ -324,8 +337,7 @@ impl State {
     }
 
     fn fail(&mut self, who: String, cause: String, backend: BackendId) -> Vec<Command> {
-        let last_lines = self.backends[backend.0].last_lines.iter().cloned().collect();
-        self.failures.push(Failure { who, cause, last_lines });
+        self.failures.push((Failure { who, cause, last_lines: Vec::new() }, Some(backend)));
         // Before the barrier nothing has flowed, so nothing can be lost by killing.
         if self.phase == Phase::Starting { self.kill() } else { self.drain() }
     }
@@ -419,9 +431,27 @@ mod tests {
     fn the_first_interrupt_drains_and_the_second_kills() {
         let mut state = running();
         let first = on(&mut state, Event::Interrupt(Interruption::Int));
-        assert_eq!(first, [Command::Tell(ToBackend::Stop), Command::Deadline(GRACE)]);
+        assert_eq!(first[1..], [Command::Tell(ToBackend::Stop), Command::Deadline(GRACE)]);
         assert_eq!(on(&mut state, Event::Interrupt(Interruption::Int)), [Command::KillAll]);
         assert_eq!(state.into_parts().0, End::Interrupted(Interruption::Int));
+    }
+
+    #[test]
+    fn the_first_interrupt_of_a_run_that_is_draining_already_does_not_kill() {
+        let mut state = running();
+        on(&mut state, Event::TimeIsUp);
+        assert!(!on(&mut state, Event::Interrupt(Interruption::Int)).contains(&Command::KillAll));
+        assert_eq!(on(&mut state, Event::Interrupt(Interruption::Int)), [Command::KillAll]);
+    }
+
+    #[test]
+    fn the_last_lines_of_a_failed_node_may_come_after_the_news_of_its_failure() {
+        let mut state = running();
+        let failed = ended(1, Verdict::Failed { cause: "no".to_owned() });
+        on(&mut state, Event::Frame(B, failed, Vec::new()));
+        on(&mut state, Event::Line(B, "what I still wanted to say".to_owned()));
+        on(&mut state, Event::Exited(B, exit(0)));
+        assert_eq!(state.into_parts().1[0].last_lines, ["what I still wanted to say"]);
     }
 
     #[test]

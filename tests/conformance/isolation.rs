@@ -125,6 +125,23 @@ fn b10_a_store_into_a_view_is_refused_inside_one_backend_too() {
 }
 
 #[test]
+fn b10_the_edge_that_is_told_is_the_writers_own_whoever_else_reads_the_port_in_its_process() {
+    let run = TestGraph::new()
+        .node("numbers", "counter", "count: 500, bytes: 3000")
+        .node("before", "check", "")
+        .node("writer", "faults/scribbler", "message: 3, offset: 7")
+        .node("after", "check", "")
+        .node("copy", "check", "")
+        .edge("numbers", "before", "zero_copy: true")
+        .edge("numbers", "writer", "zero_copy: true")
+        .edge("numbers", "after", "zero_copy: true")
+        .edge("numbers", "copy", "")
+        .backend("readers", "before, writer, after, copy")
+        .run(&[]);
+    run.assert_failed(3, &["node `writer`", "numbers.out -> writer.in: message 3, offset 7"]);
+}
+
+#[test]
 fn b10_a_store_into_a_copy_is_nobodys_business() {
     for transport in TRANSPORTS {
         TestGraph::over(transport)

@@ -48,6 +48,30 @@ fn b15_an_endless_source_ends_when_no_reader_remains() {
 }
 
 #[test]
+fn b15_a_transform_ends_when_no_reader_remains_and_so_does_what_feeds_it() {
+    for transport in TRANSPORTS {
+        TestGraph::over(transport)
+            .node("numbers", "counter", "")
+            .node("relay", "merge", "")
+            .node("short", "faults/finisher", "after: 10, whole_run: false")
+            .edge("numbers", "relay", "zero_copy: true")
+            .edge("relay", "short", "")
+            .succeed();
+    }
+}
+
+#[test]
+fn b15_a_source_that_waits_for_its_next_message_ends_when_no_reader_remains() {
+    for transport in TRANSPORTS {
+        TestGraph::over(transport)
+            .node("ticks", "timer", "interval: 1h")
+            .node("short", "faults/finisher", "after: 1, whole_run: false")
+            .edge("ticks", "short", "")
+            .succeed();
+    }
+}
+
+#[test]
 fn b15_normal_termination_of_any_node_ends_all_with_exit_code_0() {
     for transport in TRANSPORTS {
         let run = TestGraph::over(transport)
@@ -102,6 +126,38 @@ fn b16_one_interrupt_ends_an_endless_graph_in_order() {
         let all = run.count("numbers.out", "check.in", "sent");
         assert_eq!(run.count("numbers.out", "check.in", "received"), all, "lossless to the end");
     }
+}
+
+#[test]
+fn b16_a_signal_to_the_whole_group_ends_an_endless_graph_in_order() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 143)] {
+        let running = endless().start(&[]);
+        running.wait_for("printed 0");
+        if signal == Signal::HUP {
+            running.signal(signal)
+        } else {
+            running.signal_all(signal)
+        }
+        let run = running.finish();
+        assert_eq!(run.code, Some(code), "{}", run.stderr);
+        run.assert_balanced();
+    }
+}
+
+#[test]
+fn b16_the_grace_period_ends_however_much_a_node_has_to_say() {
+    let mut graph = TestGraph::new().node("end", "null", "");
+    for i in 0..4 {
+        let name = format!("loud{i}");
+        graph = graph.node(&name, "command", "argv: [sh, -c, 'trap \"\" TERM; yes >&2']");
+    }
+    let run = graph.node("numbers", "counter", "").edge("numbers", "end", "").run(&[
+        "--stop-after",
+        "200ms",
+        "--grace",
+        "200ms",
+    ]);
+    assert!(matches!(run.code, Some(0 | 3)), "{:?}", run.code);
 }
 
 #[test]
@@ -229,6 +285,20 @@ fn b17_backends_and_the_children_of_commands_die_with_the_runner() {
     for pid in backends {
         assert_eq!(segments_of(pid), Vec::<String>::new());
     }
+}
+
+#[test]
+fn b17_whatever_the_program_of_a_command_has_started_dies_with_the_runner_too() {
+    let running = TestGraph::new()
+        .node("tree", "command", "argv: [sh, -c, \"sh -c 'echo $$ >&2; exec sleep 1000' | cat; true\"]")
+        .node("end", "null", "")
+        .edge("tree", "end", "")
+        .start(&[]);
+    let line = running.wait_for("tree | ");
+    let grandchild: u64 = line.rsplit(' ').next().unwrap().parse().unwrap();
+    assert!(is_alive(grandchild));
+    running.signal(Signal::KILL);
+    eventually("the end of the grandchild", || !is_alive(grandchild));
 }
 
 #[test]

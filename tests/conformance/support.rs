@@ -3,6 +3,7 @@
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::JoinHandle;
@@ -137,6 +138,7 @@ impl Running {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            .process_group(0)
             .spawn()
             .unwrap();
         let mut out = child.stdout.take().unwrap();
@@ -173,6 +175,11 @@ impl Running {
 
     pub fn signal(&self, signal: rustix::process::Signal) {
         rustix::process::kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// To the runner and to all its backends, as a terminal or a supervisor does.
+    pub fn signal_all(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process_group(self.pid(), signal).unwrap();
     }
 
     pub fn pid(&self) -> rustix::process::Pid {
