@@ -1,6 +1,5 @@
 //! A backend's segments and those of its peers, and how its nodes are wired to them.
 
-use super::entry::NodeAndStreams;
 use super::inputs::{BoundEdge, InputSet};
 use super::outputs;
 use crate::channel::{
@@ -11,6 +10,7 @@ use crate::control::{InputSetup, NodeSetup, OutEdgeSetup, PortSetup, SegmentOwne
 use crate::graph::Delivery;
 use crate::node::Transmit;
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -36,6 +36,9 @@ pub struct Attachment {
     /// For each edge that leaves the process: set when the other end is dead.
     dead: BTreeMap<u32, Arc<AtomicBool>>,
 }
+
+/// A node as it was told, with the streams that came with it.
+pub type NodeAndStreams = (NodeSetup, [Option<OwnedFd>; 2]);
 
 /// A node's ends of its edges.
 pub type Wired = (InputSet, Vec<Box<dyn Transmit>>);

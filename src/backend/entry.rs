@@ -1,6 +1,6 @@
 //! The main thread of a backend: set up, attach, then listen to the runner until every node has ended.
 
-use super::attach::{Attachment, Segments};
+use super::attach::{Attachment, NodeAndStreams, Segments};
 use super::crew::{self, Crew, Job};
 use super::{guard, logs};
 use crate::channel::{Handle, Interrupt, Level, ViewFault, install_fault_handler};
@@ -202,9 +202,6 @@ fn take_control_socket() -> std::io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// A node as it was told, with the streams that came with it.
-pub type NodeAndStreams = (NodeSetup, [Option<OwnedFd>; 2]);
-
 fn read_setup(
     control: &FrameSender,
     reader: &mut FrameReader<ToBackend>,
@@ -268,7 +265,10 @@ fn take_priority(setup: &Setup) -> anyhow::Result<()> {
     if let Some(cpu) = setup.cpu {
         let mut set = rustix::thread::CpuSet::new();
         set.set(cpu as usize);
-        rustix::thread::sched_setaffinity(None, &set).with_context(|| format!("cannot bind to cpu {cpu}"))?;
+        rustix::thread::sched_setaffinity(None, &set).with_context(|| {
+            let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+            format!("cannot bind to cpu {cpu} (there are {cpus} for this process; they count from 0)")
+        })?;
     }
     if let Some(priority) = setup.priority {
         rustix::process::setpriority_process(None, priority)

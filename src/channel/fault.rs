@@ -4,7 +4,6 @@
 
 use super::layout::{PortLayout, SlotHeader, payload_offset};
 use super::memory::ReadOnly;
-use super::receiver::Wiring;
 use std::cell::Cell;
 use std::ffi::c_int;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -61,13 +60,13 @@ pub fn install_fault_handler(report: fn(&ViewFault)) {
     });
 }
 
-/// Remembers where the views of a receiver of `node` lie.
-pub fn watch_views(wiring: &Wiring, node: u32) {
+/// Remembers that the views which `node` receives on `edge` lie in `port`.
+pub fn watch_views(node: u32, edge: u32, port: &Arc<ReadOnly>, layout: &PortLayout) {
     let watched = Box::leak(Box::new(Watched {
         node,
-        port: Arc::clone(&wiring.port),
-        layout: wiring.layout.clone(),
-        edge: wiring.edge,
+        port: Arc::clone(port),
+        layout: layout.clone(),
+        edge,
         next: std::ptr::null_mut(),
     }));
     let mut head = WATCHED.load(Acquire);

@@ -133,7 +133,7 @@ impl Receiver {
 
     /// Has a store into one of its views reported as that of `node`.
     pub fn watch_views(&self, node: u32) {
-        fault::watch_views(&self.wiring, node);
+        fault::watch_views(node, self.wiring.edge, &self.wiring.port, &self.wiring.layout);
     }
 
     /// What there is. Counts what was overwritten before it could be taken.
