@@ -1,7 +1,7 @@
 //! `csv_source`: the columns of a CSV file as a signal.
 
 use super::support::files;
-use super::support::samples::{Samples, default_block};
+use super::support::samples::{Block, Samples};
 use crate::node::settings::Positive;
 use crate::node::{Context, Flow, NodeType, Outputs, PortType, Result, SettingError, Source};
 use anyhow::{anyhow, bail};
@@ -10,7 +10,6 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::fs::File;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 pub fn node_type() -> NodeType {
@@ -32,9 +31,9 @@ struct Settings {
     path: PathBuf,
     /// Sampling rate in Hz, one row being one sample. Default: 1, so that times count rows.
     rate: Option<Positive>,
-    /// Samples per message; the last message may be shorter. Default: 256.
-    #[serde(default = "default_block")]
-    block: NonZeroU32,
+    /// Samples per message, at most 16,777,216; the last message may be shorter. Default: 256.
+    #[serde(default)]
+    block: Block,
     /// The columns to read, in this order: names, or places counted from 0. Default: all of them.
     columns: Option<Vec<Column>>,
     /// Whether the first row holds names. Default: it does if any of its cells is no number.
@@ -118,8 +117,8 @@ impl Source for CsvSource {
         let header_lines = u64::from(!rows.names.is_empty());
         self.opened = Some(Opened {
             samples: if labels.is_empty() { samples } else { samples.labelled(labels) },
-            expected: lines.map(|lines| lines.saturating_sub(header_lines).div_ceil(settings.block.get().into())),
-            block: Vec::with_capacity(settings.block.get() as usize * rows.places.len()),
+            expected: lines.map(|lines| lines.saturating_sub(header_lines).div_ceil(settings.block.get() as u64)),
+            block: Vec::new(),
             rows,
         });
         Ok(())
@@ -131,7 +130,7 @@ impl Source for CsvSource {
             out.expect(messages);
         }
         opened.block.clear();
-        let full = self.settings.block.get() as usize * opened.samples.channels();
+        let full = self.settings.block.get().saturating_mul(opened.samples.channels());
         let mut outcome = Ok(true);
         while opened.block.len() < full && matches!(outcome, Ok(true)) {
             outcome = opened.rows.read_into(&mut opened.block);

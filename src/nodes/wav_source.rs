@@ -1,7 +1,7 @@
 //! `wav_source`: the channels of a WAV file as a signal.
 
 use super::support::files;
-use super::support::samples::{Samples, default_block};
+use super::support::samples::{Block, Samples};
 use crate::node::{Context, Flow, NodeType, Outputs, PortType, Result, Source};
 use anyhow::{anyhow, bail};
 use hound::{SampleFormat, WavReader};
@@ -9,7 +9,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::fs::File;
 use std::io::BufReader;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 pub fn node_type() -> NodeType {
@@ -25,9 +24,9 @@ struct Settings {
     /// The file to read, relative to the graph file: 8 to 32 bit whole numbers, or 32 bit floating point. The sampling
     /// rate is the file's.
     path: PathBuf,
-    /// Samples per message; the last message may be shorter. Default: 256.
-    #[serde(default = "default_block")]
-    block: NonZeroU32,
+    /// Samples per message, at most 16,777,216; the last message may be shorter. Default: 256.
+    #[serde(default)]
+    block: Block,
     /// Whether samples come no faster than their rate. Default: false, as fast as the graph accepts them.
     #[serde(default)]
     realtime: bool,
@@ -67,9 +66,9 @@ impl Source for WavSource {
     fn produce(&mut self, out: &mut Outputs) -> Result<Flow> {
         let Some(opened) = &mut self.opened else { bail!("the file is not open") };
         if opened.read == 0 {
-            out.expect(u64::from(opened.reader.duration()).div_ceil(self.settings.block.get().into()));
+            out.expect(u64::from(opened.reader.duration()).div_ceil(self.settings.block.get() as u64));
         }
-        let outcome = opened.read_block(self.settings.block.get() as usize);
+        let outcome = opened.read_block(self.settings.block.get());
         // Samples before a fault are good: they are sent before it is told.
         opened.samples.send(&opened.block, out)?;
         opened.read += (opened.block.len() / opened.samples.channels()) as u64;
@@ -83,7 +82,7 @@ impl Opened {
     fn read_block(&mut self, samples: usize) -> hound::Result<()> {
         self.block.clear();
         let spec = self.reader.spec();
-        let wanted = samples * self.samples.channels();
+        let wanted = samples.saturating_mul(self.samples.channels());
         let outcome = match spec.sample_format {
             SampleFormat::Float => fill(&mut self.block, self.reader.samples::<f32>().take(wanted), f64::from),
             SampleFormat::Int => {

@@ -176,6 +176,19 @@ fn the_path_is_required_and_unknown_settings_are_refused() {
 }
 
 #[test]
+fn a_block_beyond_all_sense_is_refused_and_the_largest_is_not_allocated() {
+    let folder = Folder::new();
+    folder.write("a.csv", "1\n2\n");
+    for source in ["csv_source", "wav_source", "npy_source"] {
+        for block in [0, 16_777_217, 4_000_000_000u64] {
+            let message = refusal(source, json!({ "path": "a", "block": block })).1;
+            assert!(message.contains("a message holds 1 to 16777216 samples"), "{source}: {message}");
+        }
+    }
+    assert_eq!(folder.produced("csv_source", json!({ "path": "a.csv", "block": 16_777_216 })).len(), 1);
+}
+
+#[test]
 fn a_missing_file_is_told_by_every_source() {
     let folder = Folder::new();
     for source in ["csv_source", "wav_source", "npy_source", "file_source"] {
