@@ -100,7 +100,10 @@ impl Array {
         let shown = path.display();
         let metadata = file.metadata()?;
         ensure!(metadata.is_file(), "{shown} is no plain file: an array is read from its header on, and at its length");
-        let header = NpyHeader::from_reader(&mut file).map_err(|e| anyhow!("{shown} is no NPY file: {e}"))?;
+        let header = NpyHeader::from_reader(&mut file).map_err(|e| match e.kind() {
+            std::io::ErrorKind::UnexpectedEof => anyhow!("{shown} is no complete NPY file: it ends within its header"),
+            _ => anyhow!("{shown} is no NPY file: {e}"),
+        })?;
         let (rows, channels) = match *header.shape() {
             [rows] => (rows, 1),
             [rows, channels] if channels > 0 => (rows, channels),

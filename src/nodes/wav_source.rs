@@ -8,8 +8,8 @@ use hound::{SampleFormat, WavReader};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::fs::File;
-use std::io::BufReader;
-use std::path::PathBuf;
+use std::io::{BufReader, Read as _, Seek as _};
+use std::path::{Path, PathBuf};
 
 pub fn node_type() -> NodeType {
     NodeType::source("wav_source", "Reads a WAV file as a signal; whole numbers are scaled to [-1, 1).")
@@ -48,12 +48,20 @@ struct Opened {
 impl Source for WavSource {
     fn start(&mut self, context: &mut Context) -> Result<()> {
         let (file, path) = files::open(context, &self.settings.path)?;
+        let metadata = file.metadata()?;
         let reader = WavReader::new(files::buffered(file)).map_err(|e| match e {
             hound::Error::Unsupported => {
                 anyhow!("{} is of a kind of WAV that is not supported: convert it to 16 bit PCM", path.display())
             }
+            hound::Error::IoError(e) if e.raw_os_error().is_none() => {
+                anyhow!("{} is no complete WAV file: it ends within its header ({e})", path.display())
+            }
             e => anyhow!("{} is no WAV file that can be read: {e}", path.display()),
         })?;
+        let reader = match reader.duration() {
+            0 if metadata.is_file() => finished(reader, metadata.len(), &path)?,
+            _ => reader,
+        };
         let spec = reader.spec();
         if spec.sample_rate == 0 {
             bail!("{} is no WAV file that can be read: its sampling rate is 0", path.display());
@@ -75,6 +83,24 @@ impl Source for WavSource {
         outcome.map_err(|e| opened.cut_short(&e))?;
         Ok(if opened.block.is_empty() { Flow::Complete } else { Flow::Continue })
     }
+}
+
+/// The reader of a file that holds no samples, unless bytes that are no further chunk follow where they would be.
+fn finished(reader: WavReader<BufReader<File>>, len: u64, path: &Path) -> Result<WavReader<BufReader<File>>> {
+    let mut file = reader.into_inner();
+    let left = len.saturating_sub(file.stream_position()?);
+    let mut next = Vec::new();
+    file.by_ref().take(8).read_to_end(&mut next)?;
+    let is_chunk = next.len() == 8 && next[..4].iter().all(|b| (b' '..=b'~').contains(b));
+    if left > 1 && !is_chunk {
+        bail!(
+            "{} was never finished: its header tells of no samples, but {left} bytes follow; have the program that \
+             wrote it repair it, or write it anew",
+            path.display()
+        );
+    }
+    file.rewind()?;
+    Ok(WavReader::new(file)?)
 }
 
 impl Opened {
