@@ -1,7 +1,7 @@
 //! `csv_source`: the columns of a CSV file as a signal.
 
 use super::support::files;
-use super::support::samples::{Samples, default_block};
+use super::support::samples::{Block, Samples};
 use crate::node::settings::Positive;
 use crate::node::{Context, Flow, NodeType, Outputs, PortType, Result, SettingError, Source};
 use anyhow::{anyhow, bail};
@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::fs::File;
-use std::num::NonZeroU32;
+use std::io::{Chain, Read as _};
 use std::path::PathBuf;
 
 pub fn node_type() -> NodeType {
@@ -32,9 +32,9 @@ struct Settings {
     path: PathBuf,
     /// Sampling rate in Hz, one row being one sample. Default: 1, so that times count rows.
     rate: Option<Positive>,
-    /// Samples per message; the last message may be shorter. Default: 256.
-    #[serde(default = "default_block")]
-    block: NonZeroU32,
+    /// Samples per message, at most 16,777,216; the last message may be shorter. Default: 256.
+    #[serde(default)]
+    block: Block,
     /// The columns to read, in this order: names, or places counted from 0. Default: all of them.
     columns: Option<Vec<Column>>,
     /// Whether the first row holds names. Default: it does if any of its cells is no number.
@@ -92,8 +92,12 @@ struct Opened {
     block: Vec<f64>,
 }
 
+/// Follows the last byte of a file: a row of its own, unless a quote is open there.
+const END: &[u8] = b"\0end of the file\0";
+const END_ROW: &[u8] = b"\n\0end of the file\0\n";
+
 struct Rows {
-    reader: Reader<File>,
+    reader: Reader<Chain<File, &'static [u8]>>,
     path: PathBuf,
     row: ByteRecord,
     /// The row that `row` holds is data, and was not yet given out.
@@ -118,8 +122,8 @@ impl Source for CsvSource {
         let header_lines = u64::from(!rows.names.is_empty());
         self.opened = Some(Opened {
             samples: if labels.is_empty() { samples } else { samples.labelled(labels) },
-            expected: lines.map(|lines| lines.saturating_sub(header_lines).div_ceil(settings.block.get().into())),
-            block: Vec::with_capacity(settings.block.get() as usize * rows.places.len()),
+            expected: lines.map(|lines| lines.saturating_sub(header_lines).div_ceil(settings.block.get() as u64)),
+            block: Vec::new(),
             rows,
         });
         Ok(())
@@ -131,7 +135,7 @@ impl Source for CsvSource {
             out.expect(messages);
         }
         opened.block.clear();
-        let full = self.settings.block.get() as usize * opened.samples.channels();
+        let full = self.settings.block.get().saturating_mul(opened.samples.channels());
         let mut outcome = Ok(true);
         while opened.block.len() < full && matches!(outcome, Ok(true)) {
             outcome = opened.rows.read_into(&mut opened.block);
@@ -145,7 +149,7 @@ impl Source for CsvSource {
 impl Rows {
     /// Reads the first row, and from it what the columns are.
     fn open(file: File, path: PathBuf, settings: &Settings) -> Result<Self> {
-        let reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(file);
+        let reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(file.chain(END_ROW));
         let row = ByteRecord::new();
         let mut rows = Rows { reader, path, row, pending: false, names: Vec::new(), width: 0, places: Vec::new() };
         if !rows.advance()? {
@@ -156,11 +160,14 @@ impl Rows {
         if is_header {
             rows.names = rows.row.iter().map(|cell| String::from_utf8_lossy(cell.trim_ascii()).into_owned()).collect();
         }
-        rows.pending = !is_header;
         rows.places = match &settings.columns {
             None => (0..rows.width).collect(),
             Some(columns) => columns.iter().map(|column| rows.place_of(column)).collect::<Result<_>>()?,
         };
+        if is_header && !rows.advance()? {
+            bail!("{} has a row of names and nothing below it: there are no samples", rows.path.display());
+        }
+        rows.pending = true;
         Ok(rows)
     }
 
@@ -177,8 +184,12 @@ impl Rows {
                 }
                 let similar = |n: &&String| strsim::damerau_levenshtein(&n.to_lowercase(), &name.to_lowercase());
                 match self.names.iter().min_by_key(similar).filter(|n| similar(n) <= 1 + name.len() / 3) {
-                    Some(close) => anyhow!("{path} has no column \"{name}\"; did you mean \"{close}\"?"),
-                    None => anyhow!("{path} has no column \"{name}\"; there are {}", self.names.join(", ")),
+                    Some(close) => anyhow!("{path} has no column {name:?}; did you mean {}?", shown(close.as_bytes())),
+                    None => {
+                        let names: Vec<_> = self.names.iter().take(SHOWN_NAMES).map(|n| shown(n.as_bytes())).collect();
+                        let more = if self.names.len() > SHOWN_NAMES { ", …" } else { "" };
+                        anyhow!("{path} has no column {name:?}; there are {}{more}", names.join(", "))
+                    }
                 }
             }),
         }
@@ -195,28 +206,41 @@ impl Rows {
         }
         let before = block.len();
         for &place in &self.places {
-            match number(&self.row[place]) {
-                Some(x) => block.push(x),
-                None => {
-                    block.truncate(before);
-                    return Err(self.no_number(place));
+            let cell = &self.row[place];
+            let wrong = match number(cell) {
+                // "inf" is meant; 1e400 is not.
+                Some(x) if x.is_infinite() && cell.iter().any(u8::is_ascii_digit) => "is too large for a number",
+                Some(x) => {
+                    block.push(x);
+                    continue;
                 }
-            }
+                None => "is no number",
+            };
+            block.truncate(before);
+            return Err(self.refused(place, wrong));
         }
         Ok(true)
     }
 
     /// Reads the next row, numbers or not. False at the end of the file.
     fn advance(&mut self) -> Result<bool> {
-        self.reader.read_byte_record(&mut self.row).map_err(|e| anyhow!("cannot read {}: {e}", self.path.display()))
+        let read = self.reader.read_byte_record(&mut self.row);
+        let read = read.map_err(|e| anyhow!("cannot read {}: {e}", self.path.display()))?;
+        match self.row.iter().next_back() {
+            Some(END) if self.row.len() == 1 => Ok(false),
+            Some(cell) if cell.trim_ascii_end().ends_with(END) => {
+                bail!("{}: a quote is opened in this row and never closed", self.place())
+            }
+            _ => Ok(read),
+        }
     }
 
-    fn no_number(&self, place: usize) -> anyhow::Error {
-        let name = self.names.get(place).map(|name| format!(" (\"{name}\")")).unwrap_or_default();
+    fn refused(&self, place: usize, wrong: &str) -> anyhow::Error {
+        let name = self.names.get(place).map(|name| format!(" ({})", shown(name.as_bytes()))).unwrap_or_default();
         let cell = &self.row[place];
-        let found = if cell.is_empty() { "an empty cell".to_owned() } else { format!("\"{}\"", shown(cell)) };
+        let found = if cell.is_empty() { "an empty cell".to_owned() } else { shown(cell) };
         let hint = if self.places.len() == 1 { "" } else { "; `columns` chooses the columns that are read" };
-        anyhow!("{}, column {}{name}: {found} is no number{hint}", self.place(), place + 1)
+        anyhow!("{}, column {}{name}: {found} {wrong}{hint}", self.place(), place + 1)
     }
 
     /// File and line of the current row.
@@ -230,13 +254,16 @@ fn number(cell: &[u8]) -> Option<f64> {
     std::str::from_utf8(cell).ok()?.trim().parse().ok()
 }
 
-/// A cell to be shown in a message, cut where it is long.
-fn shown(cell: &[u8]) -> Cow<'_, str> {
-    const SHOWN_CHARS: usize = 60;
+/// How many names of columns a message lists.
+const SHOWN_NAMES: usize = 20;
+
+/// A cell to be shown in a message: quoted, without control characters, cut where it is long.
+fn shown(cell: &[u8]) -> String {
+    const SHOWN_CHARS: usize = 40;
     let text = String::from_utf8_lossy(cell.trim_ascii());
     match text.char_indices().nth(SHOWN_CHARS) {
-        Some((end, _)) => format!("{}…", &text[..end]).into(),
-        None => text,
+        Some((end, _)) => format!("{:?}", format!("{}…", &text[..end])),
+        None => format!("{text:?}"),
     }
 }
 

@@ -44,6 +44,10 @@ impl Node for Digest {
     }
 
     fn process(&mut self, _: InputId, message: Received<'_>, _: &mut Outputs) -> Result<Flow> {
+        if self.state.messages == 0 {
+            // From here on the hash of an earlier run must not be taken for that of this one.
+            self.file.flush()?;
+        }
         self.state.hasher.update(message.bytes());
         self.state.messages += 1;
         Ok(Flow::Continue)

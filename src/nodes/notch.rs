@@ -32,13 +32,13 @@ struct Settings {
 
 fn design(settings: Settings) -> Result<Design, SettingError> {
     let frequency = settings.frequency.get();
-    let q = match (settings.q, settings.width) {
+    let (q, setting) = match (settings.q, settings.width) {
         (Some(_), Some(_)) => {
             return Err(SettingError::at("width", "`q` and `width` say the same thing: give one of them"));
         }
-        (None, Some(width)) => frequency / width.get(),
-        (Some(q), None) => q.get(),
-        (None, None) => DEFAULT_Q,
+        (None, Some(width)) => (frequency / width.get(), "width"),
+        (Some(q), None) => (q.get(), "q"),
+        (None, None) => (DEFAULT_Q, "q"),
     };
-    Ok(Design::Notch { frequency, q })
+    Ok(Design::Notch { frequency, q, setting })
 }

@@ -1,7 +1,7 @@
 //! `npy_source`: an array that NumPy saved, as a signal.
 
 use super::support::files;
-use super::support::samples::{Samples, default_block};
+use super::support::samples::{Block, Samples};
 use crate::node::settings::Positive;
 use crate::node::{Context, Flow, NodeType, Outputs, PortType, Result, Source};
 use anyhow::{anyhow, bail, ensure};
@@ -10,7 +10,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::fs::File;
 use std::io::Seek as _;
-use std::num::NonZeroU32;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
@@ -29,9 +28,9 @@ struct Settings {
     path: PathBuf,
     /// Sampling rate in Hz. Default: 1, so that times count samples.
     rate: Option<Positive>,
-    /// Samples per message; the last message may be shorter. Default: 256.
-    #[serde(default = "default_block")]
-    block: NonZeroU32,
+    /// Samples per message, at most 16,777,216; the last message may be shorter. Default: 256.
+    #[serde(default)]
+    block: Block,
     /// Whether samples come no faster than their rate. Default: false, as fast as the graph accepts them.
     #[serde(default)]
     realtime: bool,
@@ -82,7 +81,7 @@ impl Source for NpySource {
 
     fn produce(&mut self, out: &mut Outputs) -> Result<Flow> {
         let Some((array, samples)) = &mut self.opened else { bail!("the file is not open") };
-        let block = u64::from(self.settings.block.get());
+        let block = self.settings.block.get() as u64;
         if array.next == 0 {
             out.expect(array.rows.div_ceil(block));
         }
@@ -101,7 +100,10 @@ impl Array {
         let shown = path.display();
         let metadata = file.metadata()?;
         ensure!(metadata.is_file(), "{shown} is no plain file: an array is read from its header on, and at its length");
-        let header = NpyHeader::from_reader(&mut file).map_err(|e| anyhow!("{shown} is no NPY file: {e}"))?;
+        let header = NpyHeader::from_reader(&mut file).map_err(|e| match e.kind() {
+            std::io::ErrorKind::UnexpectedEof => anyhow!("{shown} is no complete NPY file: it ends within its header"),
+            _ => anyhow!("{shown} is no NPY file: {e}"),
+        })?;
         let (rows, channels) = match *header.shape() {
             [rows] => (rows, 1),
             [rows, channels] if channels > 0 => (rows, channels),

@@ -1,13 +1,16 @@
 //! `sine`: a synthetic signal, sines with noise.
 
 use super::support::pattern::splitmix;
-use super::support::samples::{Samples, default_block};
+use super::support::samples::{Block, Samples};
 use crate::node::settings::{OneOrMany, Positive};
 use crate::node::{Flow, NodeType, Outputs, PortType, Result, SettingError, Source};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::f64::consts::TAU;
 use std::num::NonZeroU32;
+
+/// What `channels` may be at most.
+const MOST_CHANNELS: usize = 65_536;
 
 pub fn node_type() -> NodeType {
     NodeType::source("sine", "Makes a signal of sines with noise, the same one for the same seed.")
@@ -21,7 +24,8 @@ pub fn node_type() -> NodeType {
 struct Settings {
     /// Sampling rate in Hz. Default: 1000.
     rate: Option<Positive>,
-    /// How many channels there are. Default: as many as `frequency` lists, or 1.
+    /// How many channels there are, at most 65,536. Default: as many as `frequency` lists, or 1.
+    #[schemars(range(min = 1, max = 65_536))]
     channels: Option<NonZeroU32>,
     /// Frequency in Hz, up to half of the rate: one for all channels, or a list with one for each. Default: 10.
     frequency: Option<OneOrMany<f64>>,
@@ -34,9 +38,9 @@ struct Settings {
     /// Seed of the noise: the same seed makes the same noise. Default: 0.
     #[serde(default)]
     seed: u64,
-    /// Samples per message. Default: 256.
-    #[serde(default = "default_block")]
-    block: NonZeroU32,
+    /// Samples per message, at most 16,777,216. Default: 256.
+    #[serde(default)]
+    block: Block,
     /// Messages to send; endless where it is not given.
     count: Option<u64>,
     /// Whether samples come no faster than their rate. Default: false, as fast as the graph accepts them.
@@ -53,7 +57,8 @@ struct Sine {
 }
 
 struct Wave {
-    cycles_per_sample: Vec<f64>,
+    cycles_per_sample: OneOrMany<f64>,
+    channels: usize,
     amplitude: f64,
     noise: f64,
     seed: u64,
@@ -62,6 +67,7 @@ struct Wave {
 impl Sine {
     fn new(settings: Settings) -> Result<Self, SettingError> {
         let rate_hz = settings.rate.map_or(1000.0, Positive::get);
+        let channels = channels(&settings)?;
         let frequencies = frequencies(&settings, rate_hz)?;
         if !(settings.noise.is_finite() && settings.noise >= 0.0) {
             return Err(SettingError::at(
@@ -70,37 +76,49 @@ impl Sine {
             ));
         }
         Ok(Sine {
-            samples: Samples::new(rate_hz, frequencies.len(), settings.realtime),
+            samples: Samples::new(rate_hz, channels, settings.realtime),
             wave: Wave {
-                cycles_per_sample: frequencies.iter().map(|f| f / rate_hz).collect(),
+                cycles_per_sample: match frequencies {
+                    OneOrMany::One(frequency) => OneOrMany::One(frequency / rate_hz),
+                    OneOrMany::Many(list) => OneOrMany::Many(list.into_iter().map(|f| f / rate_hz).collect()),
+                },
+                channels,
                 amplitude: settings.amplitude.unwrap_or(1.0),
                 noise: settings.noise,
                 seed: splitmix(settings.seed),
             },
-            block: settings.block.get() as usize,
+            block: settings.block.get(),
             count: settings.count,
             sent: 0,
         })
     }
 }
 
-/// The frequency of each channel.
-fn frequencies(settings: &Settings, rate_hz: f64) -> Result<Vec<f64>, SettingError> {
-    let given = settings.frequency.clone().unwrap_or(OneOrMany::One(10.0));
-    let channels = settings.channels.map(|c| c.get() as usize);
-    let frequencies = match given {
-        OneOrMany::One(frequency) => vec![frequency; channels.unwrap_or(1)],
-        OneOrMany::Many(list) => list,
+/// How many channels there are.
+fn channels(settings: &Settings) -> Result<usize, SettingError> {
+    let listed = match &settings.frequency {
+        Some(OneOrMany::Many(list)) => Some(list.len()),
+        _ => None,
     };
-    if let Some(channels) = channels.filter(|&c| c != frequencies.len()) {
-        let listed = frequencies.len();
-        let message = format!("{listed} frequencies for {channels} channels: give one for all, or one for each");
-        return Err(SettingError::at("frequency", message));
+    let channels = settings.channels.map(|c| c.get() as usize);
+    let setting = if channels.is_some() { "channels" } else { "frequency" };
+    match (channels, listed) {
+        (_, Some(0)) => Err(SettingError::at("frequency", "the list is empty: give one frequency at least")),
+        _ if channels.or(listed).is_some_and(|c| c > MOST_CHANNELS) => {
+            Err(SettingError::at(setting, format!("a signal has at most {MOST_CHANNELS} channels here")))
+        }
+        (Some(channels), Some(listed)) if channels != listed => {
+            let message = format!("{listed} frequencies for {channels} channels: give one for all, or one for each");
+            Err(SettingError::at("frequency", message))
+        }
+        _ => Ok(channels.or(listed).unwrap_or(1)),
     }
-    if frequencies.is_empty() {
-        return Err(SettingError::at("frequency", "the list is empty: give one frequency at least"));
-    }
-    match frequencies.iter().find(|&&f| !(0.0..=rate_hz / 2.0).contains(&f)) {
+}
+
+/// One frequency for all channels, or one for each.
+fn frequencies(settings: &Settings, rate_hz: f64) -> Result<OneOrMany<f64>, SettingError> {
+    let frequencies = settings.frequency.clone().unwrap_or(OneOrMany::One(10.0));
+    match frequencies.as_slice().iter().find(|&&f| !(0.0..=rate_hz / 2.0).contains(&f)) {
         Some(wrong) => {
             let half = rate_hz / 2.0;
             Err(SettingError::at("frequency", format!("{wrong} Hz is not between 0 and half of the rate, {half} Hz")))
@@ -112,9 +130,9 @@ fn frequencies(settings: &Settings, rate_hz: f64) -> Result<Vec<f64>, SettingErr
 impl Wave {
     /// Fills `block`, whose first sample has index `first`. The phase follows from the index, so it never drifts.
     fn fill(&self, first: u64, block: &mut [f64]) {
-        let channels = self.cycles_per_sample.len();
+        let (channels, each) = (self.channels, self.cycles_per_sample.as_slice());
         for (n, row) in (first..).zip(block.chunks_exact_mut(channels)) {
-            for (channel, (x, cycles)) in row.iter_mut().zip(&self.cycles_per_sample).enumerate() {
+            for (channel, (x, cycles)) in row.iter_mut().zip(each.iter().cycle()).enumerate() {
                 *x = self.amplitude * (TAU * (n as f64 * cycles).fract()).sin();
                 if self.noise > 0.0 {
                     *x += self.noise * gaussian(self.seed, n * channels as u64 + channel as u64);
@@ -201,10 +219,23 @@ mod tests {
     }
 
     #[test]
+    fn a_size_beyond_all_sense_is_refused_and_not_allocated() {
+        for channels in [65_537, 300_000_000, 4_000_000_000u64] {
+            let error = refusal(json!({ "channels": channels }));
+            assert_eq!(error.setting.as_deref(), Some("channels"));
+            assert!(error.message.contains("at most 65536 channels"), "{error}");
+        }
+        let error = refusal(json!({ "block": 4_000_000_000u64 })).to_string();
+        assert!(error.contains("a message holds 1 to 16777216 samples, not 4000000000"), "{error}");
+        assert!(Harness::new(&node_type(), json!({ "channels": 65_536, "block": 16_777_216 })).is_ok());
+    }
+
+    #[test]
     fn frequencies_that_do_not_fit_are_refused() {
         let error = refusal(json!({ "channels": 3, "frequency": [1, 2] }));
         assert_eq!(error.setting.as_deref(), Some("frequency"));
         assert!(error.message.starts_with("2 frequencies for 3 channels"), "{error}");
+        assert!(refusal(json!({ "frequency": [] })).message.contains("the list is empty"));
         assert!(refusal(json!({ "rate": 100, "frequency": 51 })).message.contains("half of the rate, 50 Hz"));
         assert!(refusal(json!({ "rate": 0 })).message.contains("0 is not above 0"));
         assert_eq!(refusal(json!({ "noise": -1 })).setting.as_deref(), Some("noise"));

@@ -1,16 +1,15 @@
 //! `wav_source`: the channels of a WAV file as a signal.
 
 use super::support::files;
-use super::support::samples::{Samples, default_block};
+use super::support::samples::{Block, Samples};
 use crate::node::{Context, Flow, NodeType, Outputs, PortType, Result, Source};
 use anyhow::{anyhow, bail};
 use hound::{SampleFormat, WavReader};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::fs::File;
-use std::io::BufReader;
-use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::io::{BufReader, Read as _, Seek as _};
+use std::path::{Path, PathBuf};
 
 pub fn node_type() -> NodeType {
     NodeType::source("wav_source", "Reads a WAV file as a signal; whole numbers are scaled to [-1, 1).")
@@ -25,9 +24,9 @@ struct Settings {
     /// The file to read, relative to the graph file: 8 to 32 bit whole numbers, or 32 bit floating point. The sampling
     /// rate is the file's.
     path: PathBuf,
-    /// Samples per message; the last message may be shorter. Default: 256.
-    #[serde(default = "default_block")]
-    block: NonZeroU32,
+    /// Samples per message, at most 16,777,216; the last message may be shorter. Default: 256.
+    #[serde(default)]
+    block: Block,
     /// Whether samples come no faster than their rate. Default: false, as fast as the graph accepts them.
     #[serde(default)]
     realtime: bool,
@@ -49,12 +48,20 @@ struct Opened {
 impl Source for WavSource {
     fn start(&mut self, context: &mut Context) -> Result<()> {
         let (file, path) = files::open(context, &self.settings.path)?;
+        let metadata = file.metadata()?;
         let reader = WavReader::new(files::buffered(file)).map_err(|e| match e {
             hound::Error::Unsupported => {
                 anyhow!("{} is of a kind of WAV that is not supported: convert it to 16 bit PCM", path.display())
             }
+            hound::Error::IoError(e) if e.raw_os_error().is_none() => {
+                anyhow!("{} is no complete WAV file: it ends within its header ({e})", path.display())
+            }
             e => anyhow!("{} is no WAV file that can be read: {e}", path.display()),
         })?;
+        let reader = match reader.duration() {
+            0 if metadata.is_file() => finished(reader, metadata.len(), &path)?,
+            _ => reader,
+        };
         let spec = reader.spec();
         if spec.sample_rate == 0 {
             bail!("{} is no WAV file that can be read: its sampling rate is 0", path.display());
@@ -67,9 +74,9 @@ impl Source for WavSource {
     fn produce(&mut self, out: &mut Outputs) -> Result<Flow> {
         let Some(opened) = &mut self.opened else { bail!("the file is not open") };
         if opened.read == 0 {
-            out.expect(u64::from(opened.reader.duration()).div_ceil(self.settings.block.get().into()));
+            out.expect(u64::from(opened.reader.duration()).div_ceil(self.settings.block.get() as u64));
         }
-        let outcome = opened.read_block(self.settings.block.get() as usize);
+        let outcome = opened.read_block(self.settings.block.get());
         // Samples before a fault are good: they are sent before it is told.
         opened.samples.send(&opened.block, out)?;
         opened.read += (opened.block.len() / opened.samples.channels()) as u64;
@@ -78,12 +85,30 @@ impl Source for WavSource {
     }
 }
 
+/// The reader of a file that holds no samples, unless bytes that are no further chunk follow where they would be.
+fn finished(reader: WavReader<BufReader<File>>, len: u64, path: &Path) -> Result<WavReader<BufReader<File>>> {
+    let mut file = reader.into_inner();
+    let left = len.saturating_sub(file.stream_position()?);
+    let mut next = Vec::new();
+    file.by_ref().take(8).read_to_end(&mut next)?;
+    let is_chunk = next.len() == 8 && next[..4].iter().all(|b| (b' '..=b'~').contains(b));
+    if left > 1 && !is_chunk {
+        bail!(
+            "{} was never finished: its header tells of no samples, but {left} bytes follow; have the program that \
+             wrote it repair it, or write it anew",
+            path.display()
+        );
+    }
+    file.rewind()?;
+    Ok(WavReader::new(file)?)
+}
+
 impl Opened {
     /// Reads up to `samples` whole samples into `block`; none at the end of the file.
     fn read_block(&mut self, samples: usize) -> hound::Result<()> {
         self.block.clear();
         let spec = self.reader.spec();
-        let wanted = samples * self.samples.channels();
+        let wanted = samples.saturating_mul(self.samples.channels());
         let outcome = match spec.sample_format {
             SampleFormat::Float => fill(&mut self.block, self.reader.samples::<f32>().take(wanted), f64::from),
             SampleFormat::Int => {

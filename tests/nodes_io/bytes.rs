@@ -111,6 +111,49 @@ fn a_place_that_cannot_be_written_is_told_before_anything_flows() {
     }
 }
 
+const FILE_SINKS: [&str; 5] = ["csv_sink", "file_sink", "npy_sink", "wav_sink", "digest"];
+
+#[test]
+fn a_run_that_fails_at_its_start_leaves_earlier_outputs_and_no_new_ones() {
+    let folder = Folder::new();
+    for sink in FILE_SINKS {
+        folder.write("old", "an earlier output");
+        for name in ["old", "new"] {
+            let mut node = node(sink, json!({ "path": name }));
+            node.start(folder.path()).unwrap();
+            // Another node has failed to start: no message comes, and nobody calls `stop`.
+            drop(node);
+        }
+        assert_eq!(folder.text("old"), "an earlier output", "{sink}");
+        assert!(!folder.file("new").exists(), "{sink}");
+    }
+}
+
+#[test]
+fn an_earlier_output_is_replaced_as_a_whole_even_by_less() {
+    let folder = Folder::new();
+    let signal = tensor(TensorSpec::signal(DType::F64, 10.0, 1), 0.0, &[1.0]);
+    for sink in FILE_SINKS {
+        for messages in [&[][..], std::slice::from_ref(&signal)] {
+            folder.write("old", "an earlier output, ".repeat(100));
+            folder.sink(sink, json!({ "path": "old" }), messages).unwrap();
+            folder.sink(sink, json!({ "path": "fresh" }), messages).unwrap();
+            assert_eq!(folder.bytes("old"), folder.bytes("fresh"), "{sink}");
+        }
+    }
+}
+
+#[test]
+fn the_digest_of_an_earlier_run_is_gone_once_messages_flow() {
+    let folder = Folder::new();
+    folder.write("d.txt", "an earlier digest");
+    let mut node = node("digest", json!({ "path": "d.txt" }));
+    node.start(folder.path()).unwrap();
+    node.send(InputId(0), bytes(b"a")).unwrap();
+    drop(node);
+    assert_eq!(folder.text("d.txt"), "");
+}
+
 #[test]
 fn the_path_is_required_and_unknown_settings_are_refused() {
     for node_type in [
@@ -130,6 +173,19 @@ fn the_path_is_required_and_unknown_settings_are_refused() {
     for node_type in ["check", "null", "counter", "sine", "timer", "stdout", "stdin_source"] {
         node(node_type, json!({}));
     }
+}
+
+#[test]
+fn a_block_beyond_all_sense_is_refused_and_the_largest_is_not_allocated() {
+    let folder = Folder::new();
+    folder.write("a.csv", "1\n2\n");
+    for source in ["csv_source", "wav_source", "npy_source"] {
+        for block in [0, 16_777_217, 4_000_000_000u64] {
+            let message = refusal(source, json!({ "path": "a", "block": block })).1;
+            assert!(message.contains("a message holds 1 to 16777216 samples"), "{source}: {message}");
+        }
+    }
+    assert_eq!(folder.produced("csv_source", json!({ "path": "a.csv", "block": 16_777_216 })).len(), 1);
 }
 
 #[test]

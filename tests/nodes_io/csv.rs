@@ -72,7 +72,7 @@ fn a_column_that_is_not_there_is_told_with_a_suggestion() {
     folder.write("a.csv", "ecg_mv,time\n1,2\n");
     let error = |column| folder.source_error("csv_source", json!({ "path": "a.csv", "columns": [column] }));
     assert!(error(json!("ecg_mV2")).ends_with("has no column \"ecg_mV2\"; did you mean \"ecg_mv\"?"));
-    assert!(error(json!("pressure")).ends_with("has no column \"pressure\"; there are ecg_mv, time"));
+    assert!(error(json!("pressure")).ends_with("has no column \"pressure\"; there are \"ecg_mv\", \"time\""));
     assert!(error(json!(2)).ends_with("has no column 2: it has 2 columns, counted from 0"));
     folder.write("a.csv", "1,2\n");
     assert!(error(json!("x")).contains("has no row of names"));
@@ -102,6 +102,47 @@ fn an_empty_cell_and_a_row_of_another_length_are_refused() {
     folder.write("a.csv", "x,y\n1,2\n3\n");
     let error = folder.source_error("csv_source", json!({ "path": "a.csv" }));
     assert!(error.contains("line 3: 1 cell where the first row has 2"), "{error}");
+}
+
+#[test]
+fn a_quote_that_is_never_closed_is_told_with_its_line() {
+    let folder = Folder::new();
+    for end in ["\"4", "\"4\n5\n", "\"", "\"4\"\""] {
+        folder.write("a.csv", format!("x\n1\n\n2\n{end}"));
+        let (sent, outcome) = folder.produce("csv_source", json!({ "path": "a.csv" }));
+        assert_eq!(values(&sent), [1.0, 2.0]);
+        let error = outcome.unwrap_err();
+        assert!(error.contains("a.csv, line 5: a quote is opened in this row and never closed"), "{end:?}: {error}");
+    }
+    folder.write("a.csv", "\"x\"\n\"1\"\n\"2\"");
+    assert_eq!(values(&folder.produced("csv_source", json!({ "path": "a.csv" }))), [1.0, 2.0]);
+}
+
+#[test]
+fn names_without_numbers_below_are_no_recording() {
+    let folder = Folder::new();
+    folder.write("a.csv", "x,y\n");
+    let error = folder.source_error("csv_source", json!({ "path": "a.csv" }));
+    assert!(error.ends_with("a.csv has a row of names and nothing below it: there are no samples"), "{error}");
+}
+
+#[test]
+fn a_number_too_large_is_refused_and_infinity_is_not() {
+    let folder = Folder::new();
+    folder.write("a.csv", "x\n-inf\nNaN\n1e400\n");
+    let (sent, outcome) = folder.produce("csv_source", json!({ "path": "a.csv" }));
+    assert_eq!(values(&sent)[0], f64::NEG_INFINITY);
+    let error = outcome.unwrap_err();
+    assert!(error.contains("line 4, column 1 (\"x\"): \"1e400\" is too large for a number"), "{error}");
+}
+
+#[test]
+fn a_cell_is_shown_in_short_and_without_control_characters() {
+    let folder = Folder::new();
+    folder.write("a.csv", format!("x\n\"\x1b[2J\n{}\"\n", "y".repeat(1000)));
+    let error = folder.source_error("csv_source", json!({ "path": "a.csv" }));
+    assert!(error.contains(r#""\u{1b}[2J\nyyy"#), "{error}");
+    assert!(!error.contains(char::is_control) && !error.contains(&"y".repeat(40)), "{error}");
 }
 
 #[test]
@@ -194,5 +235,5 @@ fn a_table_keeps_its_columns_and_bytes_are_none() {
     assert!(error.contains("other columns than before"), "{error}");
     assert_eq!(folder.text("a.csv"), "time_s,channel_0\n0,1\n", "what came before stays");
     let error = folder.sink("csv_sink", json!({ "path": "a.csv" }), &[bytes(b"hello")]).unwrap_err();
-    assert!(error.contains("plain bytes are no table"), "{error}");
+    assert!(error.contains("plain bytes are no table") && error.ends_with("write bytes with `file_sink`"), "{error}");
 }

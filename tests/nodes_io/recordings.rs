@@ -72,6 +72,22 @@ fn a_truncated_wav_file_gives_what_it_has_and_then_an_error() {
 }
 
 #[test]
+fn a_wav_file_that_was_never_finished_is_told_from_an_empty_one() {
+    let folder = Folder::new();
+    folder.sink("wav_sink", json!({ "path": "a.wav", "format": "i16" }), &[signal(1, &[0.5, 0.25, 0.125])]).unwrap();
+    let mut file = folder.bytes("a.wav");
+    file[40..44].fill(0);
+    folder.write("a.wav", &file);
+    let error = folder.source_error("wav_source", json!({ "path": "a.wav" }));
+    assert!(error.contains("was never finished: its header tells of no samples, but 6 bytes follow"), "{error}");
+    folder.write("a.wav", [&file[..44], b"LIST\x04\0\0\0abcd"].concat());
+    assert!(folder.produced("wav_source", json!({ "path": "a.wav" })).is_empty());
+    folder.write("a.wav", &file[..20]);
+    let error = folder.source_error("wav_source", json!({ "path": "a.wav" }));
+    assert!(error.contains("a.wav is no complete WAV file: it ends within its header"), "{error}");
+}
+
+#[test]
 fn no_byte_of_a_header_makes_a_source_panic() {
     let folder = Folder::new();
     let message = [signal(2, &[0.0, 1.0, 2.0, 3.0])];
@@ -132,7 +148,7 @@ fn arrays_that_are_no_signal_are_refused() {
     );
     assert!(error(npy("<f8", "False", "(1, 1, 1)", &[0; 8])).contains("has the shape [1, 1, 1]: one dimension (time)"));
     assert!(error(npy("<c8", "False", "(1,)", &[0; 8])).contains("only whole numbers and floating-point numbers"));
-    assert!(error(b"\x93NUMPY\x01\x00".to_vec()).contains("is no NPY file"));
+    assert!(error(b"\x93NUMPY\x01\x00".to_vec()).ends_with("is no complete NPY file: it ends within its header"));
     assert!(error(b"hello, world".to_vec()).contains("is no NPY file"));
 }
 

@@ -63,6 +63,19 @@ fn a_corner_above_half_the_rate_names_setting_and_rate() {
 }
 
 #[test]
+fn a_notch_that_reaches_the_end_of_the_spectrum_is_refused_with_its_band() {
+    let said = |settings| complaint(&mut node("notch", settings), message(&[0.0; 4], 2, 0));
+    assert_eq!(
+        said(json!({"frequency": 150, "width": 90})),
+        "`width` is 90 Hz, which takes out the band from 105 to 195 Hz, but a signal at 360 Hz has frequencies from 0 \
+         to 180 Hz: give a `width` below 60 Hz"
+    );
+    let low = said(json!({"frequency": 40, "q": 0.4}));
+    assert!(low.starts_with("`q` is 0.4, which takes out the band from -10 to 90 Hz"), "{low}");
+    assert!(low.ends_with("give a `q` above 0.5"), "{low}");
+}
+
+#[test]
 fn a_signal_without_rate_or_of_another_kind_is_refused() {
     let mut filter = node("lowpass", json!({"cutoff": 40}));
     let said = complaint(&mut filter, with_metadata(&without_rate(2), &[0.0; 4], 0));

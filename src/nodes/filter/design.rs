@@ -6,7 +6,7 @@
 use crate::node::Result;
 use anyhow::bail;
 use realfft::num_complex::Complex64;
-use std::f64::consts::{FRAC_PI_2, PI};
+use std::f64::consts::PI;
 
 /// One second-order section: `b0 + b1 z⁻¹ + b2 z⁻²` over `1 + a1 z⁻¹ + a2 z⁻²`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,7 +24,7 @@ pub enum Design {
     Lowpass { cutoff: f64, order: u32 },
     Highpass { cutoff: f64, order: u32 },
     Bandpass { low: f64, high: f64, order: u32 },
-    Notch { frequency: f64, q: f64 },
+    Notch { frequency: f64, q: f64, setting: &'static str },
 }
 
 /// The bilinear transform is made at this rate; any would do, since the corners are warped to match.
@@ -49,7 +49,10 @@ impl Design {
             Design::Lowpass { cutoff, order } => lowpass(order, warped(cutoff, rate_hz)),
             Design::Highpass { cutoff, order } => highpass(order, warped(cutoff, rate_hz)),
             Design::Bandpass { low, high, order } => bandpass(order, warped(low, rate_hz), warped(high, rate_hz)),
-            Design::Notch { frequency, q } => vec![notch(frequency, q, rate_hz)],
+            Design::Notch { frequency, q, setting } => {
+                notch_fits(frequency, q, setting, rate_hz)?;
+                vec![notch(frequency, q, rate_hz)]
+            }
         };
         if !sections.iter().all(is_stable) {
             let (setting, frequency) = self.frequencies()[0];
@@ -144,11 +147,30 @@ fn second_order(p: Complex64, q: Complex64, b: [f64; 3]) -> Section {
     Section { b, a: [-(p + q).re, (p * q).re] }
 }
 
+/// Whether the band that a notch takes out lies within what the signal has; `setting` is what made it so wide.
+fn notch_fits(frequency: f64, q: f64, setting: &str, rate_hz: f64) -> Result<()> {
+    let (nyquist, width) = (rate_hz / 2.0, frequency / q);
+    let (low, high) = (frequency - width / 2.0, frequency + width / 2.0);
+    if low > 0.0 && high < nyquist {
+        return Ok(());
+    }
+    let shown = |x: f64| (x * 1e3).round() / 1e3;
+    let widest = 2.0 * frequency.min(nyquist - frequency);
+    let (value, way_out) = match setting {
+        "width" => (format!("{} Hz", shown(width)), format!("below {} Hz", shown(widest))),
+        _ => (shown(q).to_string(), format!("above {}", shown(frequency / widest))),
+    };
+    bail!(
+        "`{setting}` is {value}, which takes out the band from {} to {} Hz, but a signal at {rate_hz} Hz has frequencies \
+         from 0 to {nyquist} Hz: give a `{setting}` {way_out}",
+        shown(low),
+        shown(high)
+    )
+}
+
 /// A notch that is `frequency / q` wide where power is halved.
 fn notch(frequency: f64, q: f64, rate_hz: f64) -> Section {
     let w = 2.0 * PI * frequency / rate_hz;
-    // At a width of the whole band the tangent has its pole; beyond, the section would no longer be a notch.
-    let half_width = (w / q / 2.0).min(FRAC_PI_2);
-    let gain = 1.0 / (1.0 + half_width.tan());
+    let gain = 1.0 / (1.0 + (w / q / 2.0).tan());
     Section { b: [gain, -2.0 * gain * w.cos(), gain], a: [-2.0 * gain * w.cos(), 2.0 * gain - 1.0] }
 }

@@ -2,7 +2,7 @@
 
 use crate::node::{Context, Result};
 use anyhow::anyhow;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
@@ -60,6 +60,7 @@ pub fn buffered(file: File) -> BufReader<File> {
 /// A file, or a stream, that a sink writes.
 ///
 /// Written in whole units (rows, messages): a write that fails is undone, so that the file never ends in half a unit.
+/// What a file held before is kept until the first of them is complete: a run that fails at its start destroys nothing.
 #[derive(Default)]
 pub struct OutFile {
     file: Option<File>,
@@ -68,30 +69,40 @@ pub struct OutFile {
     whole_bytes: u64,
     written: Option<Instant>,
     front: Option<Front>,
+    untouched: Option<Untouched>,
+}
+
+/// A file that was opened, and neither emptied nor written yet.
+struct Untouched {
+    /// Where it is, if it was not there before.
+    made: Option<PathBuf>,
 }
 
 /// Makes the first bytes of a file anew from the length of all that it holds.
 type Front = Box<dyn Fn(u64) -> Vec<u8> + Send>;
 
 impl OutFile {
-    /// Creates the file at `path`, as written in the settings, and the folders above it; one that is there is replaced.
+    /// Opens the file at `path`, as written in the settings; makes it and the folders above it where they are missing.
+    /// What is in it is replaced with the first [`OutFile::wrote`] or [`OutFile::flush`], and not before.
     ///
     /// # Errors
     /// Where that is not possible.
     pub fn create(context: &Context, path: &Path) -> Result<Self> {
         let full = context.output_path(path)?;
-        let file = File::create(&full).map_err(|e| anyhow!("cannot write {}: {e}", full.display()))?;
-        Ok(OutFile::over(file, full.display().to_string()))
+        let (file, made) = open_to_write(&full).map_err(|e| anyhow!("cannot write {}: {e}", full.display()))?;
+        let name = full.display().to_string();
+        Ok(OutFile::over(file, name, Some(Untouched { made: made.then_some(full) })))
     }
 
     /// Writes to a stream that is open.
     #[must_use]
     pub fn stream(stream: OwnedFd, name: &str) -> Self {
-        OutFile::over(stream.into(), name.to_owned())
+        OutFile::over(stream.into(), name.to_owned(), None)
     }
 
-    fn over(file: File, name: String) -> Self {
-        OutFile { file: Some(file), name, pending: Vec::new(), whole_bytes: 0, written: None, front: None }
+    fn over(file: File, name: String, untouched: Option<Untouched>) -> Self {
+        let file = Some(file);
+        OutFile { file, name, pending: Vec::new(), whole_bytes: 0, written: None, front: None, untouched }
     }
 
     /// Where a whole unit is to be appended, before [`OutFile::wrote`] is called.
@@ -113,7 +124,7 @@ impl OutFile {
         self.pending.len() >= PENDING_BYTES || self.written.is_none_or(|at| at.elapsed() >= PENDING_TIME)
     }
 
-    /// Writes what is pending.
+    /// Writes what is pending, even if it is nothing: then the file is at least emptied of what it held before.
     ///
     /// # Errors
     /// Where it cannot be written, such as on a full disk. What was written before stays as it was.
@@ -124,7 +135,8 @@ impl OutFile {
             return Ok(());
         };
         let whole_bytes = self.whole_bytes + self.pending.len() as u64;
-        let outcome = file.write_all(&self.pending).and_then(|()| match &self.front {
+        let emptied = self.untouched.take().map_or(Ok(()), |_| empty(file));
+        let outcome = emptied.and_then(|()| file.write_all(&self.pending)).and_then(|()| match &self.front {
             Some(front) => file.write_all_at(&front(whole_bytes), 0),
             None => Ok(()),
         });
@@ -162,10 +174,39 @@ impl OutFile {
 }
 
 impl Drop for OutFile {
-    /// A node that fails or panics elsewhere still leaves what it was given.
+    /// A node that fails or panics elsewhere still leaves what it was given; one that was given nothing leaves all as
+    /// it was.
     fn drop(&mut self) {
-        let _ = self.flush();
+        match self.untouched.take_if(|_| self.pending.is_empty()) {
+            None => {
+                let _ = self.flush();
+            }
+            Some(Untouched { made: None }) => {}
+            // Only while it is empty: somebody else may have written there since.
+            Some(Untouched { made: Some(path) }) => {
+                if path.metadata().is_ok_and(|m| m.is_file() && m.len() == 0) {
+                    let _ = std::fs::remove_file(path);
+                }
+            }
+        }
     }
+}
+
+/// Opens a file as it is, and says whether it had to be made.
+fn open_to_write(path: &Path) -> std::io::Result<(File, bool)> {
+    match OpenOptions::new().write(true).create_new(true).open(path) {
+        Ok(file) => Ok((file, true)),
+        // `create` still: a link may lead to a file that is not there.
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+            Ok((OpenOptions::new().write(true).create(true).truncate(false).open(path)?, false))
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// Empties a plain file; devices and pipes have nothing to lose.
+fn empty(file: &File) -> std::io::Result<()> {
+    if file.metadata()?.is_file() { file.set_len(0) } else { Ok(()) }
 }
 
 /// An output that takes no more.

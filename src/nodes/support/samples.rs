@@ -2,13 +2,53 @@
 
 use crate::message::{Axis, Capture, DType, Metadata, Payload, TensorSpec};
 use crate::node::{Outputs, Pace, Result};
-use std::num::NonZeroU32;
+use anyhow::Context as _;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use std::borrow::Cow;
 use std::sync::Arc;
 
-/// Samples per message where a source is not told otherwise.
-#[must_use]
-pub fn default_block() -> NonZeroU32 {
-    NonZeroU32::new(256).expect("256 is not 0")
+/// Samples per message, 1 to 16,777,216; 256 where a source is not told otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "u64")]
+pub struct Block(u32);
+
+impl Block {
+    const LONGEST: u32 = 1 << 24;
+
+    /// The number.
+    #[must_use]
+    pub fn get(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl Default for Block {
+    fn default() -> Self {
+        Block(256)
+    }
+}
+
+impl TryFrom<u64> for Block {
+    type Error = String;
+    fn try_from(value: u64) -> Result<Self, String> {
+        let block = u32::try_from(value).ok().filter(|block| (1..=Block::LONGEST).contains(block));
+        block.map(Block).ok_or_else(|| format!("a message holds 1 to {} samples, not {value}", Block::LONGEST))
+    }
+}
+
+impl JsonSchema for Block {
+    fn schema_name() -> Cow<'static, str> {
+        "Block".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "integer", "minimum": 1, "maximum": Block::LONGEST })
+    }
 }
 
 /// A stream of `f64[time, channel]`, sample by sample from 0.
@@ -60,11 +100,13 @@ impl Samples {
     /// # Errors
     /// As [`Loan::publish`](crate::node::Loan::publish).
     pub fn send_made(&mut self, samples: usize, out: &mut Outputs, make: impl FnOnce(u64, &mut [f64])) -> Result<()> {
+        let bytes = samples.checked_mul(self.channels).and_then(|numbers| numbers.checked_mul(size_of::<f64>()));
+        let bytes = bytes.context("a message this large cannot be: make `block` smaller")?;
         let first = self.next;
         self.next += samples as u64;
         self.pace.wait(self.next, out)?;
         let capture = Capture::stream_seconds(first as f64 / self.rate_hz);
-        let mut loan = out.loan(&self.metadata, samples * self.channels * size_of::<f64>())?.captured(capture);
+        let mut loan = out.loan(&self.metadata, bytes)?.captured(capture);
         make(first, loan.elements());
         loan.publish()
     }

@@ -87,7 +87,9 @@ impl Tables {
 impl Table {
     fn of(metadata: &Metadata, time: Option<bool>) -> Result<Self> {
         match &metadata.payload {
-            Payload::Bytes => anyhow::bail!("plain bytes are no table: only tensors and records have rows"),
+            Payload::Bytes => anyhow::bail!(
+                "plain bytes are no table, only tensors and records have rows: write bytes with `file_sink`"
+            ),
             Payload::Record(spec) => Ok(Table::of_record(spec, time.unwrap_or(false))),
             Payload::Tensor(spec) => Ok(Table::of_tensor(spec, time.unwrap_or(true))),
         }
