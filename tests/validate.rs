@@ -229,3 +229,15 @@ fn an_unknown_node_type_gets_a_suggestion() {
     assert_eq!(code, 2);
     assert_eq!(stderr, "error: there is no node type `csv-sourc`; did you mean `csv_source`?\n");
 }
+
+#[test]
+fn a_full_standard_output_is_an_error_and_no_panic() {
+    for args in [["nodes", "sine"], ["validate", "ok/minimal.yaml"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ezrun"));
+        let output = command.current_dir(graphs()).args(args).stdout(full).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.starts_with("error: cannot write to standard output: "), "{stderr}");
+    }
+}

@@ -3,12 +3,15 @@
 use crate::graph::nearest_name;
 use crate::node::{Registry, Role, TypeDescription};
 use serde_json::Value;
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::{ErrorKind, Write as _};
 
 /// The list, or the type that was asked for.
 const OK: u8 = 0;
 /// No such type.
 const UNKNOWN: u8 = 2;
+/// Standard output takes no more.
+const UNWRITABLE: u8 = 2;
 
 /// List the built-in node types, or show one: ports, settings, an example.
 #[derive(Debug, clap::Args)]
@@ -22,18 +25,34 @@ pub struct Args {
 pub fn run(args: &Args) -> u8 {
     let registry = crate::nodes::registry();
     let Some(name) = &args.name else {
-        anstream::print!("{}", list(&registry));
-        return OK;
+        return print(&list(&registry), OK);
     };
     if let Some(node_type) = registry.get(name) {
-        anstream::print!("{}", show(node_type.description()));
-        return OK;
+        return print(&show(node_type.description()), OK);
     }
     let names = registry.iter().map(|node_type| node_type.description().name.as_str());
     let help = nearest_name(name, names)
         .map_or("`ezrun nodes` lists them all".to_owned(), |near| format!("did you mean `{near}`?"));
-    anstream::eprintln!("error: there is no node type `{name}`; {help}");
+    complain(&format!("there is no node type `{name}`; {help}"));
     UNKNOWN
+}
+
+/// Writes `text` to standard output and returns `code`; the code of a file that cannot be written where it does not get
+/// there. A reader that has gone away wanted no more.
+pub(super) fn print(text: &str, code: u8) -> u8 {
+    let mut stdout = anstream::stdout();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            complain(&format!("cannot write to standard output: {error}"));
+            UNWRITABLE
+        }
+        _ => code,
+    }
+}
+
+/// Writes an error to standard error; if that fails, the exit code alone tells.
+pub(super) fn complain(message: &str) {
+    let _ = writeln!(anstream::stderr(), "error: {message}");
 }
 
 /// All types, those of one role together.
@@ -95,15 +114,19 @@ fn settings(schema: &Value) -> Vec<(String, String)> {
         schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     let row = |(name, property): (&String, &Value)| {
         let mut about = type_of(property, schema);
+        let description = property.get("description").and_then(Value::as_str).unwrap_or("");
         if required.contains(&name.as_str()) {
             about.push_str(", required");
-        } else if let Some(default) = property.get("default").filter(|default| !default.is_null()) {
-            let _ = write!(about, ", default {default}");
-        } else {
-            about.push_str(", optional");
         }
-        if let Some(description) = property.get("description").and_then(Value::as_str) {
+        if !description.is_empty() {
             let _ = write!(about, "\n{description}");
+        }
+        // A default is told in one way, and where the description tells it already, not again.
+        let default = property.get("default").filter(|default| !default.is_null());
+        if let Some(default) = default.filter(|_| !description.contains("Default: ")) {
+            let default = default.as_str().map_or(default.to_string(), str::to_owned);
+            let gap = if description.is_empty() { "\n" } else { " " };
+            let _ = write!(about, "{gap}Default: {default}.");
         }
         (name.clone(), about)
     };

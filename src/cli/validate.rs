@@ -1,5 +1,6 @@
 //! `ezrun validate`: everything that can be found in graph files without running them.
 
+use super::nodes;
 use crate::graph::{self, Executing, LoadOptions, Loaded, Override, Packs, Saved, SourceFile, Tally, render};
 use std::path::PathBuf;
 
@@ -38,15 +39,15 @@ pub fn run(args: &Args) -> u8 {
         let file = match SourceFile::read(path) {
             Ok(file) => file,
             Err(error) => {
-                anstream::eprintln!("error: {error}");
+                nodes::complain(&error.to_string());
                 code = UNREADABLE;
                 continue;
             }
         };
         let Loaded { findings, .. } = graph::load(&file, &options, packs);
-        anstream::print!("{}", render::text(&findings, &file, render::Style::Coloured));
-        anstream::println!("{}", render::summary(&findings, &file));
-        code = code.max(verdict(Tally::of(&findings), args.deny_warnings));
+        let found = render::text(&findings, &file, render::Style::Coloured);
+        let text = format!("{found}{}\n", render::summary(&findings, &file));
+        code = code.max(nodes::print(&text, verdict(Tally::of(&findings), args.deny_warnings)));
     }
     code
 }

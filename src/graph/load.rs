@@ -80,6 +80,7 @@ fn read(file: &SourceFile, options: &LoadOptions<'_>, packs: &dyn Packs, finding
     for rule in RULES {
         rule(&model, findings);
     }
+    resources::paths(&model, file, findings);
     if findings.has_errors() {
         return None;
     }

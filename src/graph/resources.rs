@@ -2,12 +2,13 @@
 
 use super::fields::Word;
 use super::finding::{Draft, Findings};
-use super::model::Model;
+use super::model::{Model, ModelNode};
 use super::rules;
-use super::source::Span;
-use crate::node::Stream;
+use super::source::{SourceFile, Span};
+use super::yaml::Kind;
+use crate::node::{Role, Stream};
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 /// Backends name nodes that exist, each once.
 pub(super) fn placements(model: &Model<'_>, findings: &mut Findings) {
@@ -65,7 +66,7 @@ pub(super) fn backend_names(model: &Model<'_>, findings: &mut Findings) {
 }
 
 pub(super) fn standard_input(model: &Model<'_>, findings: &mut Findings) {
-    let reads = |node: &&super::model::ModelNode<'_>| {
+    let reads = |node: &&ModelNode<'_>| {
         node.node_type.as_ref().is_some_and(|node_type| node_type.uses.contains(&Stream::Stdin))
     };
     let mut readers = model.nodes.iter().filter(reads);
@@ -77,4 +78,62 @@ pub(super) fn standard_input(model: &Model<'_>, findings: &mut Findings) {
         let draft = Draft::new(rules::STDIN_TAKEN, span, message).help(help);
         findings.add(draft.related(first.name.span, "the first reader"));
     }
+}
+
+/// A file that a sink writes is neither written nor read by another node, and is not the graph file.
+pub(super) fn paths(model: &Model<'_>, file: &SourceFile, findings: &mut Findings) {
+    let own = Path::new(&**file.name()).file_name().map(|name| normal(&file.dir().join(name)));
+    let mut users: HashMap<PathBuf, (&ModelNode<'_>, Role, Span)> = HashMap::new();
+    for node in &model.nodes {
+        let Some((path, role, span)) = file_of(node) else { continue };
+        let full = normal(&file.dir().join(path));
+        // What is written there is gone: any number of sinks may share it.
+        if full == Path::new("/dev/null") {
+            continue;
+        }
+        let name = &node.name.text;
+        if role == Role::Sink && own.as_ref() == Some(&full) {
+            let message = format!("`{name}` would write over the graph file itself");
+            findings.add(Draft::new(rules::PATH_TAKEN, span, message).help("give it a file of its own"));
+            continue;
+        }
+        let Some(&(first, first_role, first_span)) = users.get(&full) else {
+            users.insert(full, (node, role, span));
+            continue;
+        };
+        let other = &first.name.text;
+        let (message, at_first) = match (first_role, role) {
+            (Role::Sink, Role::Sink) => (format!("`{other}` and `{name}` both write `{path}`"), "first written here"),
+            (Role::Sink, _) => (format!("`{name}` reads `{path}`, which `{other}` writes"), "written here"),
+            (_, Role::Sink) => (format!("`{name}` writes `{path}`, which `{other}` reads"), "read here"),
+            _ => continue,
+        };
+        let draft = Draft::new(rules::PATH_TAKEN, span, message).help("give each a file of its own");
+        findings.add(draft.related(first_span, at_first));
+    }
+}
+
+/// The file that a source reads or a sink writes: its setting `path`, and where that is written.
+fn file_of<'m>(node: &'m ModelNode<'_>) -> Option<(&'m str, Role, Span)> {
+    let role = node.node_type.as_ref()?.role;
+    let path = node.settings.as_ref()?.get("path")?.as_str()?;
+    let Kind::Map(entries) = &node.with?.kind else { return None };
+    let (_, value) = entries.iter().find(|(key, _)| matches!(&key.kind, Kind::String(name) if name == "path"))?;
+    (role != Role::Transform).then_some((path, role, value.span))
+}
+
+/// The path without `.` and `..`, as far as its text alone tells.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            // Above the root is the root.
+            Component::ParentDir => {
+                normal.pop();
+            }
+            other => normal.push(other),
+        }
+    }
+    normal
 }

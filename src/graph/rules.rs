@@ -60,6 +60,7 @@ rules! {
     PLACED_TWICE = Error "resources/placed-twice": "a node is in one backend";
     MIXED_PACKS = Error "resources/mixed-packs": "the nodes of a backend come from one pack";
     BACKEND_NAME = Error "resources/backend-name": "a backend's name is not that of a node outside it";
+    PATH_TAKEN = Error "resources/path-taken": "a file that a sink writes is no other node's, and not the graph's own";
     STDIN_TAKEN = Error "resources/stdin-taken": "one node reads standard input";
 
     MISSING_ENV = Error "environment/missing-variable": "`${env:NAME}` is set or has a default";

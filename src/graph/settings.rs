@@ -83,6 +83,12 @@ impl<'a> Walker<'a> {
             return Value::Null;
         }
         let schema = self.follow(schema);
+        if tree.kind == Kind::Null && tree.substituted.as_deref() == Some("") && !self.wants_text(schema) {
+            let variable = self.file.slice(tree.span).trim_matches(['"', '\'']);
+            let message = format!("{}: the value of `{variable}` is empty", self.setting(path));
+            self.report(rules::WRONG_TYPE, tree.span, message, Some("give the variable a value".to_owned()));
+            return Value::Null;
+        }
         for key in ["anyOf", "oneOf"] {
             if let Some(branches) = schema.get(key).and_then(Value::as_array) {
                 return self.choose(tree, branches, path);
@@ -117,6 +123,16 @@ impl<'a> Walker<'a> {
                 Kind::String(text.to_string())
             }
             _ => tree.kind.clone(),
+        }
+    }
+
+    /// Whether any text will do.
+    fn wants_text(&self, schema: &'a Value) -> bool {
+        let schema = self.follow(schema);
+        let branches = ["anyOf", "oneOf", "allOf"].iter().find_map(|key| schema.get(key).and_then(Value::as_array));
+        match branches {
+            Some(branches) => branches.iter().any(|branch| self.wants_text(branch)),
+            None => constants(schema).is_none() && (types(schema).is_empty() || types(schema).contains(&"string")),
         }
     }
 
@@ -288,11 +304,17 @@ impl<'a> Walker<'a> {
     }
 
     fn string(&mut self, tree: &Tree, text: &str, schema: &Value, path: &str) -> Value {
-        let min = schema.get("minLength").and_then(Value::as_u64).unwrap_or(0);
+        let is_path = path == "path";
+        let min = schema.get("minLength").and_then(Value::as_u64).unwrap_or(0).max(u64::from(is_path));
         if (text.chars().count() as u64) < min {
             let message = if text.is_empty() { "is empty".to_owned() } else { format!("is shorter than {min}") };
             let message = format!("{} {message}", self.setting(path));
-            self.report(rules::OUT_OF_RANGE, tree.span, message, Some("write a text".to_owned()));
+            self.report(
+                rules::OUT_OF_RANGE,
+                tree.span,
+                message,
+                Some(if is_path { "write the path of a file" } else { "write a text" }.to_owned()),
+            );
         }
         Value::String(text.to_owned())
     }

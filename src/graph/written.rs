@@ -281,12 +281,13 @@ fn parse_bytes(text: &str) -> Option<u64> {
         "GB" => 1e9,
         "KiB" => 1024.0,
         "MiB" => 1024.0 * 1024.0,
+        "TB" => 1e12,
         "GiB" => 1024.0 * 1024.0 * 1024.0,
+        "TiB" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
         _ => return None,
     };
-    let bytes = number * scale;
-    // Above 2^53 a float no longer holds every integer; the limit is far below.
-    (bytes < 9e15).then_some(bytes as u64)
+    // Above 2^53 a float no longer holds every integer, and above 2^64 this is 2^64 - 1; the limit is far below.
+    Some((number * scale) as u64)
 }
 
 fn backend<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenBackend {

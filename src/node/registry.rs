@@ -233,8 +233,7 @@ impl NodeTypeBuilder {
         self.0.settings = schemars::schema_for!(S).to_value();
         let make = move |settings: Value| {
             let settings = if settings.is_null() { Value::Object(serde_json::Map::new()) } else { settings };
-            let settings =
-                serde_json::from_value(settings).map_err(|e| SettingError { setting: None, message: e.to_string() })?;
+            let settings = serde_path_to_error::deserialize(settings).map_err(|e| refused(&e))?;
             make(settings)
         };
         NodeType { description: self.0, make: Box::new(make) }
@@ -244,6 +243,15 @@ impl NodeTypeBuilder {
         change(self.0.inputs.last_mut().expect("an input is declared before its properties"));
         self
     }
+}
+
+/// What the settings' own types refuse, at the setting in which it stands.
+fn refused(error: &serde_path_to_error::Error<serde_json::Error>) -> SettingError {
+    let setting = match error.path().iter().next() {
+        Some(serde_path_to_error::Segment::Map { key }) => Some(key.clone()),
+        _ => None,
+    };
+    SettingError { setting, message: error.inner().to_string() }
 }
 
 /// The node types that an executable offers, by name.
