@@ -1,7 +1,7 @@
 //! From a valid graph to what will run: processes, segments, and how each edge crosses. Pure data.
 
 use crate::channel::{self, EdgeLayout, EdgeTerms, PortLayout, SegmentKind, StationLayout};
-use crate::graph::{BackendId, Delivery, Edge, EdgeId, Graph, NodeId, Overflow, PortRef};
+use crate::graph::{BackendId, Delivery, Edge, EdgeId, Graph, Overflow, PortRef};
 use crate::node::MAX_HOLDS;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -21,6 +21,7 @@ pub struct Plan<'g> {
     pub ports: Vec<PortPlan>,
     /// One for each edge of the graph.
     pub edges: Vec<EdgePlan>,
+    port_of: BTreeMap<PortRef, usize>,
 }
 
 /// An output port and its segment.
@@ -107,7 +108,7 @@ pub fn plan(graph: &Graph, segments: SegmentKind) -> Plan<'_> {
     for port in ports.iter_mut().filter(|port| port.moves) {
         port.layout.slot_payload_bytes = 0;
     }
-    Plan { graph, segments, stations, ports, edges }
+    Plan { graph, segments, stations, ports, edges, port_of }
 }
 
 impl Plan<'_> {
@@ -117,15 +118,10 @@ impl Plan<'_> {
         &self.edges[id.0]
     }
 
-    /// The edges that end at a node, in the order of the file.
-    pub fn edges_into(&self, node: NodeId) -> impl Iterator<Item = (EdgeId, &Edge)> {
-        self.graph.edges().iter().enumerate().map(|(i, edge)| (EdgeId(i), edge)).filter(move |(_, e)| e.to.node == node)
-    }
-
     /// The index in [`Plan::ports`] of a node's output, where an edge leaves it.
     #[must_use]
     pub fn port_index(&self, port: PortRef) -> Option<usize> {
-        self.ports.iter().position(|p| p.port == port)
+        self.port_of.get(&port).copied()
     }
 }
 

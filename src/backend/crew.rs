@@ -121,7 +121,6 @@ impl Job {
     fn work(self, make: impl FnOnce() -> Result<Instance>) {
         let Job { id, name, streams, inputs, outputs, crew } = self;
         set_current_node(id);
-        super::logs::set_current_node(id);
         let signals = NodeSignals {
             interrupt: Arc::clone(&crew.interrupt),
             is_source: inputs.is_empty(),

@@ -1,7 +1,7 @@
 //! A backend's log lines: sent to the runner over the control socket, each with the node that wrote it.
 
+use crate::channel::current_node;
 use crate::control::{FrameSender, FromBackend, LogLevel};
-use std::cell::Cell;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use tracing::field::{Field, Visit};
@@ -12,15 +12,6 @@ use tracing_subscriber::layer::{Context, SubscriberExt as _};
 
 /// A longer line is cut: it must fit into one write to the socket.
 const MAX_LINE_BYTES: usize = 16 << 10;
-
-thread_local! {
-    static NODE: Cell<Option<u32>> = const { Cell::new(None) };
-}
-
-/// Says which node this thread runs.
-pub fn set_current_node(node: u32) {
-    NODE.set(Some(node));
-}
 
 /// Sends what is logged with `tracing`, from `least` on, to the runner.
 pub fn install(control: &Arc<FrameSender>, least: LogLevel) {
@@ -61,7 +52,7 @@ impl<S: Subscriber> Layer<S> for ToRunner {
             Level::TRACE => LogLevel::Trace,
         };
         // A runner that cannot be told is dead, and so is this process soon.
-        let _ = self.0.send(&FromBackend::Log { node: NODE.get(), level, text }, &[]);
+        let _ = self.0.send(&FromBackend::Log { node: current_node(), level, text }, &[]);
     }
 }
 

@@ -37,12 +37,18 @@ static REPORT: AtomicUsize = AtomicUsize::new(0);
 static INSTALL: Once = Once::new();
 
 thread_local! {
-    static NODE: Cell<u32> = const { Cell::new(u32::MAX) };
+    static NODE: Cell<Option<u32>> = const { Cell::new(None) };
 }
 
 /// Says which node this thread runs.
 pub fn set_current_node(node: u32) {
-    NODE.set(node);
+    NODE.set(Some(node));
+}
+
+/// The node that this thread runs.
+#[must_use]
+pub fn current_node() -> Option<u32> {
+    NODE.get()
 }
 
 /// Installs the handler. `report` is called on the faulting thread, from a signal handler: it may make system calls and
@@ -125,7 +131,7 @@ fn find(address: usize) -> Option<ViewFault> {
         if (base..base + len).contains(&address) {
             found = Some(describe(watched, address - base));
             // Several nodes of a process may read the same port: the edge is that of the node which did it.
-            if watched.node == NODE.get() {
+            if NODE.get() == Some(watched.node) {
                 break;
             }
         }
@@ -135,7 +141,7 @@ fn find(address: usize) -> Option<ViewFault> {
 }
 
 fn describe(watched: &Watched, offset: usize) -> ViewFault {
-    let mut fault = ViewFault { node: NODE.get(), edge: watched.edge, sequence: 0, offset: -1 };
+    let mut fault = ViewFault { node: NODE.get().unwrap_or(u32::MAX), edge: watched.edge, sequence: 0, offset: -1 };
     let layout = &watched.layout;
     if let Some(in_slots) = offset.checked_sub(layout.slots_offset())
         && in_slots / layout.slot_stride() < layout.slots() as usize

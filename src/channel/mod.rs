@@ -46,7 +46,7 @@ mod slots;
 mod tests;
 mod wait;
 
-pub use fault::{ViewFault, install_fault_handler, set_current_node};
+pub use fault::{ViewFault, current_node, install_fault_handler, set_current_node};
 pub use layout::{EdgeLayout, MAX_HOLDS, MAX_METADATA_BYTES, PortLayout, StationLayout};
 pub use ledger::{ConsumerCounts, Latency, ProducerCounts, consumer_counts, expected_messages, producer_counts};
 pub use local::LocalQueue;

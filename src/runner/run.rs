@@ -206,7 +206,8 @@ impl<'a, 'g> Runner<'a, 'g> {
                 }
             }
             Command::Left(node) => {
-                let producers = self.plan.edges_into(node).map(|(_, edge)| self.plan.graph[edge.from.node].backend);
+                let graph = self.plan.graph;
+                let producers = graph.edges_into(node).into_iter().map(|edge| graph[graph[edge].from.node].backend);
                 let producers: BTreeSet<BackendId> = producers.collect();
                 for backend in producers {
                     self.tell(backend, &ToBackend::Look, Vec::new());
@@ -307,7 +308,8 @@ fn introduce(plan: &Plan<'_>, options: &Options, id: BackendId, backend: &Backen
 fn node_setup(plan: &Plan<'_>, id: NodeId) -> NodeSetup {
     let node = &plan.graph[id];
     let uses = &node.node_type.uses;
-    let inputs = plan.edges_into(id).map(|(edge_id, edge)| {
+    let inputs = plan.graph.edges_into(id).into_iter().map(|edge_id| {
+        let edge = &plan.graph[edge_id];
         let planned = plan.edge(edge_id);
         let (port, port_edge) = planned.port;
         InputSetup {
