@@ -5,10 +5,10 @@
 //!
 //! ```text
 //! cli ──► runner ──► plan ──► graph        the process that the user started
-//!            │         └────► channel
-//!         control
-//!            │
-//!         backend ──► channel, node         the processes that run the nodes
+//!  │         │         └────► channel
+//! pack    control
+//!  │         │
+//!  └────► backend ──► channel, node         the processes that run the nodes
 //! nodes ──► node ──► message                what the nodes are written against
 //! ```
 //!
@@ -16,11 +16,15 @@
 //! - [`plan`](mod@plan): from a graph to processes and segments. Pure data.
 //! - [`runner`]: one loop that starts the backends, introduces them to each other, and sees the run to its end.
 //! - [`control`]: what the runner and a backend say to each other.
-//! - [`backend`]: one process that runs one or more nodes; [`pack_main`] makes one of your own types.
+//! - [`backend`]: one process that runs one or more nodes. [`pack_main`] makes an executable that can be one, with node
+//!   types of your own.
 //! - [`channel`]: how a message crosses an edge.
 //! - [`message`], [`node`]: what a node author sees. Start at [`node::NodeType`].
 //! - [`nodes`]: the built-in types, written against the same.
 //! - [`cli`]: argv to exit code; the only place that prints results.
+//!
+//! On systems other than Linux the half that reads graphs builds (`cli`, `graph`, `plan`, `node`, `nodes`, `message`); the
+//! half that runs them is left out.
 //!
 //! # The invariants
 //!
@@ -36,23 +40,29 @@
 //!
 //! The tests hold 2, 4 and 6 by behaviour, and 8 by reading the sources (`tests/architecture.rs`).
 #![deny(clippy::unwrap_used)]
+// What only runs use is used nowhere else.
+#![cfg_attr(not(target_os = "linux"), allow(dead_code))]
 
 extern crate self as ezrun;
 
+#[cfg(target_os = "linux")]
 pub mod backend;
 pub mod channel;
 pub mod cli;
+#[cfg(target_os = "linux")]
 pub mod control;
 pub mod graph;
 pub mod message;
 pub mod node;
 pub mod nodes;
+mod pack;
 pub mod plan;
+#[cfg(target_os = "linux")]
 pub mod runner;
 
-pub use backend::pack_main;
 #[doc(hidden)]
 pub use bincode;
+pub use pack::pack_main;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Each module, and every other one that it may name.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("message", &[]),
     ("node", &["message", "nodes"]), // `nodes` in examples and tests of its documentation alone
     ("nodes", &["message", "node"]),
@@ -14,7 +14,8 @@ const MAY_USE: [(&str, &[&str]); 10] = [
     ("control", &["channel", "graph", "message"]),
     ("backend", &["channel", "control", "graph", "message", "node", "nodes"]), // of `graph` only Delivery
     ("runner", &["channel", "control", "graph", "message", "node", "plan"]),
-    ("cli", &["backend", "channel", "control", "graph", "node", "nodes", "plan", "runner"]),
+    ("pack", &["backend", "node"]),
+    ("cli", &["channel", "control", "graph", "node", "nodes", "pack", "plan", "runner"]),
 ];
 
 fn sources(path: &Path, found: &mut Vec<(String, String)>) {

@@ -8,45 +8,16 @@ use crate::control::{
     ControlError, FrameReader, FrameSender, FromBackend, NodeSetup, SegmentOwner, Setup, ToBackend, encode_to_slice,
     send_part,
 };
-use crate::node::{Instance, Registry, describe, description_path};
+use crate::node::{Instance, Registry};
 use anyhow::{Context as _, anyhow, bail};
-use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
-/// The `main` of a pack: offers the types of `registry`, and the built-in ones, to graphs.
-///
-/// A pack answers `describe` (what types it has, as JSON; `describe --save` writes that beside the executable, for
-/// validation without running anything), and runs as a backend when ezrun starts it.
-#[must_use]
-pub fn pack_main(registry: Registry) -> ExitCode {
-    answer_ezrun(registry).unwrap_or_else(|| {
-        eprintln!("this is a pack of node types for ezrun: name it under `packs:` in a graph, and run the graph");
-        eprintln!("usage: describe [--save]");
-        ExitCode::from(2)
-    })
-}
-
-/// Does what ezrun starts its own executable and packs for, if that is what this process was started for.
-#[must_use]
-pub fn answer_ezrun(registry: Registry) -> Option<ExitCode> {
-    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let words: Vec<&str> = args.iter().map_while(|arg| arg.to_str()).collect();
-    match words.as_slice() {
-        ["describe"] => Some(print_description(&registry)),
-        ["describe", "--save"] => Some(save_description(&registry)),
-        ["backend", "--parent", parent] => Some(serve(registry, parent)),
-        ["guard", "--parent", parent, "--", ..] => Some(guard::guard(parent, &args[4..])),
-        _ => None,
-    }
-}
-
 /// Runs this process as a backend of the runner `parent`, on the control socket that is its standard input.
-fn serve(registry: Registry, parent: &str) -> ExitCode {
+pub fn serve(registry: Registry, parent: &str) -> ExitCode {
     if !guard::die_with(parent) || ignore_interrupts().is_err() {
         return ExitCode::FAILURE;
     }
@@ -68,37 +39,6 @@ fn ignore_interrupts() -> std::io::Result<()> {
         signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;
     }
     Ok(())
-}
-
-fn print_description(registry: &Registry) -> ExitCode {
-    match serde_json::to_string_pretty(&describe(registry)) {
-        Ok(json) => {
-            println!("{json}");
-            ExitCode::SUCCESS
-        }
-        Err(e) => {
-            eprintln!("cannot describe this pack: {e}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn save_description(registry: &Registry) -> ExitCode {
-    let save = || -> anyhow::Result<PathBuf> {
-        let path = description_path(&std::env::current_exe()?);
-        std::fs::write(&path, serde_json::to_string_pretty(&describe(registry))? + "\n")?;
-        Ok(path)
-    };
-    match save() {
-        Ok(path) => {
-            println!("{}", path.display());
-            ExitCode::SUCCESS
-        }
-        Err(e) => {
-            eprintln!("cannot save the description of this pack: {e:#}");
-            ExitCode::FAILURE
-        }
-    }
 }
 
 /// A backend whose nodes are starting or running.

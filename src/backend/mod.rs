@@ -11,4 +11,5 @@ mod inputs;
 mod logs;
 mod outputs;
 
-pub use entry::{answer_ezrun, pack_main};
+pub use entry::serve;
+pub use guard::guard;

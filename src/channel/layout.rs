@@ -2,7 +2,6 @@
 //! shared memory.
 
 use super::latency::BUCKETS;
-use super::memory::Shared;
 use bincode::{Decode, Encode};
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64};
 
@@ -16,6 +15,12 @@ const PAGE: usize = 4096;
 const STAGGER: usize = 9 * 64;
 /// Slots beside those that edges can pin: one that is being filled, one to spare.
 const SPARE_SLOTS: u32 = 2;
+
+/// Types that may lie in shared memory while another process writes them.
+///
+/// # Safety
+/// Every field must be an atomic, or padding, and every bit pattern valid.
+pub unsafe trait Shared {}
 
 /// What lies at the front of a producer's segment.
 #[repr(C, align(128))]

@@ -4,28 +4,17 @@
 //! writer included, another writable mapping, `write`, and a change of size. A *named* segment lies under /dev/shm;
 //! readers map it read-only, but nothing stops a process of the same user that means harm.
 
-use super::{ChannelError, named};
+use super::layout::Shared;
+use super::{ChannelError, SegmentKind, named};
 use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags};
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags};
-use serde::{Deserialize, Serialize};
 use shared_memory::{Shmem, ShmemConf};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 
 /// A memfd's name has at most 249 bytes.
 const MAX_LABEL_CHARS: usize = 60;
-
-/// What a segment is made of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, bincode::Encode, bincode::Decode)]
-#[serde(rename_all = "snake_case")]
-pub enum SegmentKind {
-    /// A sealed memfd: read-only for all others is enforced by the kernel.
-    #[default]
-    Sealed,
-    /// A file under /dev/shm: read-only for all others by how they map it.
-    Named,
-}
 
 /// What another process needs to map a segment.
 #[derive(Debug)]
@@ -51,12 +40,6 @@ pub struct ReadOnly {
     len: usize,
     shmem: Option<Shmem>,
 }
-
-/// Types that may lie in shared memory while another process writes them.
-///
-/// # Safety
-/// Every field must be an atomic, or padding, and every bit pattern valid.
-pub unsafe trait Shared {}
 
 // SAFETY: the mapping belongs to the value, is shared by design, and is only reached through atomics or through
 // `bytes`/`bytes_mut`, whose contracts say who may call them; the thread makes no difference.

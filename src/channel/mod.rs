@@ -31,33 +31,50 @@
 //! a word of its own process, so that a stop or the death of a peer ends every wait.
 #![allow(unsafe_code)]
 
-mod fault;
 mod latency;
 mod layout;
+
+#[cfg(target_os = "linux")]
+mod fault;
+#[cfg(target_os = "linux")]
 mod ledger;
+#[cfg(target_os = "linux")]
 mod local;
+#[cfg(target_os = "linux")]
 mod memory;
+#[cfg(target_os = "linux")]
 mod named;
+#[cfg(target_os = "linux")]
 mod receiver;
+#[cfg(target_os = "linux")]
 mod ring;
+#[cfg(target_os = "linux")]
 mod sender;
+#[cfg(target_os = "linux")]
 mod slots;
 #[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;
+#[cfg(target_os = "linux")]
 mod wait;
 
-pub use fault::{ViewFault, current_node, install_fault_handler, set_current_node};
 pub use layout::{EdgeLayout, MAX_HOLDS, MAX_METADATA_BYTES, PortLayout, StationLayout};
-pub use ledger::{ConsumerCounts, Latency, ProducerCounts, consumer_counts, expected_messages, producer_counts};
-pub use local::LocalQueue;
-pub use memory::{Handle, ReadOnly, SegmentKind, Writable};
-pub use named::{sweep, unlink};
-pub use receiver::{Poll, Receiver, Station, Wiring};
-pub use ring::Consumer;
-pub use sender::{LocalSender, Sender};
-pub use wait::{Interrupt, Level, WaitList};
+
+#[cfg(target_os = "linux")]
+pub use self::{
+    fault::{ViewFault, current_node, install_fault_handler, set_current_node},
+    ledger::{ConsumerCounts, Latency, ProducerCounts, consumer_counts, expected_messages, producer_counts},
+    local::LocalQueue,
+    memory::{Handle, ReadOnly, Writable},
+    named::{sweep, unlink},
+    receiver::{Poll, Receiver, Station, Wiring},
+    ring::Consumer,
+    sender::{LocalSender, Sender},
+    wait::{Interrupt, Level, WaitList},
+};
 
 use crate::graph::Overflow;
+use serde::{Deserialize, Serialize};
 
 /// What can go wrong on an edge.
 #[derive(Debug, thiserror::Error)]
@@ -139,4 +156,15 @@ pub struct EdgeTerms {
     pub max_message: u64,
     /// How many messages the consumer may hold.
     pub holds: u32,
+}
+
+/// What a segment is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, bincode::Encode, bincode::Decode)]
+#[serde(rename_all = "snake_case")]
+pub enum SegmentKind {
+    /// A sealed memfd: read-only for all others is enforced by the kernel.
+    #[default]
+    Sealed,
+    /// A file under /dev/shm: read-only for all others by how they map it.
+    Named,
 }

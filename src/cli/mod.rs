@@ -9,23 +9,13 @@ macro_rules! say {
     }};
 }
 
-/// As [`say`], without a line's end.
-macro_rules! say_raw {
-    ($($words:tt)*) => {{
-        use std::io::Write as _;
-        let _ = write!(anstream::stderr(), $($words)*);
-    }};
-}
-
-mod console;
-mod ledger;
 mod nodes;
-mod report;
+#[cfg_attr(not(target_os = "linux"), path = "run_elsewhere.rs")]
 mod run;
 mod validate;
 
-use crate::backend;
 use crate::node::Registry;
+use crate::pack::answer_ezrun;
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -68,7 +58,7 @@ enum Verb {
 #[must_use]
 pub fn main() -> ExitCode {
     // What ezrun and packs start themselves with is no business of the user's, nor of the argument parser's.
-    if let Some(code) = backend::answer_ezrun(Registry::new()) {
+    if let Some(code) = answer_ezrun(Registry::new()) {
         return code;
     }
     let cli = Cli::parse();

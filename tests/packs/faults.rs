@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 fn main() -> ExitCode {
-    ezrun::backend::pack_main(
+    ezrun::pack_main(
         Registry::new()
             .with(faulty())
             .with(scribbler())

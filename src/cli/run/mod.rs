@@ -1,13 +1,25 @@
 //! `ezrun GRAPH`: load, plan, run, account for it.
 
-use super::console::Console;
-use super::report::Report;
-use super::{exit, ledger};
+/// As [`say`], without a line's end.
+macro_rules! say_raw {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = write!(anstream::stderr(), $($words)*);
+    }};
+}
+
+mod console;
+mod ledger;
+mod report;
+
+use super::exit;
 use crate::channel::SegmentKind;
 use crate::control::LogLevel;
 use crate::graph::{self, Executing, Graph, Level, LoadOptions, Override, SourceFile, render};
 use crate::plan::{Plan, plan};
 use crate::runner::{self, End, Interruption, Options, Summary};
+use console::Console;
+use report::Report;
 use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -107,12 +119,12 @@ fn start(plan: &Plan<'_>, args: &Args) -> Result<(Summary, Console), u8> {
 /// Says what went wrong, and picks the exit code: a failed node, then a broken contract, then the user's interruption.
 fn judge(summary: &Summary, plan: &Plan<'_>, max_drops: Option<u64>) -> u8 {
     for failure in &summary.failures {
-        say!("error: {}: {}", failure.who, super::console::harmless(&failure.cause));
+        say!("error: {}: {}", failure.who, console::harmless(&failure.cause));
         if !failure.last_lines.is_empty() {
             say!("  the last lines that it wrote:");
         }
         for line in &failure.last_lines {
-            say!("  | {}", super::console::harmless(line));
+            say!("  | {}", console::harmless(line));
         }
     }
     let broken = broken_contracts(summary, plan, max_drops);
