@@ -3,16 +3,19 @@
 use super::inputs::{BoundEdge, InputSet};
 use super::outputs;
 use crate::channel::{
-    ChannelError, Consumer, Handle, Interrupt, LocalQueue, LocalSender, PortLayout, ReadOnly, Receiver, Sender,
-    Station, StationLayout, Wiring,
+    ChannelError, Consumer, Handle, Inbox, Interrupt, LocalQueue, LocalSender, Mapped, PortLayout, ReadOnly, Receiver,
+    Sender, Station, StationLayout, Wiring,
 };
-use crate::control::{InputSetup, NodeSetup, OutEdgeSetup, PortSetup, SegmentOwner, Setup};
+use crate::control::{
+    ControlError, FrameSender, FromBackend, InputSetup, NodeSetup, OutEdgeSetup, PortSetup, SegmentOwner, Setup,
+    handle_parts,
+};
 use crate::graph::Delivery;
 use crate::node::Transmit;
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// Every segment that the nodes of a backend touch: its own, and those of its peers as they come.
 pub struct Segments {
@@ -27,7 +30,7 @@ pub struct Segments {
 }
 
 enum OwnPort {
-    Slots(Sender),
+    Slots(Box<Sender>),
     Moves(LocalSender),
 }
 
@@ -35,6 +38,15 @@ enum OwnPort {
 pub struct Attachment {
     /// For each edge that leaves the process: set when the other end is dead.
     dead: BTreeMap<u32, Arc<AtomicBool>>,
+    /// For each port that is read here.
+    readers: BTreeMap<u32, Arc<Readers>>,
+}
+
+/// Who in this process reads a port, and so has to learn of the segment that takes its segment's place.
+struct Readers {
+    /// How much of the segment they map.
+    bytes: usize,
+    inboxes: Mutex<Vec<Weak<Inbox>>>,
 }
 
 /// A node as it was told, with the streams that came with it.
@@ -73,7 +85,7 @@ impl Segments {
         let own = if port.moves {
             OwnPort::Moves(LocalSender::create(setup.segments, &node.name, &port.layout, interrupt)?)
         } else {
-            OwnPort::Slots(Sender::create(setup.segments, &node.name, port.layout.clone(), interrupt)?)
+            OwnPort::Slots(Box::new(Sender::create(setup.segments, &node.name, port.layout.clone(), interrupt)?))
         };
         if port.edges.iter().any(|edge| edge.station == setup.backend) {
             self.map(SegmentOwner::Port(port.port), &own.handle()?, port.layout.bytes())?;
@@ -123,14 +135,14 @@ impl Segments {
     }
 
     /// Wires the nodes, in their order.
-    pub fn bind(mut self, nodes: &[NodeAndStreams]) -> (Attachment, Vec<Wired>) {
-        let mut attachment = Attachment { dead: BTreeMap::new() };
+    pub fn bind(mut self, nodes: &[NodeAndStreams], control: &Arc<FrameSender>) -> (Attachment, Vec<Wired>) {
+        let mut attachment = Attachment { dead: BTreeMap::new(), readers: BTreeMap::new() };
         let mut queues: BTreeMap<u32, Arc<LocalQueue>> = BTreeMap::new();
         let wired = nodes
             .iter()
             .map(|(node, _)| {
                 let outputs = node.outputs.iter().map(|output| match &output.0 {
-                    Some(port) => self.bind_port(port, &mut attachment, &mut queues),
+                    Some(port) => self.bind_port(port, &mut attachment, &mut queues, control),
                     None => outputs::nobody(),
                 });
                 let outputs = outputs.collect();
@@ -147,6 +159,7 @@ impl Segments {
         port: &PortSetup,
         attachment: &mut Attachment,
         queues: &mut BTreeMap<u32, Arc<LocalQueue>>,
+        control: &Arc<FrameSender>,
     ) -> Box<dyn Transmit> {
         let own = self.ports.remove(&port.port).expect("made by `create`, and each port belongs to one node");
         match own {
@@ -154,7 +167,15 @@ impl Segments {
                 for edge in &port.edges {
                     sender.attach(edge.terms.clone(), self.consumer(edge, attachment));
                 }
-                outputs::slots(sender)
+                let (readers, control) = (attachment.readers(port.port, &port.layout), Arc::clone(control));
+                let owner = SegmentOwner::Port(port.port);
+                sender.announce_with(Box::new(move |successor| {
+                    readers.move_to(&successor)?;
+                    // A runner that cannot be told is dead, and so is this process soon.
+                    let _ = send_segment(&control, owner, &successor);
+                    Ok(())
+                }));
+                outputs::slots(*sender)
             }
             OwnPort::Moves(mut sender) => {
                 for edge in &port.edges {
@@ -185,16 +206,18 @@ impl Segments {
         let layout: &PortLayout = &input.layout;
         // Only a port whose messages travel as private memory has no slots, and its two ends are in this process.
         let queue = (layout.slots() == 0).then(|| Arc::clone(queues.entry(input.edge).or_default()));
-        let receiver: Receiver = self.station.receiver(Wiring {
+        let wiring = Wiring {
             terms: input.terms.clone(),
             edge: input.edge,
-            port: self.reading(SegmentOwner::Port(input.port)),
             layout: layout.clone(),
             port_edge: input.port_edge as usize,
             station_edge: input.station_edge as usize,
             queue,
             dead: attachment.flag(input.edge),
-        });
+        };
+        let inbox = attachment.readers(input.port, layout).add();
+        let mapped = Mapped::new(self.reading(SegmentOwner::Port(input.port)), inbox);
+        let receiver: Receiver = self.station.receiver(wiring, mapped);
         if input.delivery == Delivery::ZeroCopy {
             receiver.watch_views(node);
         }
@@ -223,7 +246,45 @@ impl Attachment {
         }
     }
 
+    /// Another segment takes the place of a peer's.
+    pub fn replace(&self, owner: SegmentOwner, successor: &Handle) -> Result<(), ChannelError> {
+        let SegmentOwner::Port(port) = owner else { return Ok(()) };
+        self.readers.get(&port).map_or(Ok(()), |readers| readers.move_to(successor))
+    }
+
+    fn readers(&mut self, port: u32, layout: &PortLayout) -> Arc<Readers> {
+        let none = || Arc::new(Readers { bytes: layout.bytes(), inboxes: Mutex::default() });
+        Arc::clone(self.readers.entry(port).or_insert_with(none))
+    }
+
     fn flag(&mut self, edge: u32) -> Arc<AtomicBool> {
         Arc::clone(self.dead.entry(edge).or_default())
     }
+}
+
+impl Readers {
+    /// One more reader: where it will find the segment to come.
+    fn add(&self) -> Arc<Inbox> {
+        let inbox = Arc::new(Inbox::default());
+        self.inboxes.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&inbox));
+        inbox
+    }
+
+    /// Maps the segment for those who still read.
+    fn move_to(&self, successor: &Handle) -> Result<(), ChannelError> {
+        let mut inboxes = self.inboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        inboxes.retain(|inbox| inbox.strong_count() > 0);
+        if inboxes.is_empty() {
+            return Ok(());
+        }
+        let segment = Arc::new(ReadOnly::map(successor, self.bytes)?);
+        inboxes.iter().filter_map(Weak::upgrade).for_each(|inbox| inbox.put(Arc::clone(&segment)));
+        Ok(())
+    }
+}
+
+/// Tells the runner of a segment of this backend.
+pub fn send_segment(control: &FrameSender, owner: SegmentOwner, handle: &Handle) -> Result<(), ControlError> {
+    let (name, fds) = handle_parts(handle);
+    control.send(&FromBackend::Segment { owner, name }, &fds)
 }

@@ -1,16 +1,15 @@
 //! The main thread of a backend: set up, attach, then listen to the runner until every node has ended.
 
-use super::attach::{Attachment, NodeAndStreams, Segments};
+use super::attach::{Attachment, NodeAndStreams, Segments, send_segment};
 use super::crew::{self, Crew, Job};
 use super::{guard, logs};
-use crate::channel::{Handle, Interrupt, Level, ViewFault, install_fault_handler};
+use crate::channel::{Interrupt, Level, ViewFault, install_fault_handler};
 use crate::control::{
-    ControlError, FrameReader, FrameSender, FromBackend, NodeSetup, SegmentOwner, Setup, ToBackend, encode_to_slice,
+    ControlError, FrameReader, FrameSender, FromBackend, NodeSetup, Setup, ToBackend, encode_to_slice, handle_of,
     send_part,
 };
 use crate::node::{Instance, Registry};
 use anyhow::{Context as _, anyhow, bail};
-use std::os::fd::AsFd;
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
@@ -77,7 +76,7 @@ impl Backend {
             send_segment(control, owner, &handle)?;
         }
         attach_to_peers(control, &mut reader, &mut segments)?;
-        let (attachment, wired) = segments.bind(&nodes);
+        let (attachment, wired) = segments.bind(&nodes, control);
         let crew = Crew::new(nodes.len(), Arc::clone(control), Arc::clone(&interrupt), &setup.graph_dir)?;
         let crew = Arc::new(crew);
         for ((node, streams), (inputs, outputs)) in nodes.into_iter().zip(wired) {
@@ -92,23 +91,33 @@ impl Backend {
     fn listen(mut self) -> ExitCode {
         loop {
             match self.reader.next(self.control.socket()) {
-                Ok((frame, _)) => self.obey(frame),
+                Ok((frame, fds)) => match self.obey(frame, fds) {
+                    Ok(()) => {}
+                    Err(cause) => return self.refuse(format!("{cause:#}")),
+                },
                 // The last node to end closes the socket for reading: that is how this loop ends well.
                 Err(_) if self.crew.has_ended() => return ExitCode::SUCCESS,
                 Err(ControlError::Closed) => return ExitCode::FAILURE,
-                Err(e) => {
-                    Refusal { control: Some(self.control), cause: e.to_string() }.tell();
-                    return ExitCode::FAILURE;
-                }
+                Err(e) => return self.refuse(e.to_string()),
             }
         }
     }
 
-    fn obey(&mut self, frame: ToBackend) {
+    fn refuse(self, cause: String) -> ExitCode {
+        Refusal { control: Some(self.control), cause }.tell();
+        ExitCode::FAILURE
+    }
+
+    fn obey(&mut self, frame: ToBackend, fds: Vec<OwnedFd>) -> anyhow::Result<()> {
         match frame {
             ToBackend::Go => self.crew.open_gate(),
             ToBackend::PeerDead { edge } => {
                 self.attachment.mark_dead(edge);
+                self.interrupt.nudge();
+            }
+            ToBackend::Segment { owner, name } => {
+                let handle = handle_of(name, fds).context("a segment came without a descriptor")?;
+                self.attachment.replace(owner, &handle)?;
                 self.interrupt.nudge();
             }
             ToBackend::Look => self.crew.look(),
@@ -119,6 +128,7 @@ impl Backend {
             }
             other => tracing::warn!("a control frame came at the wrong time: {other:?}"),
         }
+        Ok(())
     }
 }
 
@@ -172,21 +182,10 @@ fn attach_to_peers(
         let (ToBackend::Segment { owner, name }, fds) = reader.next(control.socket())? else {
             bail!("a control frame came before every segment had");
         };
-        let handle = match (name, fds.into_iter().next()) {
-            (Some(name), _) => Handle::Named(name),
-            (None, Some(fd)) => Handle::Sealed(fd),
-            (None, None) => bail!("a segment came without a descriptor"),
-        };
+        let handle = handle_of(name, fds).context("a segment came without a descriptor")?;
         segments.add(owner, &handle)?;
     }
     Ok(())
-}
-
-fn send_segment(control: &FrameSender, owner: SegmentOwner, handle: &Handle) -> Result<(), ControlError> {
-    match handle {
-        Handle::Sealed(fd) => control.send(&FromBackend::Segment { owner, name: None }, &[fd.as_fd()]),
-        Handle::Named(name) => control.send(&FromBackend::Segment { owner, name: Some(name.clone()) }, &[]),
-    }
 }
 
 fn make(registry: &Registry, node: &NodeSetup) -> anyhow::Result<Instance> {

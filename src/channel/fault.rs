@@ -6,9 +6,9 @@ use super::layout::{PortLayout, SlotHeader, payload_offset};
 use super::memory::ReadOnly;
 use std::cell::Cell;
 use std::ffi::c_int;
+use std::sync::Once;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicPtr, AtomicUsize};
-use std::sync::{Arc, Once};
 
 /// A store into a view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,14 +23,18 @@ pub struct ViewFault {
     pub offset: i64,
 }
 
-/// A mapping that holds views. Made once per receiver and never freed: the handler may run at any time.
-struct Watched {
+/// The mappings that hold views of one edge. Made once per receiver and never freed: the handler may run at any time.
+pub struct Watched {
     node: u32,
-    port: Arc<ReadOnly>,
     layout: PortLayout,
     edge: u32,
+    /// Where the present segment is mapped, and where the one before it is; 0 where there is none.
+    bases: [AtomicUsize; 2],
     next: *mut Watched,
 }
+
+// SAFETY: `next` is written before the value is shared, and never again; the rest is atomics and plain data.
+unsafe impl Sync for Watched {}
 
 static WATCHED: AtomicPtr<Watched> = AtomicPtr::new(std::ptr::null_mut());
 static REPORT: AtomicUsize = AtomicUsize::new(0);
@@ -66,22 +70,37 @@ pub fn install_fault_handler(report: fn(&ViewFault)) {
     });
 }
 
-/// Remembers that the views which `node` receives on `edge` lie in `port`.
-pub fn watch_views(node: u32, edge: u32, port: &Arc<ReadOnly>, layout: &PortLayout) {
-    let watched = Box::leak(Box::new(Watched {
-        node,
-        port: Arc::clone(port),
-        layout: layout.clone(),
-        edge,
-        next: std::ptr::null_mut(),
-    }));
+/// Remembers where the views lie that `node` receives on `edge`. Nowhere yet: see [`Watched::now_at`].
+pub fn watch_views(node: u32, edge: u32, layout: &PortLayout) -> &'static Watched {
+    let layout = layout.clone();
+    let watched = Box::new(Watched { node, layout, edge, bases: Default::default(), next: std::ptr::null_mut() });
+    let watched = Box::into_raw(watched);
     let mut head = WATCHED.load(Acquire);
     loop {
-        watched.next = head;
+        // SAFETY: nobody else has the pointer before the exchange succeeds.
+        unsafe { (*watched).next = head };
         match WATCHED.compare_exchange_weak(head, watched, Release, Acquire) {
-            Ok(_) => return,
+            // SAFETY: it is never freed, and from now on only read.
+            Ok(_) => return unsafe { &*watched },
             Err(now) => head = now,
         }
+    }
+}
+
+impl Watched {
+    /// Views lie in `present` from now on, and in `before` while some are held there. A mapping must be told to be gone
+    /// before it is.
+    pub fn now_at(&self, present: Option<&ReadOnly>, before: Option<&ReadOnly>) {
+        for (base, segment) in self.bases.iter().zip([present, before]) {
+            base.store(segment.map_or(0, |segment| segment.range().0), Release);
+        }
+    }
+
+    /// How far into one of its mappings `address` lies, and where that one begins.
+    fn offset_of(&self, address: usize) -> Option<(usize, usize)> {
+        let bases = self.bases.iter().map(|base| base.load(Acquire)).filter(|&base| base != 0);
+        let mut offsets = bases.filter_map(|base| Some((base, address.checked_sub(base)?)));
+        offsets.find(|&(_, offset)| offset < self.layout.bytes())
     }
 }
 
@@ -127,9 +146,8 @@ fn find(address: usize) -> Option<ViewFault> {
     let mut at = WATCHED.load(Acquire);
     // SAFETY: entries are leaked, so every pointer in the list stays valid.
     while let Some(watched) = unsafe { at.as_ref() } {
-        let (base, len) = watched.port.range();
-        if (base..base + len).contains(&address) {
-            found = Some(describe(watched, address - base));
+        if let Some((base, offset)) = watched.offset_of(address) {
+            found = Some(describe(watched, base, offset));
             // Several nodes of a process may read the same port: the edge is that of the node which did it.
             if NODE.get() == Some(watched.node) {
                 break;
@@ -140,14 +158,16 @@ fn find(address: usize) -> Option<ViewFault> {
     found
 }
 
-fn describe(watched: &Watched, offset: usize) -> ViewFault {
+fn describe(watched: &Watched, base: usize, offset: usize) -> ViewFault {
     let mut fault = ViewFault { node: NODE.get().unwrap_or(u32::MAX), edge: watched.edge, sequence: 0, offset: -1 };
     let layout = &watched.layout;
     if let Some(in_slots) = offset.checked_sub(layout.slots_offset())
         && in_slots / layout.slot_stride() < layout.slots() as usize
     {
         let slot_at = layout.slot((in_slots / layout.slot_stride()) as u32);
-        let header: &SlotHeader = watched.port.at(slot_at);
+        // SAFETY: within the mapping by the layout, aligned by it, and mapped while a view of it is held, as whoever
+        // faulted there does.
+        let header = unsafe { &*((base + slot_at) as *const SlotHeader) };
         fault.sequence = header.sequence.load(Relaxed);
         let payload_at = slot_at + payload_offset(header.metadata_bytes.load(Relaxed) as usize);
         fault.offset = offset as i64 - payload_at as i64;

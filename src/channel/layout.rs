@@ -32,7 +32,7 @@ pub struct PortWords {
 /// What a producer writes for one edge.
 #[repr(C, align(128))]
 pub struct OutWords {
-    /// Twice the number of published positions, plus 1 once no more will come.
+    /// A [`Published`].
     pub published: AtomicU64,
     /// Set while the producer sleeps until `taken` changes.
     pub waiting: AtomicU32,
@@ -42,6 +42,37 @@ pub struct OutWords {
     pub sent: AtomicU64,
     /// Those of them that the edge refused since it was full.
     pub rejected: AtomicU64,
+}
+
+/// How far a producer is on an edge, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// How many positions are published.
+    pub positions: u64,
+    /// No more will come.
+    pub closed: bool,
+    /// What comes next lies in the segment that takes this one's place.
+    pub moved: bool,
+}
+
+impl Published {
+    /// What a word says.
+    #[must_use]
+    pub fn of(word: u64) -> Self {
+        Published { positions: word >> 2, closed: word & 1 == 1, moved: word & 2 == 2 }
+    }
+
+    /// `positions` are published, and more will come.
+    #[must_use]
+    pub fn open(positions: u64) -> Self {
+        Published { positions, closed: false, moved: false }
+    }
+
+    /// The word that says it.
+    #[must_use]
+    pub fn word(self) -> u64 {
+        self.positions << 2 | u64::from(self.moved) << 1 | u64::from(self.closed)
+    }
 }
 
 /// An entry of an edge's ring.
@@ -105,7 +136,7 @@ pub struct SlotHeader {
     pub version: AtomicU32,
     /// Number of the message on its port.
     pub sequence: AtomicU64,
-    /// How often the producer had been restarted.
+    /// How many segments of the port came before this one.
     pub generation: AtomicU32,
     /// Version of the metadata that stands behind this header.
     pub metadata_version: AtomicU32,

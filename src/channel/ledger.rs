@@ -1,7 +1,7 @@
 //! Reads an edge's counters from the segments of its two ends, at any moment, at no cost to either.
 
 use super::latency::{self, BUCKETS};
-use super::layout::{InWords, OutWords, PortLayout, PortWords, StationLayout};
+use super::layout::{InWords, OutWords, PortLayout, PortWords, Published, StationLayout};
 use super::memory::ReadOnly;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
@@ -65,7 +65,7 @@ pub fn expected_messages(port: &ReadOnly) -> u64 {
 pub fn producer_counts(port: &ReadOnly, layout: &PortLayout, edge: usize) -> ProducerCounts {
     let words: &OutWords = port.at(layout.out_words(edge));
     ProducerCounts {
-        published: words.published.load(Acquire) >> 1,
+        published: Published::of(words.published.load(Acquire)).positions,
         sent: words.sent.load(Relaxed),
         rejected: words.rejected.load(Relaxed),
         quarantined: words.quarantined.load(Relaxed) != 0,

@@ -3,7 +3,7 @@
 //! The words of such an edge lie where those of every other edge lie, so sleeping, waking and the ledger are the same;
 //! only the messages themselves travel in private memory. The last owner of a message receives it by move.
 
-use super::layout::{InWords, OutWords};
+use super::layout::{InWords, OutWords, Published};
 use super::memory::Writable;
 use super::ring::Consumer;
 use super::wait::{Interrupt, Level, WaitList, wake_counter};
@@ -91,7 +91,7 @@ impl LocalEdge {
         self.next += 1;
         // Counted before anybody can take it.
         self.ours().sent.fetch_add(1, Relaxed);
-        self.ours().published.store(self.next << 1, Release);
+        self.ours().published.store(Published::open(self.next).word(), Release);
         drop(queue);
         self.wake_consumer();
         Ok(None)
@@ -121,7 +121,8 @@ impl LocalEdge {
     }
 
     pub fn close(&mut self) {
-        self.ours().published.store(self.next << 1 | 1, Release);
+        let closed = Published { closed: true, ..Published::open(self.next) };
+        self.ours().published.store(closed.word(), Release);
         self.wake_consumer();
     }
 

@@ -116,6 +116,19 @@ impl Writable {
         }
     }
 
+    /// Gives the memory behind `len` bytes from `offset` back. They read as zeros from now on.
+    ///
+    /// # Errors
+    /// [`ChannelError::Memory`] where the segment is sealed: the kernel takes that for a write.
+    pub fn give_back(&self, offset: usize, len: usize) -> Result<(), ChannelError> {
+        let punch = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        rustix::fs::fallocate(&self.file, punch, offset as u64, len as u64).map_err(|e| ChannelError::Memory {
+            action: "give back",
+            bytes: len as u64,
+            cause: e.to_string(),
+        })
+    }
+
     /// Gives memory to `len` bytes from `offset`, so that touching them later cannot fail.
     ///
     /// # Errors

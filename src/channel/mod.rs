@@ -23,6 +23,12 @@
 //! decodes it when the version is new to it, and a producer writes it when the slot does not hold that version yet. So it
 //! lives exactly as long as the message that it describes, and costs nothing while it stays the same.
 //!
+//! A segment can be replaced by a fresh one, its next *generation*, with the same layout: so a sealed segment gives memory
+//! back that only one large message needed. The producer makes the edges' words in the fresh one, tells everybody of it,
+//! and marks the old words as moved. Positions go on counting. A consumer reads the old one to its end, then goes on in the
+//! fresh one; a view of the old one keeps that mapped. Until a consumer has taken a message from the fresh one its producer
+//! raises `waiting` in both, and makes no further one.
+//!
 //! Consumers trust their producer for what a message says, as they must; they do not trust it for where it lies: slots
 //! and lengths are checked against the layout.
 //!
@@ -40,6 +46,8 @@ mod fault;
 mod ledger;
 #[cfg(target_os = "linux")]
 mod local;
+#[cfg(target_os = "linux")]
+mod mapped;
 #[cfg(target_os = "linux")]
 mod memory;
 #[cfg(target_os = "linux")]
@@ -65,11 +73,12 @@ pub use self::{
     fault::{ViewFault, current_node, install_fault_handler, set_current_node},
     ledger::{ConsumerCounts, Latency, ProducerCounts, consumer_counts, expected_messages, producer_counts},
     local::LocalQueue,
+    mapped::{Inbox, Mapped},
     memory::{Handle, ReadOnly, Writable},
     named::{sweep, unlink},
     receiver::{Poll, Receiver, Station, Wiring},
     ring::Consumer,
-    sender::{LocalSender, Sender},
+    sender::{Announce, LocalSender, Sender},
     wait::{Interrupt, Level, WaitList},
 };
 

@@ -2,9 +2,10 @@
 
 use super::fault;
 use super::latency;
-use super::layout::{Entry, InWords, OutWords, PortLayout, SlotHeader, StationLayout, payload_offset};
+use super::layout::{Entry, InWords, OutWords, PortLayout, Published, SlotHeader, StationLayout, payload_offset};
 use super::local::LocalQueue;
-use super::memory::{ReadOnly, Writable};
+use super::mapped::Mapped;
+use super::memory::Writable;
 use super::slots::clock_of;
 use super::wait::{WaitList, wake_counter};
 use super::{ChannelError, EdgeTerms, Handle, SegmentKind};
@@ -33,9 +34,7 @@ pub struct Wiring {
     pub terms: EdgeTerms,
     /// Number of the edge in the plan, for the report of a fault.
     pub edge: u32,
-    /// The producer's segment.
-    pub port: Arc<ReadOnly>,
-    /// Its layout.
+    /// Layout of the producer's segment.
     pub layout: PortLayout,
     /// Which of the port's edges this is.
     pub port_edge: usize,
@@ -52,6 +51,7 @@ pub struct Receiver {
     station: Arc<Writable>,
     words_at: usize,
     wiring: Wiring,
+    mapped: Mapped,
     pool: Arc<Pool>,
     /// The next position to look at.
     next: Cell<u64>,
@@ -108,13 +108,14 @@ impl Station {
         self.memory.handle()
     }
 
-    /// The consumer's end of one edge.
+    /// The consumer's end of one edge, whose producer's segment is `mapped`.
     #[must_use]
-    pub fn receiver(&self, wiring: Wiring) -> Receiver {
+    pub fn receiver(&self, wiring: Wiring, mapped: Mapped) -> Receiver {
         Receiver {
             station: Arc::clone(&self.memory),
             words_at: self.layout.in_words(wiring.station_edge),
             wiring,
+            mapped,
             pool: Pool::new(SPARE_BUFFERS),
             next: Cell::new(0),
             in_hand: Cell::new(0),
@@ -133,7 +134,7 @@ impl Receiver {
 
     /// Has a store into one of its views reported as that of `node`.
     pub fn watch_views(&self, node: u32) {
-        fault::watch_views(node, self.wiring.edge, &self.wiring.port, &self.wiring.layout);
+        self.mapped.watch(fault::watch_views(node, self.wiring.edge, &self.wiring.layout));
     }
 
     /// What there is. Counts what was overwritten before it could be taken.
@@ -141,23 +142,36 @@ impl Receiver {
     /// # Errors
     /// [`ChannelError::Corrupt`] where the producer's ring makes no sense.
     pub fn poll(&self) -> Result<Poll, ChannelError> {
-        let dead = self.wiring.dead.load(Acquire);
-        let word = self.theirs().published.load(Acquire);
-        let (published, closed) = (word >> 1, word & 1 == 1);
+        loop {
+            let dead = self.wiring.dead.load(Acquire);
+            let word = self.theirs().published.load(Acquire);
+            let published = Published::of(word);
+            if let Some(publish_ns) = self.first_before(published.positions)? {
+                return Ok(Poll::Ready(publish_ns));
+            }
+            let advanced = published.moved && self.mapped.advance(self.borrows.get());
+            if !advanced {
+                return Ok(if published.closed || dead { Poll::Ended } else { Poll::Empty(word) });
+            }
+        }
+    }
+
+    /// When the next message before the position `published` was published; counts those that were overwritten.
+    fn first_before(&self, published: u64) -> Result<Option<u64>, ChannelError> {
         if self.may_lose() {
             let queue = u64::from(self.wiring.terms.queue);
             self.skip_to(published.saturating_sub(queue));
         }
         while self.next.get() < published {
             if let Some(publish_ns) = self.head() {
-                return Ok(Poll::Ready(publish_ns));
+                return Ok(Some(publish_ns));
             }
             if !self.may_lose() {
                 return Err(self.corrupt("an entry is missing from its ring"));
             }
             self.skip_to(self.next.get() + 1);
         }
-        Ok(if closed || dead { Poll::Ended } else { Poll::Empty(word) })
+        Ok(None)
     }
 
     /// Takes the next message as a private copy, or by move where this is its last owner. Its slot is free before this
@@ -279,7 +293,7 @@ impl Receiver {
         let layout = &self.wiring.layout;
         let ring_len = layout.edges[self.wiring.port_edge].ring_len() as u64;
         let index = (position & (ring_len - 1)) as usize;
-        let entry: &Entry = self.wiring.port.at(layout.ring(self.wiring.port_edge) + index * size_of::<Entry>());
+        let entry: &Entry = self.mapped.segment().at(layout.ring(self.wiring.port_edge) + index * size_of::<Entry>());
         if entry.tag.load(Acquire) != position + 1 {
             return None;
         }
@@ -300,7 +314,7 @@ impl Receiver {
             return Err(self.corrupt("an entry names a slot or a length that is not there"));
         }
         let slot_at = layout.slot(found.slot);
-        let header: &SlotHeader = self.wiring.port.at(slot_at);
+        let header: &SlotHeader = self.mapped.segment().at(slot_at);
         let metadata_bytes = header.metadata_bytes.load(Relaxed) as usize;
         let clock = clock_of(header.clock.load(Relaxed));
         let known = (header.magic.load(Relaxed), header.version.load(Relaxed));
@@ -309,7 +323,7 @@ impl Receiver {
         };
         let payload_at = slot_at + payload_offset(metadata_bytes);
         // SAFETY: the slot is published, and held back as this function's contract says.
-        let payload = unsafe { self.wiring.port.bytes(payload_at, found.payload_bytes) };
+        let payload = unsafe { self.mapped.segment().bytes(payload_at, found.payload_bytes) };
         let payload = payload.ok_or_else(|| self.corrupt("a payload reaches beyond its segment"))?;
         let header = Header {
             sequence: header.sequence.load(Relaxed),
@@ -327,7 +341,7 @@ impl Receiver {
         let mut cached = self.metadata.borrow_mut();
         if cached.0 != version {
             // SAFETY: the metadata lies in the same slot as the payload, and is held back with it.
-            let encoded = unsafe { self.wiring.port.bytes(slot_at + size_of::<SlotHeader>(), bytes) };
+            let encoded = unsafe { self.mapped.segment().bytes(slot_at + size_of::<SlotHeader>(), bytes) };
             let encoded = encoded.ok_or_else(|| self.corrupt("metadata reaches beyond its segment"))?;
             *cached = (version, Arc::new(codec::decode(encoded)?.0));
         }
@@ -353,6 +367,7 @@ impl Receiver {
         if let Some(entry) = borrow {
             self.ours().borrowed[entry].store(0, Releasing);
             self.borrows.set(self.borrows.get() & !(1 << entry));
+            self.mapped.gave_back(entry);
         }
     }
 
@@ -406,7 +421,7 @@ impl Receiver {
     }
 
     fn theirs(&self) -> &OutWords {
-        self.wiring.port.at(self.wiring.layout.out_words(self.wiring.port_edge))
+        self.mapped.segment().at(self.wiring.layout.out_words(self.wiring.port_edge))
     }
 }
 

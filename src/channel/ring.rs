@@ -1,8 +1,8 @@
 //! The producer's end of one edge whose messages lie in slots.
 
-use super::layout::{Entry, InWords, MAX_HOLDS, OutWords, PortLayout};
+use super::layout::{Entry, InWords, MAX_HOLDS, OutWords, PortLayout, Published};
 use super::memory::{ReadOnly, Writable};
-use super::slots::Slots;
+use super::slots::{SlotRef, Slots};
 use super::wait::{Interrupt, Level, WaitList, wake_counter};
 use super::{ChannelError, EdgeTerms};
 use crate::graph::Overflow;
@@ -18,6 +18,8 @@ use std::sync::atomic::{AtomicBool, fence};
 pub struct OutEdge {
     terms: EdgeTerms,
     port: Arc<Writable>,
+    /// The port's segment before this one, while the consumer may still look at it.
+    before: Option<Before>,
     words_at: usize,
     ring_at: usize,
     ring_mask: u64,
@@ -25,10 +27,17 @@ pub struct OutEdge {
     /// The next position.
     next: u64,
     /// Slots of the positions that the consumer has not taken; the last one belongs to `next - 1`.
-    in_queue: VecDeque<u32>,
+    in_queue: VecDeque<SlotRef>,
     /// Positions that were taken and, when last looked at, held; and their slots.
-    held: Vec<(u64, u32)>,
+    held: Vec<(u64, SlotRef)>,
     open: bool,
+}
+
+/// A segment that another one took the place of.
+struct Before {
+    port: Arc<Writable>,
+    /// Its entries end before this position.
+    until: u64,
 }
 
 /// The consumer's words, as its producer sees them.
@@ -65,7 +74,7 @@ pub enum Offer {
 /// A message as an entry of a ring names it.
 #[derive(Clone, Copy)]
 pub struct Envelope {
-    pub slot: u32,
+    pub slot: SlotRef,
     pub metadata_version: u32,
     pub payload_bytes: u64,
     pub publish_ns: u64,
@@ -81,6 +90,7 @@ impl OutEdge {
             held: Vec::with_capacity(terms.holds as usize),
             terms,
             port,
+            before: None,
             consumer,
             next: 0,
             open: true,
@@ -137,7 +147,7 @@ impl OutEdge {
             if interrupt.level() == Level::Cut {
                 return Err(ChannelError::Interrupted);
             }
-            self.ours().waiting.store(1, Relaxed);
+            self.announce_wait(true);
             fence(SeqCst);
             let seen = self.theirs().taken.load(Acquire);
             self.reclaim(slots);
@@ -148,7 +158,7 @@ impl OutEdge {
             list.push_counter(&self.theirs().taken, seen);
             interrupt.wait(&mut list, ticket, None)?;
         }
-        self.ours().waiting.store(0, Relaxed);
+        self.announce_wait(false);
         if self.open {
             self.push(envelope, slots);
         }
@@ -176,6 +186,8 @@ impl OutEdge {
         while self.oldest() < taken {
             self.leave_queue(&borrowed, slots);
         }
+        // It has taken what lies in the present segment, and does not look back.
+        self.before.take_if(|before| taken > before.until);
         if gone || self.consumer.dead.load(Acquire) {
             self.give_up(slots);
         }
@@ -183,8 +195,41 @@ impl OutEdge {
 
     /// Says that no more will come.
     pub fn close(&mut self) {
-        self.ours().published.store(self.next << 1 | 1, Release);
+        let closed = Published { closed: true, ..Published::open(self.next) };
+        self.ours().published.store(closed.word(), Release);
         self.wake_consumer();
+    }
+
+    /// Whether the consumer is known to look at the present segment alone.
+    pub fn has_settled(&self) -> bool {
+        self.before.is_none()
+    }
+
+    /// Makes the edge's words in a segment that is about to take this one's place.
+    pub fn prepare(&self, successor: &Writable) {
+        let (old, new): (_, &OutWords) = (self.ours(), successor.at(self.words_at));
+        new.published.store(Published::open(self.next).word(), Relaxed);
+        for (from, to) in [(&old.sent, &new.sent), (&old.rejected, &new.rejected)] {
+            to.store(from.load(Relaxed), Relaxed);
+        }
+        new.quarantined.store(old.quarantined.load(Relaxed), Relaxed);
+    }
+
+    /// Goes on in `successor`, and tells the consumer to.
+    pub fn move_to(&mut self, successor: &Arc<Writable>) {
+        let moved = Published { moved: true, ..Published::open(self.next) };
+        self.ours().published.store(moved.word(), Release);
+        self.wake_consumer();
+        let port = std::mem::replace(&mut self.port, Arc::clone(successor));
+        self.before = self.open.then_some(Before { port, until: self.next });
+    }
+
+    /// Raises or lowers the flag that the consumer looks at after it has taken a message, wherever it looks.
+    fn announce_wait(&self, waiting: bool) {
+        let ports = [Some(&self.port), self.before.as_ref().map(|before| &before.port)];
+        for port in ports.into_iter().flatten() {
+            port.at::<OutWords>(self.words_at).waiting.store(u32::from(waiting), Relaxed);
+        }
     }
 
     fn is_full(&self) -> bool {
@@ -199,14 +244,14 @@ impl OutEdge {
         self.count_offer();
         slots.pin(envelope.slot);
         let entry = self.entry(self.next);
-        entry.slot.store(envelope.slot, Relaxed);
+        entry.slot.store(envelope.slot.index, Relaxed);
         entry.metadata_version.store(envelope.metadata_version, Relaxed);
         entry.payload_bytes.store(envelope.payload_bytes, Relaxed);
         entry.publish_ns.store(envelope.publish_ns, Relaxed);
         entry.tag.store(self.next + 1, Release);
         self.in_queue.push_back(envelope.slot);
         self.next += 1;
-        self.ours().published.store(self.next << 1, Release);
+        self.ours().published.store(Published::open(self.next).word(), Release);
         self.wake_consumer();
     }
 
@@ -264,6 +309,7 @@ impl OutEdge {
 
     fn give_up(&mut self, slots: &mut Slots) {
         self.open = false;
+        self.before = None;
         for slot in self.in_queue.drain(..).chain(self.held.drain(..).map(|(_, slot)| slot)) {
             slots.unpin(slot);
         }
@@ -271,7 +317,11 @@ impl OutEdge {
 
     fn entry(&self, position: u64) -> &Entry {
         let index = (position & self.ring_mask) as usize;
-        self.port.at(self.ring_at + index * size_of::<Entry>())
+        let port = match &self.before {
+            Some(before) if position < before.until => &before.port,
+            _ => &self.port,
+        };
+        port.at(self.ring_at + index * size_of::<Entry>())
     }
 
     fn ours(&self) -> &OutWords {

@@ -23,7 +23,12 @@ pub struct Sender {
     loan: Option<Loan>,
     sequence: u64,
     interrupt: Arc<Interrupt>,
+    announce: Option<Announce>,
 }
+
+/// Tells everybody who reads a port's segment, in this process and elsewhere, of the one that takes its place. What it is
+/// given is told in the same order as everything else that the process tells, before anything lies in the new segment.
+pub type Announce = Box<dyn FnMut(Handle) -> Result<(), ChannelError> + Send>;
 
 /// A port all of whose edges stay in this process and copy: its messages lie in private memory, and the last owner
 /// receives by move.
@@ -49,7 +54,7 @@ impl Sender {
         interrupt: Arc<Interrupt>,
     ) -> Result<Self, ChannelError> {
         let slots = Slots::create(kind, label, layout)?;
-        Ok(Sender { slots, edges: Vec::new(), full: Vec::new(), loan: None, sequence: 0, interrupt })
+        Ok(Sender { slots, edges: Vec::new(), full: Vec::new(), loan: None, sequence: 0, interrupt, announce: None })
     }
 
     /// What a consumer, or the ledger, needs to map the segment.
@@ -67,6 +72,11 @@ impl Sender {
         self.edges.push(OutEdge::new(memory, self.slots.layout(), edge, terms, consumer));
     }
 
+    /// Lets the port give back memory that only a fresh segment can, which `announce` tells the others of.
+    pub fn announce_with(&mut self, announce: Announce) {
+        self.announce = Some(announce);
+    }
+
     /// Takes a slot for a payload of `payload_bytes`.
     ///
     /// # Errors
@@ -75,6 +85,12 @@ impl Sender {
         check_size(self.edges.iter().map(OutEdge::terms), payload_bytes)?;
         if let Some(loan) = self.loan.take() {
             self.slots.unpin(loan.slot);
+        }
+        if self.slots.is_outsized()
+            && let Err(e) = self.shrink()
+        {
+            // What there is still serves.
+            tracing::debug!("cannot give memory back: {e}");
         }
         // Also where none is free: then edges have released some, since they cannot pin them all.
         if self.slots.next_is_cold(payload_bytes) {
@@ -119,6 +135,24 @@ impl Sender {
         let result = self.offer_to_all(envelope);
         self.slots.unpin(loan.slot);
         result
+    }
+
+    /// Gives back memory that the last messages did not need.
+    fn shrink(&mut self) -> Result<(), ChannelError> {
+        for edge in &mut self.edges {
+            edge.reclaim(&mut self.slots);
+        }
+        let Some(successor) = self.slots.successor()? else { return self.slots.give_back() };
+        // One after the other: a consumer is never more than one segment behind.
+        let settled = !self.slots.has_retired() && self.edges.iter().all(OutEdge::has_settled);
+        let Some(announce) = self.announce.as_mut().filter(|_| settled) else { return Ok(()) };
+        let expected = self.slots.memory().at::<PortWords>(0).expected.load(Relaxed);
+        successor.at::<PortWords>(0).expected.store(expected, Relaxed);
+        self.edges.iter().for_each(|edge| edge.prepare(&successor));
+        announce(successor.handle()?)?;
+        self.edges.iter_mut().for_each(|edge| edge.move_to(&successor));
+        self.slots.move_to(successor);
+        Ok(())
     }
 
     fn offer_to_all(&mut self, envelope: Envelope) -> Result<(), ChannelError> {

@@ -1,5 +1,9 @@
 //! The slots of a port: which are free, which edges still pin which, and what a slot's bytes are.
 //!
+//! Memory that one large message needed stays with its slot. Where a port has had much more than it needs for a while, it
+//! is given back: a named segment's by punching holes, a sealed one's, which forbids that, by a fresh segment that takes
+//! its place. Slots of the old one stay as long as an edge pins them.
+//!
 //! All of this is the producer's private book-keeping. Nothing of it is read back from shared memory.
 
 use super::layout::{self, MAX_METADATA_BYTES, PortLayout, SlotHeader};
@@ -13,16 +17,53 @@ use std::sync::atomic::Ordering::Relaxed;
 /// ask the kernel each time.
 const BACKING_STEP: usize = 64 << 10;
 /// Payloads from this size on are worth a look at whether a warm slot has become free.
-pub const WARM_BYTES: usize = 4096;
+const WARM_BYTES: usize = 4096;
+/// After so many messages it is decided whether a port has much more memory than they needed.
+const USAGE_WINDOW: u32 = 1024;
+/// Up to so many bytes nobody asks whether they are needed.
+const MODEST_BYTES: usize = 16 << 20;
+/// So many times what was in use at a time is much more than what is needed.
+const MUCH_MORE: usize = 4;
 
 /// The segment of a port, and who uses its slots.
 pub struct Slots {
     memory: Arc<Writable>,
+    kind: SegmentKind,
+    label: String,
     layout: PortLayout,
     slots: Vec<Slot>,
     /// Free slots; the one freed last, which is warm, on top.
     free: Vec<u32>,
     metadata: Encoded,
+    usage: Usage,
+    generation: u32,
+    /// The segment before this one, while edges pin slots of it.
+    retired: Option<Retired>,
+}
+
+/// A slot of one of a port's segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlotRef {
+    /// Counts the port's segments.
+    generation: u32,
+    /// Counts its slots.
+    pub index: u32,
+}
+
+/// A segment that another one took the place of.
+struct Retired {
+    generation: u32,
+    /// How often its slots are pinned, all together.
+    pins: u32,
+}
+
+/// How much memory a port has, and how much of it was in use of late.
+#[derive(Default)]
+struct Usage {
+    backed: usize,
+    in_use: usize,
+    peak: usize,
+    messages: u32,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -31,6 +72,8 @@ struct Slot {
     pins: u32,
     /// Bytes from its start that have memory.
     backed: usize,
+    /// Those of them that the message in it needs; 0 where it is free.
+    in_use: usize,
     /// Version of the metadata that it holds; 0 for none.
     metadata_version: u32,
 }
@@ -48,7 +91,7 @@ struct Encoded {
 #[derive(Clone, Copy, Debug)]
 pub struct Loan {
     /// The slot.
-    pub slot: u32,
+    pub slot: SlotRef,
     /// Where its payload lies in the segment.
     offset: usize,
     /// Length of the payload.
@@ -60,15 +103,18 @@ pub struct Loan {
 impl Slots {
     /// A fresh segment with all slots free.
     pub fn create(kind: SegmentKind, label: &str, layout: PortLayout) -> Result<Self, ChannelError> {
-        let memory = Writable::create(kind, label, layout.bytes())?;
-        memory.back(0, layout.slots_offset())?;
-        let count = layout.slots();
+        let (slots, free) = all_free(&layout);
         Ok(Slots {
-            memory: Arc::new(memory),
-            slots: vec![Slot::default(); count as usize],
-            free: (0..count).rev().collect(),
+            memory: fresh(kind, label, &layout)?,
+            kind,
+            label: label.to_owned(),
+            slots,
+            free,
             layout,
             metadata: Encoded::default(),
+            usage: Usage::default(),
+            generation: 0,
+            retired: None,
         })
     }
 
@@ -80,6 +126,53 @@ impl Slots {
         &self.layout
     }
 
+    /// Whether there is much more memory than the last messages needed. Told once, and then only after more messages.
+    pub fn is_outsized(&mut self) -> bool {
+        if self.usage.messages < USAGE_WINDOW {
+            return false;
+        }
+        let Usage { backed, in_use, peak, .. } = self.usage;
+        self.usage = Usage { backed, in_use, peak: in_use, messages: 0 };
+        backed > MODEST_BYTES && backed / MUCH_MORE > peak
+    }
+
+    /// A segment to take this one's place; nothing where the memory of this one can be given back as it is.
+    pub fn successor(&self) -> Result<Option<Arc<Writable>>, ChannelError> {
+        match self.kind {
+            SegmentKind::Sealed => fresh(self.kind, &self.label, &self.layout).map(Some),
+            SegmentKind::Named => Ok(None),
+        }
+    }
+
+    /// Whether slots of an earlier segment are still pinned.
+    pub fn has_retired(&self) -> bool {
+        self.retired.is_some()
+    }
+
+    /// Goes on in `successor`.
+    pub fn move_to(&mut self, successor: Arc<Writable>) {
+        let pins = self.slots.iter().map(|slot| slot.pins).sum();
+        self.retired = (pins > 0).then_some(Retired { generation: self.generation, pins });
+        self.generation += 1;
+        (self.slots, self.free) = all_free(&self.layout);
+        self.memory = successor;
+        self.usage = Usage::default();
+    }
+
+    /// Gives the memory back that no message is in.
+    pub fn give_back(&mut self) -> Result<(), ChannelError> {
+        for (index, slot) in self.slots.iter_mut().enumerate().filter(|(_, slot)| slot.backed > slot.in_use) {
+            let start = self.layout.slot(index as u32);
+            self.memory.give_back(start + slot.in_use, slot.backed - slot.in_use)?;
+            self.usage.backed -= slot.backed - slot.in_use;
+            slot.backed = slot.in_use;
+            if slot.in_use == 0 {
+                slot.metadata_version = 0;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether the slot that would be lent next has never held `payload_bytes` bytes: reclaim first.
     pub fn next_is_cold(&self, payload_bytes: usize) -> bool {
         let Some(&slot) = self.free.last() else { return true };
@@ -89,15 +182,17 @@ impl Slots {
     /// Takes a free slot, with memory behind `payload_bytes` and the metadata in place.
     pub fn lend(&mut self, metadata: &Arc<Metadata>, payload_bytes: usize) -> Result<Loan, ChannelError> {
         self.metadata.update(metadata)?;
-        let slot = self.free.pop().expect("edges pin at most queue + holds slots each, and there are two more");
-        let start = self.layout.slot(slot);
+        let index = self.free.pop().expect("edges pin at most queue + holds slots each, and there are two more");
+        let start = self.layout.slot(index);
         let payload_at = layout::payload_offset(self.metadata.bytes.len());
-        if let Err(e) = self.back(slot, payload_at + payload_bytes) {
-            self.free.push(slot);
+        if let Err(e) = self.back(index, payload_at + payload_bytes) {
+            self.free.push(index);
             return Err(e);
         }
-        let state = &mut self.slots[slot as usize];
+        let state = &mut self.slots[index as usize];
         state.pins = 1;
+        state.in_use = payload_at + payload_bytes;
+        self.usage.lent(state.in_use);
         if state.metadata_version != self.metadata.version {
             let header_bytes = size_of::<SlotHeader>();
             // SAFETY: a slot that was free is read by nobody: every edge has released it.
@@ -105,6 +200,7 @@ impl Slots {
             room.copy_from_slice(&self.metadata.bytes);
             state.metadata_version = self.metadata.version;
         }
+        let slot = SlotRef { generation: self.generation, index };
         Ok(Loan { slot, offset: start + payload_at, payload_bytes, metadata_version: self.metadata.version })
     }
 
@@ -121,11 +217,11 @@ impl Slots {
 
     /// Writes the header of a filled slot.
     pub fn seal(&self, loan: &Loan, sequence: u64, capture: Capture, publish_ns: u64, trace: u64) {
-        let header: &SlotHeader = self.memory.at(self.layout.slot(loan.slot));
+        let header: &SlotHeader = self.memory.at(self.layout.slot(loan.slot.index));
         header.magic.store(SlotHeader::MAGIC, Relaxed);
         header.version.store(SlotHeader::VERSION, Relaxed);
         header.sequence.store(sequence, Relaxed);
-        header.generation.store(0, Relaxed);
+        header.generation.store(self.generation, Relaxed);
         header.metadata_version.store(loan.metadata_version, Relaxed);
         header.type_hash.store(self.metadata.type_hash, Relaxed);
         header.capture_ns.store(capture.ns, Relaxed);
@@ -137,16 +233,31 @@ impl Slots {
     }
 
     /// One more edge has the message in this slot.
-    pub fn pin(&mut self, slot: u32) {
-        self.slots[slot as usize].pins += 1;
+    pub fn pin(&mut self, slot: SlotRef) {
+        debug_assert_eq!(slot.generation, self.generation, "what is sent lies in the present segment");
+        self.slots[slot.index as usize].pins += 1;
     }
 
     /// One edge, or the one that filled it, is done with this slot. The last one frees it.
-    pub fn unpin(&mut self, slot: u32) {
-        let state = &mut self.slots[slot as usize];
+    pub fn unpin(&mut self, slot: SlotRef) {
+        if slot.generation != self.generation {
+            return self.unpin_retired(slot);
+        }
+        let state = &mut self.slots[slot.index as usize];
         state.pins -= 1;
         if state.pins == 0 {
-            self.free.push(slot);
+            self.usage.in_use -= std::mem::take(&mut state.in_use);
+            self.free.push(slot.index);
+        }
+    }
+
+    fn unpin_retired(&mut self, slot: SlotRef) {
+        let Some(retired) = self.retired.as_mut().filter(|retired| retired.generation == slot.generation) else {
+            unreachable!("a segment retires only when nothing pins the one before it")
+        };
+        retired.pins -= 1;
+        if retired.pins == 0 {
+            self.retired = None;
         }
     }
 
@@ -160,8 +271,28 @@ impl Slots {
         let wanted = wanted.min(self.layout.slot_stride());
         self.memory.back(start + backed, wanted - backed)?;
         self.slots[slot as usize].backed = wanted;
+        self.usage.backed += wanted - backed;
         Ok(())
     }
+}
+
+impl Usage {
+    fn lent(&mut self, bytes: usize) {
+        self.messages += 1;
+        self.in_use += bytes;
+        self.peak = self.peak.max(self.in_use);
+    }
+}
+
+fn fresh(kind: SegmentKind, label: &str, layout: &PortLayout) -> Result<Arc<Writable>, ChannelError> {
+    let memory = Writable::create(kind, label, layout.bytes())?;
+    memory.back(0, layout.slots_offset())?;
+    Ok(Arc::new(memory))
+}
+
+fn all_free(layout: &PortLayout) -> (Vec<Slot>, Vec<u32>) {
+    let count = layout.slots();
+    (vec![Slot::default(); count as usize], (0..count).rev().collect())
 }
 
 impl Encoded {

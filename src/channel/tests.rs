@@ -18,28 +18,35 @@ struct Pair {
     names: Vec<String>,
 }
 
+/// Address space for the largest message; memory is used only as far as messages need it.
+const MAX_MESSAGE: u64 = 64 << 20;
+
 impl Pair {
     fn new(kind: SegmentKind, overflow: Overflow, queue: u32, holds: u32) -> Self {
-        let layout = PortLayout { edges: vec![EdgeLayout { queue, holds }], slot_payload_bytes: 1 << 20 };
-        let terms = EdgeTerms { name: "a.out -> b.in".to_owned(), overflow, queue, max_message: 1 << 20, holds };
+        Self::labelled("test", kind, overflow, queue, holds)
+    }
+
+    fn labelled(label: &str, kind: SegmentKind, overflow: Overflow, queue: u32, holds: u32) -> Self {
+        let layout = PortLayout { edges: vec![EdgeLayout { queue, holds }], slot_payload_bytes: MAX_MESSAGE };
+        let terms = EdgeTerms { name: "a.out -> b.in".to_owned(), overflow, queue, max_message: MAX_MESSAGE, holds };
         let interrupt = Arc::new(Interrupt::new().unwrap());
-        let mut sender = Sender::create(kind, "test", layout.clone(), interrupt).unwrap();
+        let mut sender = Sender::create(kind, label, layout.clone(), interrupt).unwrap();
         let station = Station::create(kind, "test", StationLayout { edges: 1 }).unwrap();
         let (port_handle, station_handle) = (sender.handle().unwrap(), station.handle().unwrap());
         let station_seen = Arc::new(ReadOnly::map(&station_handle, StationLayout { edges: 1 }.bytes()).unwrap());
         let consumer_is_dead = Arc::new(AtomicBool::new(false));
         let (at, dead) = (StationLayout { edges: 1 }.in_words(0), Arc::clone(&consumer_is_dead));
         sender.attach(terms.clone(), Consumer { station: Arc::clone(&station_seen), words_at: at, dead });
-        let receiver = station.receiver(Wiring {
-            terms,
-            edge: 0,
-            port: Arc::new(ReadOnly::map(&port_handle, layout.bytes()).unwrap()),
-            layout,
-            port_edge: 0,
-            station_edge: 0,
-            queue: None,
-            dead: Arc::default(),
-        });
+        let inbox = Arc::new(Inbox::default());
+        let port = Arc::new(ReadOnly::map(&port_handle, layout.bytes()).unwrap());
+        let (bytes, successors) = (layout.bytes(), Arc::clone(&inbox));
+        sender.announce_with(Box::new(move |successor| {
+            successors.put(Arc::new(ReadOnly::map(&successor, bytes)?));
+            Ok(())
+        }));
+        let wiring =
+            Wiring { terms, edge: 0, layout, port_edge: 0, station_edge: 0, queue: None, dead: Arc::default() };
+        let receiver = station.receiver(wiring, Mapped::new(port, inbox));
         let names = [port_handle, station_handle].into_iter().filter_map(|handle| match handle {
             Handle::Named(name) => Some(name),
             Handle::Sealed(_) => None,
@@ -168,6 +175,115 @@ fn a_dead_consumer_holds_nothing_back() {
         }
         assert!(!pair.sender.has_readers());
     }
+}
+
+/// Bytes of memory behind the producer's present segment.
+fn backed_bytes(pair: &Pair) -> u64 {
+    let stat = match pair.sender.handle().unwrap() {
+        Handle::Sealed(fd) => rustix::fs::fstat(&fd).unwrap(),
+        Handle::Named(name) => rustix::fs::stat(format!("/dev/shm/{name}")).unwrap(),
+    };
+    stat.st_blocks as u64 * 512
+}
+
+/// How often a segment with this label is mapped in this process.
+fn mappings(label: &str) -> usize {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    maps.lines().filter(|line| line.contains(&format!("/memfd:{label} "))).count()
+}
+
+#[test]
+fn memory_that_one_large_message_needed_is_given_back_and_views_stay() {
+    for kind in KINDS {
+        let label = "outsized";
+        let mut pair = Pair::labelled(label, kind, Overflow::Block, 4, 2);
+        pair.send(&vec![9; 40 << 20]);
+        drop(pair.recv());
+        pair.send(&[7; 100]);
+        let Pair { sender, receiver, .. } = &mut pair;
+        assert!(matches!(receiver.poll().unwrap(), Poll::Ready(_)));
+        let kept = receiver.recv_zero_copy().unwrap().unwrap();
+        let (mut first, mut last) = (u32::MAX, 0);
+        for i in 0..3000u64 {
+            sender.reserve(&Arc::new(Metadata::bytes()), 8).unwrap();
+            sender.payload_mut().copy_from_slice(&i.to_le_bytes());
+            sender.commit(CAPTURE, 0).unwrap();
+            assert!(matches!(receiver.poll().unwrap(), Poll::Ready(_)));
+            let message = receiver.recv_zero_copy().unwrap().unwrap();
+            assert_eq!((message.bytes(), message.header().sequence), (&i.to_le_bytes()[..], i + 2));
+            (first, last) = (first.min(message.header().generation), message.header().generation);
+        }
+        assert_eq!(kept.bytes(), [7; 100], "a view of the old segment");
+        let sealed = kind == SegmentKind::Sealed;
+        assert_eq!((first, last), (0, u32::from(sealed)), "a sealed segment is replaced, once");
+        assert_eq!(mappings(label), if sealed { 3 } else { 0 }, "both ends of the new one, and the view's");
+        drop(kept);
+        assert_eq!(mappings(label), if sealed { 2 } else { 0 }, "nobody keeps the old one");
+        assert!(backed_bytes(&pair) < 1 << 20, "{} bytes are left", backed_bytes(&pair));
+    }
+}
+
+#[test]
+fn a_consumer_that_stood_still_while_the_segment_was_replaced_gets_the_newest_and_counts_the_rest() {
+    let mut pair = Pair::new(SegmentKind::Sealed, Overflow::DropOldest, 3, 1);
+    pair.send(&vec![9; 40 << 20]);
+    for i in 0..5000u64 {
+        pair.send(&i.to_le_bytes());
+    }
+    let left: Vec<Owned> = (0..3).map(|_| pair.recv()).collect();
+    let numbers: Vec<u64> = left.iter().map(|m| u64::from_le_bytes((&*m.payload).try_into().unwrap())).collect();
+    assert_eq!(numbers, [4997, 4998, 4999]);
+    assert_eq!(left[2].header.generation, 1);
+    let counts = consumer_counts(&pair.station, StationLayout { edges: 1 }, 0);
+    assert_eq!((counts.overwritten, counts.taken), (4998, 5001));
+}
+
+#[test]
+fn nothing_is_lost_or_changed_while_segments_are_replaced_under_a_running_consumer() {
+    const MESSAGES: u64 = 12_000;
+    let large = |i: u64| i.is_multiple_of(2500);
+    let mut pair = Pair::new(SegmentKind::Sealed, Overflow::Block, 4, 1);
+    let Pair { sender, receiver, .. } = &mut pair;
+    let interrupt = Interrupt::new().unwrap();
+    let generation = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for i in 0..MESSAGES {
+                let bytes = if large(i) { 20 << 20 } else { 64 };
+                sender.reserve(&Arc::new(Metadata::bytes()), bytes).unwrap();
+                let payload = sender.payload_mut();
+                payload[..8].copy_from_slice(&i.to_le_bytes());
+                payload[bytes - 8..].copy_from_slice(&i.to_le_bytes());
+                sender.commit(CAPTURE, 0).unwrap();
+            }
+            sender.close();
+        });
+        let (mut expected, mut generation) = (0, 0);
+        loop {
+            match receiver.poll().unwrap() {
+                Poll::Ready(_) => {
+                    let view = receiver.recv_zero_copy().unwrap().unwrap();
+                    let bytes = view.bytes();
+                    assert_eq!(bytes.len(), if large(expected) { 20 << 20 } else { 64 });
+                    assert_eq!((&bytes[..8], &bytes[bytes.len() - 8..]), (&expected.to_le_bytes()[..], &bytes[..8]));
+                    generation = view.header().generation;
+                    expected += 1;
+                }
+                Poll::Empty(seen) => {
+                    receiver.announce_sleep(true);
+                    if matches!(receiver.poll().unwrap(), Poll::Empty(now) if now == seen) {
+                        let mut list = WaitList::default();
+                        receiver.push_wait(&mut list, seen);
+                        interrupt.wait(&mut list, interrupt.ticket(), None).unwrap();
+                    }
+                    receiver.announce_sleep(false);
+                }
+                Poll::Ended => break,
+            }
+        }
+        assert_eq!(expected, MESSAGES);
+        generation
+    });
+    assert!(generation >= 3, "only {generation} segments were replaced");
 }
 
 #[test]

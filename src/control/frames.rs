@@ -1,8 +1,9 @@
 //! The frames themselves.
 
-use crate::channel::{EdgeTerms, PortLayout, SegmentKind, StationLayout};
+use crate::channel::{EdgeTerms, Handle, PortLayout, SegmentKind, StationLayout};
 use crate::graph::Delivery;
 use bincode::{Decode, Encode};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
 /// From the runner to a backend.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
@@ -107,6 +108,21 @@ pub enum SegmentOwner {
     Port(u32),
     /// A backend as a consumer, by its index in the plan.
     Station(u32),
+}
+
+/// What a frame about a segment says of its handle: the name in the frame, and the descriptors that travel with it.
+#[must_use]
+pub fn handle_parts(handle: &Handle) -> (Option<String>, Vec<BorrowedFd<'_>>) {
+    match handle {
+        Handle::Sealed(fd) => (None, vec![fd.as_fd()]),
+        Handle::Named(name) => (Some(name.clone()), Vec::new()),
+    }
+}
+
+/// The handle that a frame about a segment brought, by its name and its descriptors; nothing where it has neither.
+#[must_use]
+pub fn handle_of(name: Option<String>, fds: Vec<OwnedFd>) -> Option<Handle> {
+    name.map(Handle::Named).or_else(|| fds.into_iter().next().map(Handle::Sealed))
 }
 
 /// How bad a line of a log is.

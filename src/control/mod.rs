@@ -8,9 +8,9 @@ mod socket;
 
 pub use frames::{
     FromBackend, InputSetup, LogLevel, NodeSetup, OutEdgeSetup, OutputSetup, PortSetup, SegmentOwner, Setup, ToBackend,
-    Verdict,
+    Verdict, handle_of, handle_parts,
 };
 pub use socket::{ControlError, FrameReader, FrameSender, encode, encode_to_slice, send_part};
 
-/// Version of the frames. A pack that was built with another one is refused.
-pub const VERSION: u16 = 1;
+/// Version of the frames, and of what lies in segments. A pack that was built with another one is refused.
+pub const VERSION: u16 = 2;

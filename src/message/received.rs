@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub struct Header {
     /// Number of the message on its output port, from 0.
     pub sequence: u64,
-    /// How often the producer had been restarted.
+    /// How many segments of its port came before the one that it was sent in.
     pub generation: u32,
     /// When the content came to be.
     pub capture: Capture,

@@ -5,9 +5,10 @@ use super::event::{Event, Interruption};
 use super::exchange::Exchange;
 use super::state::{Command, State};
 use super::{NodeSummary, Observer, Progress, Summary, ledger};
-use crate::channel::{Handle, SegmentKind, sweep};
+use crate::channel::{SegmentKind, sweep};
 use crate::control::{
     FromBackend, InputSetup, LogLevel, NodeSetup, OutEdgeSetup, OutputSetup, PortSetup, SegmentOwner, Setup, ToBackend,
+    handle_of,
 };
 use crate::graph::{BackendId, NodeId, PortRef};
 use crate::node::Stream;
@@ -170,10 +171,8 @@ impl<'a, 'g> Runner<'a, 'g> {
     }
 
     fn pass_on(&mut self, from: BackendId, owner: SegmentOwner, name: Option<String>, fds: Vec<OwnedFd>) {
-        let handle = match (name, fds.into_iter().next()) {
-            (Some(name), _) => Handle::Named(name),
-            (None, Some(fd)) => Handle::Sealed(fd),
-            (None, None) => return self.give_up(from, "it sent a segment without a descriptor"),
+        let Some(handle) = handle_of(name, fds) else {
+            return self.give_up(from, "it sent a segment without a descriptor");
         };
         let introduction = match self.exchange.arrive(self.plan, from, owner, handle) {
             Ok(introduction) => introduction,

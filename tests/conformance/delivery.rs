@@ -107,6 +107,31 @@ fn b04_sizes_may_jump_also_while_older_views_are_kept() {
 }
 
 #[test]
+fn b04_memory_that_one_large_message_needed_is_not_kept_to_the_end() {
+    for transport in [Transport::Sealed, Transport::Named] {
+        let sizes = format!("30000000{}", ", 8".repeat(2500));
+        let run = TestGraph::over(transport)
+            .node("sizes", "faults/sizes", &format!("sizes: [{sizes}], times: 3"))
+            .node("keeper", "faults/keeper", "")
+            .node("digest", "digest", "path: out.txt")
+            .node("slow", "null", "")
+            .edge("sizes", "keeper", "zero_copy: true, queue: 2")
+            .edge("sizes", "digest", "zero_copy: false, queue: 2")
+            .edge("sizes", "slow", "overflow: drop_oldest, queue: 1, zero_copy: true")
+            .succeed();
+        let mut expected = blake3::Hasher::new();
+        for (i, size) in std::iter::once(30_000_000).chain([8; 2500]).cycle().take(3 * 2501).enumerate() {
+            let payload: Vec<u8> = (0..size).map(|at| (i + at) as u8).collect();
+            expected.update(&payload);
+        }
+        assert!(run.read("out.txt").contains(expected.finalize().to_hex().as_str()), "{transport:?}");
+        let said = run.stderr.lines().find(|line| line.contains("bytes of shared memory at the end")).unwrap();
+        let bytes: u64 = said.split_whitespace().find_map(|word| word.parse().ok()).unwrap();
+        assert!(bytes < 4 << 20, "{transport:?}: {said}");
+    }
+}
+
+#[test]
 fn b04_a_quarter_of_a_gigabyte_crosses_where_the_edge_allows_it() {
     for flag in FLAGS {
         let run = TestGraph::new()

@@ -8,6 +8,7 @@ use ezrun::node::{
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::os::unix::fs::MetadataExt as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -330,6 +331,25 @@ impl Source for Sizes {
         self.sent += 1;
         Ok(Flow::Continue)
     }
+
+    fn stop(&mut self, _: &mut Outputs) -> Result<()> {
+        tracing::info!("{} bytes of shared memory at the end", own_shared_memory()?);
+        Ok(())
+    }
+}
+
+/// Bytes behind the segments that this process writes: others' are mapped, and their descriptors closed.
+fn own_shared_memory() -> Result<u64> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir("/proc/self/fd")? {
+        let path = entry?.path();
+        let Ok(target) = std::fs::read_link(&path) else { continue };
+        let target = target.display().to_string();
+        if target.starts_with("/memfd:") || target.starts_with("/dev/shm/") {
+            bytes += std::fs::metadata(&path)?.blocks() * 512;
+        }
+    }
+    Ok(bytes)
 }
 
 /// Calls `recv` whatever its edge says.

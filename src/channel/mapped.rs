@@ -1,0 +1,95 @@
+//! Where a receiver reads: its producer's segment, until a fresh one takes its place.
+
+use super::fault::Watched;
+use super::memory::ReadOnly;
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Where a segment that takes another's place waits until a receiver has read the old one to its end.
+#[derive(Default)]
+pub struct Inbox(Mutex<Option<Arc<ReadOnly>>>);
+
+/// The segments that a receiver reads. Used by one thread.
+pub struct Mapped {
+    present: UnsafeCell<Arc<ReadOnly>>,
+    /// The one before, while views of it are held: by bit, which entries of the borrow table they have.
+    before: RefCell<Option<(u64, Arc<ReadOnly>)>>,
+    inbox: Arc<Inbox>,
+    watched: Cell<Option<&'static Watched>>,
+}
+
+impl Inbox {
+    /// A segment has come.
+    pub fn put(&self, segment: Arc<ReadOnly>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(segment);
+    }
+
+    fn take(&self) -> Option<Arc<ReadOnly>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Mapped {
+    /// Reads `present`; what takes its place comes to `inbox`.
+    #[must_use]
+    pub fn new(present: Arc<ReadOnly>, inbox: Arc<Inbox>) -> Self {
+        let (present, before) = (UnsafeCell::new(present), RefCell::new(None));
+        Mapped { present, before, inbox, watched: Cell::new(None) }
+    }
+
+    /// The segment to read. What it gives is not to be kept across [`Mapped::advance`], but for the payloads of views:
+    /// those stay where they are until [`Mapped::gave_back`] is told the last one of them.
+    pub fn segment(&self) -> &ReadOnly {
+        // SAFETY: one thread uses this value, and only `advance` writes; it keeps the old segment while views of it are
+        // held, and nothing else that was read from it is kept, by the contract above.
+        unsafe { &*self.present.get() }
+    }
+
+    /// Goes on in the segment that takes this one's place, if it has come. `borrows` are the entries of the borrow table
+    /// that are in use.
+    pub fn advance(&self, borrows: u64) -> bool {
+        let Some(successor) = self.inbox.take() else { return false };
+        // SAFETY: as in `segment`: no reference to the old `Arc` is alive here.
+        let old = unsafe { std::mem::replace(&mut *self.present.get(), successor) };
+        if borrows != 0 {
+            // A producer is never more than one segment ahead of what is held.
+            *self.before.borrow_mut() = Some((borrows, Arc::clone(&old)));
+        }
+        self.tell_watched();
+        true
+    }
+
+    /// An entry of the borrow table is free again.
+    pub fn gave_back(&self, entry: usize) {
+        let mut before = self.before.borrow_mut();
+        let Some((borrows, _)) = before.as_mut() else { return };
+        *borrows &= !(1 << entry);
+        if *borrows == 0 {
+            let old = before.take();
+            drop(before);
+            self.tell_watched();
+            drop(old);
+        }
+    }
+
+    /// Keeps `watched` told of where views lie.
+    pub fn watch(&self, watched: &'static Watched) {
+        self.watched.set(Some(watched));
+        self.tell_watched();
+    }
+
+    fn tell_watched(&self) {
+        if let Some(watched) = self.watched.get() {
+            let before = self.before.borrow();
+            watched.now_at(Some(self.segment()), before.as_ref().map(|(_, segment)| &**segment));
+        }
+    }
+}
+
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        if let Some(watched) = self.watched.get() {
+            watched.now_at(None, None);
+        }
+    }
+}
