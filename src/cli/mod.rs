@@ -12,6 +12,7 @@ macro_rules! say {
 mod nodes;
 #[cfg_attr(not(target_os = "linux"), path = "run_elsewhere.rs")]
 mod run;
+mod schema;
 mod validate;
 
 use crate::node::Registry;
@@ -52,6 +53,7 @@ enum Verb {
     Run(run::Args),
     Validate(validate::Args),
     Nodes(nodes::Args),
+    Schema(schema::Args),
 }
 
 /// The whole command: from the arguments to the exit code.
@@ -66,6 +68,7 @@ pub fn main() -> ExitCode {
         (Some(Verb::Run(args)), _) | (None, Some(args)) => run::run(&args),
         (Some(Verb::Validate(args)), _) => validate::run(&args),
         (Some(Verb::Nodes(args)), _) => nodes::run(&args),
+        (Some(Verb::Schema(args)), _) => schema::run(&args),
         (None, None) => {
             // Without any argument: what there is to do, and the exit code of a wrong command line.
             let _ = <Cli as clap::CommandFactory>::command().print_help();

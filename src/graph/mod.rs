@@ -8,6 +8,7 @@
 
 mod delivery;
 mod fields;
+mod file_schema;
 mod finding;
 mod flow;
 mod load;
@@ -29,12 +30,15 @@ mod wiring;
 mod written;
 pub mod yaml;
 
+pub use file_schema::file_schema;
 pub use finding::{Finding, Level, Related, Rule, Tally};
 pub use load::{DEFAULT_MAX_MESSAGE, DEFAULT_QUEUE, LoadOptions, Loaded, load};
 pub use packs::{Executing, PackFault, Packs, Saved};
 pub use source::{MAX_FILE_BYTES, Place, ReadError, SourceFile, Span};
 pub use suggest::nearest as nearest_name;
 pub use variables::Override;
+
+use written::{MAX_CPU, MAX_MESSAGE_BYTES, MAX_QUEUE};
 
 use crate::node::TypeDescription;
 use serde::{Deserialize, Serialize};

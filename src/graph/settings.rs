@@ -304,17 +304,11 @@ impl<'a> Walker<'a> {
     }
 
     fn string(&mut self, tree: &Tree, text: &str, schema: &Value, path: &str) -> Value {
-        let is_path = path == "path";
-        let min = schema.get("minLength").and_then(Value::as_u64).unwrap_or(0).max(u64::from(is_path));
+        let min = schema.get("minLength").and_then(Value::as_u64).unwrap_or(0);
         if (text.chars().count() as u64) < min {
             let message = if text.is_empty() { "is empty".to_owned() } else { format!("is shorter than {min}") };
             let message = format!("{} {message}", self.setting(path));
-            self.report(
-                rules::OUT_OF_RANGE,
-                tree.span,
-                message,
-                Some(if is_path { "write the path of a file" } else { "write a text" }.to_owned()),
-            );
+            self.report(rules::OUT_OF_RANGE, tree.span, message, Some("write a text".to_owned()));
         }
         Value::String(text.to_owned())
     }

@@ -13,11 +13,11 @@ use std::collections::BTreeMap;
 /// The format version that this ezrun reads.
 const VERSION: i128 = 1;
 /// Deepest queue of an edge, in messages.
-const MAX_QUEUE: i64 = 65_536;
+pub(super) const MAX_QUEUE: i64 = 65_536;
 /// Largest `max_message`, in bytes.
-const MAX_MESSAGE_BYTES: u64 = 1 << 40;
+pub(super) const MAX_MESSAGE_BYTES: u64 = 1 << 40;
 /// Highest processor number.
-const MAX_CPU: i64 = 1023;
+pub(super) const MAX_CPU: i64 = 1023;
 
 const GRAPH_KEYS: &[&str] = &["ezrun", "name", "params", "packs", "nodes", "edges", "backends"];
 const NODE_KEYS: &[&str] = &["use", "with"];

@@ -35,7 +35,7 @@ struct Settings {
     /// Name of each band, and its lower and upper edge in Hz, both included. The bands come out in this order.
     bands: Bands,
     /// Whether to send each band's share of the power in the whole spectrum, 0 to 1, instead of its power.
-    /// Default false.
+    /// Default: false.
     #[serde(default)]
     relative: bool,
 }

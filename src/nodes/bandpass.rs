@@ -22,7 +22,7 @@ struct Settings {
     low: Positive,
     /// Upper corner in Hz, below half the sampling rate.
     high: Positive,
-    /// Order, 1 to 20, counted as SciPy counts it: each edge falls by 6 dB per octave and order. Default 2.
+    /// Order, 1 to 20, counted as SciPy counts it: each edge falls by 6 dB per octave and order. Default: 2.
     #[serde(default = "default_order")]
     #[schemars(range(min = 1, max = 20))]
     order: u32,

@@ -28,6 +28,7 @@ pub fn node_type() -> NodeType {
 struct Settings {
     /// The file to write, relative to the graph file. Its folder is made where it is missing; a file that is there is
     /// replaced.
+    #[schemars(length(min = 1))]
     path: PathBuf,
     /// Whether the first column is `time_s`: the capture time in seconds, to the nanosecond, since the recording began
     /// (of live sources: since 1970). Default: true for tensors, false for records.

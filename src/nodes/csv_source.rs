@@ -29,6 +29,7 @@ pub fn node_type() -> NodeType {
 #[serde(deny_unknown_fields)]
 struct Settings {
     /// The file to read, relative to the graph file.
+    #[schemars(length(min = 1))]
     path: PathBuf,
     /// Sampling rate in Hz, one row being one sample. Default: 1, so that times count rows.
     rate: Option<Positive>,

@@ -22,6 +22,7 @@ pub fn node_type() -> NodeType {
 struct Settings {
     /// The file to write, relative to the graph file: one line with the BLAKE3 hash in hex, a space, and the number of
     /// messages. It is written at the end.
+    #[schemars(length(min = 1))]
     path: PathBuf,
 }
 

@@ -28,7 +28,7 @@ struct Settings {
     #[schemars(range(min = 1))]
     factor: u64,
     /// Whether to filter before: a Butterworth low-pass of order 8 at 0.8 of the new Nyquist frequency. It looks back
-    /// only, so what is sent lags by about two new samples. Default true.
+    /// only, so what is sent lags by about two new samples. Default: true.
     #[serde(default = "yes")]
     filter: bool,
 }

@@ -39,7 +39,7 @@ ezrun::record! {
 #[serde(deny_unknown_fields)]
 struct Settings {
     /// How far back to look from each event: seconds, or text such as `30 s`. Where this holds one event only, nothing
-    /// is sent. Default 10 s.
+    /// is sent. Default: 10 s.
     #[serde(default)]
     window: Option<Span>,
 }

@@ -21,6 +21,7 @@ pub fn node_type() -> NodeType {
 struct Settings {
     /// The file to write, relative to the graph file. Its folder is made where it is missing; a file that is there is
     /// replaced.
+    #[schemars(length(min = 1))]
     path: PathBuf,
     /// What separates the messages. Default: `lines` for messages that were read as lines, `raw` for all others.
     framing: Option<Framing>,

@@ -29,6 +29,7 @@ pub fn node_type() -> NodeType {
 #[serde(deny_unknown_fields)]
 struct Settings {
     /// The file to read, relative to the graph file.
+    #[schemars(length(min = 1))]
     path: PathBuf,
     /// Bytes per message; the last message may be shorter. Default: 65536, unless `lines` or `length32` is chosen.
     chunk: Option<NonZeroU32>,

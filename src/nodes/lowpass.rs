@@ -20,7 +20,7 @@ pub fn node_type() -> NodeType {
 struct Settings {
     /// Corner in Hz, where power is halved; below half the sampling rate.
     cutoff: Positive,
-    /// Order, 1 to 20: beyond the corner it falls by 6 dB per octave and order. Default 2.
+    /// Order, 1 to 20: beyond the corner it falls by 6 dB per octave and order. Default: 2.
     #[serde(default = "default_order")]
     #[schemars(range(min = 1, max = 20))]
     order: u32,

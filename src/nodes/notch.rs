@@ -22,7 +22,7 @@ const DEFAULT_Q: f64 = 30.0;
 struct Settings {
     /// Frequency to take out in Hz, below half the sampling rate.
     frequency: Positive,
-    /// Quality: the frequency divided by the width. Default 30. Not together with `width`.
+    /// Quality: the frequency divided by the width. Default: 30. Not together with `width`.
     #[serde(default)]
     q: Option<Positive>,
     /// Width in Hz between the two corners where power is halved. Not together with `q`.

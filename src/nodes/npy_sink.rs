@@ -22,6 +22,7 @@ pub fn node_type() -> NodeType {
 struct Settings {
     /// The file to write, relative to the graph file. Its folder is made where it is missing; a file that is there is
     /// replaced.
+    #[schemars(length(min = 1))]
     path: PathBuf,
 }
 

@@ -25,6 +25,7 @@ pub fn node_type() -> NodeType {
 struct Settings {
     /// The file to read, relative to the graph file: one dimension (time) or two (time, channel) of whole numbers, or
     /// of floating-point numbers of 32 or 64 bits.
+    #[schemars(length(min = 1))]
     path: PathBuf,
     /// Sampling rate in Hz. Default: 1, so that times count samples.
     rate: Option<Positive>,

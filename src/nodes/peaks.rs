@@ -53,18 +53,18 @@ struct Settings {
     threshold: f64,
     /// Whether `threshold` is a multiple of the signal's root mean square over the last ten seconds or so, so that it
     /// follows the signal and needs no unit. Meant for signals around zero, as after `bandpass`; 1 to 1.75 suits beats
-    /// after `bandpass {low: 5, high: 15}`. Default false.
+    /// after `bandpass {low: 5, high: 15}`. Default: false.
     #[serde(default)]
     relative: bool,
     /// Whether peaks point up (`positive`), down (`negative`), or either way (`both`), as those of beats with another
-    /// origin may. Default `positive`.
+    /// origin may. Default: `positive`.
     #[serde(default)]
     polarity: Polarity,
     /// Peaks are at least this far apart: seconds, or text such as `250 ms`. Of those that are not, the highest counts.
-    /// Default 0.25 s.
+    /// Default: 0.25 s.
     #[serde(default)]
     refractory: Option<Span>,
-    /// The channel to look at, by label or by index from 0. Default 0.
+    /// The channel to look at, by label or by index from 0. Default: 0.
     #[serde(default = "first_channel")]
     channel: ChannelName,
 }

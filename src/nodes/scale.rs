@@ -22,10 +22,10 @@ pub fn node_type() -> NodeType {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Settings {
-    /// Every sample is multiplied by this. Default 1.
+    /// Every sample is multiplied by this. Default: 1.
     #[serde(default = "one")]
     gain: f64,
-    /// This is added after that, in the unit that comes out. Default 0.
+    /// This is added after that, in the unit that comes out. Default: 0.
     #[serde(default)]
     offset: f64,
 }

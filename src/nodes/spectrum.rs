@@ -23,7 +23,7 @@ pub fn node_type() -> NodeType {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Settings {
-    /// `welch`: the mean over segments that overlap. `single`: the block as one segment. Default `welch`.
+    /// `welch`: the mean over segments that overlap. `single`: the block as one segment. Default: `welch`.
     #[serde(default)]
     method: Method,
     /// Samples in a segment (`welch` only). Default: the whole block. What is left of a block and fills no segment is
@@ -31,14 +31,14 @@ struct Settings {
     #[serde(default)]
     #[schemars(range(min = 2))]
     segment: Option<usize>,
-    /// How much of a segment the next one shares, from 0 to below 1 (`welch` only). Default 0.5.
+    /// How much of a segment the next one shares, from 0 to below 1 (`welch` only). Default: 0.5.
     #[serde(default)]
     #[schemars(range(min = 0, max = 1))]
     overlap: Option<f64>,
-    /// What each segment is multiplied by: `hann` or `boxcar` (nothing). Default `hann`.
+    /// What each segment is multiplied by: `hann` or `boxcar` (nothing). Default: `hann`.
     #[serde(default)]
     taper: Taper,
-    /// What is subtracted from each segment before: its mean (`constant`) or `none`. Default `constant`.
+    /// What is subtracted from each segment before: its mean (`constant`) or `none`. Default: `constant`.
     #[serde(default)]
     detrend: Detrend,
 }

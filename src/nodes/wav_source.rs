@@ -23,6 +23,7 @@ pub fn node_type() -> NodeType {
 struct Settings {
     /// The file to read, relative to the graph file: 8 to 32 bit whole numbers, or 32 bit floating point. The sampling
     /// rate is the file's.
+    #[schemars(length(min = 1))]
     path: PathBuf,
     /// Samples per message, at most 16,777,216; the last message may be shorter. Default: 256.
     #[serde(default)]

@@ -1,0 +1,30 @@
+//! `ezrun schema`: JSON Schemas, for editors and for readers of what ezrun writes.
+
+use super::{exit, nodes};
+use crate::graph;
+use serde_json::Value;
+
+/// Print a JSON Schema.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Of what.
+    #[arg(value_enum)]
+    of: Of,
+}
+
+/// What has a schema.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Of {
+    /// Graph files.
+    Graph,
+}
+
+/// Prints the schema and returns the exit code.
+pub fn run(args: &Args) -> u8 {
+    let schema: Value = match args.of {
+        Of::Graph => graph::file_schema(&crate::nodes::registry()),
+    };
+    // A schema is a tree of texts and numbers, which can always be written.
+    let text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    nodes::print(&(text + "\n"), exit::OK)
+}
