@@ -2,7 +2,7 @@
 
 #[cfg(target_os = "linux")]
 use crate::backend;
-use crate::node::{Registry, describe, description_path};
+use crate::node::{Registry, check, describe, description_path};
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -11,7 +11,8 @@ use std::process::ExitCode;
 /// The `main` of a pack: offers the types of `registry`, and the built-in ones, to graphs.
 ///
 /// A pack answers `describe` (what types it has, as JSON; `describe --save` writes that beside the executable, for
-/// validation without running anything), and runs as a backend when ezrun starts it.
+/// validation without running anything) and `check` (whether settings make sense together), and runs as a backend when
+/// ezrun starts it.
 #[must_use]
 pub fn pack_main(registry: Registry) -> ExitCode {
     answer_ezrun(registry).unwrap_or_else(|| {
@@ -28,6 +29,7 @@ pub fn answer_ezrun(registry: Registry) -> Option<ExitCode> {
     let words: Vec<&str> = args.iter().map_while(|arg| arg.to_str()).collect();
     match words.as_slice() {
         ["describe"] => Some(said("describe this pack", print_description(&registry))),
+        ["check"] => Some(said("check settings", check_settings(registry))),
         ["describe", "--save"] => Some(said("save the description of this pack", save_description(&registry))),
         #[cfg(target_os = "linux")]
         ["backend", "--parent", parent] => Some(backend::serve(registry, parent)),
@@ -46,6 +48,13 @@ fn save_description(registry: &Registry) -> anyhow::Result<()> {
     let path: PathBuf = description_path(&std::env::current_exe()?);
     std::fs::write(&path, serde_json::to_string_pretty(&describe(registry))? + "\n")?;
     Ok(writeln!(std::io::stdout(), "{}", path.display())?)
+}
+
+/// Reads a list of settings from standard input, and prints what is wrong with each.
+fn check_settings(registry: Registry) -> anyhow::Result<()> {
+    let settings = serde_json::from_reader(std::io::stdin())?;
+    let verdicts = check(&registry.with_all(crate::nodes::registry()), settings);
+    Ok(writeln!(std::io::stdout(), "{}", serde_json::to_string(&verdicts)?)?)
 }
 
 fn said(what: &str, result: anyhow::Result<()>) -> ExitCode {

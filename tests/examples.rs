@@ -336,6 +336,21 @@ fn the_faults_of_a_graph_with_packs_are_all_found() {
     }
 }
 
+/// A beat of too few samples: what the schema of the settings cannot say.
+#[test]
+fn settings_that_only_the_pack_can_judge_are_refused_before_anything_starts() {
+    let graph = GRAPH.replace("params: { rate: 250,", "params: { rate: 15,");
+    let bench = Bench::new(&graph);
+    let validated = bench.ezrun_with(&built_packs(), "validate", &["--allow-exec"]);
+    let ran = bench.ezrun_with(&built_packs(), "run", &[]);
+    for (output, text) in [(&validated, &validated.stdout), (&ran, &ran.stderr)] {
+        let text = String::from_utf8_lossy(text);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(text.contains("error[schema/bad-setting]: the setting `rate`"), "{text}");
+        assert!(text.contains("raise `rate` or lower `bpm`"), "{text}");
+    }
+}
+
 #[test]
 fn a_pack_that_is_started_by_hand_says_what_it_is() {
     for pack in PACKS {

@@ -7,7 +7,8 @@ use ezrun::graph::{
 };
 use ezrun::message::Received;
 use ezrun::node::{
-    Flow, InputId, Node, NodeType, Outputs, PackDescription, PortType, Registry, Result, SettingError, Source, describe,
+    Flow, InputId, Node, NodeType, Outputs, PackDescription, PortType, Registry, SettingError, SettingsToCheck, Source,
+    check, describe,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -17,13 +18,13 @@ use std::path::Path;
 struct Quiet;
 
 impl Source for Quiet {
-    fn produce(&mut self, _: &mut Outputs) -> Result<Flow> {
+    fn produce(&mut self, _: &mut Outputs) -> ezrun::node::Result<Flow> {
         Ok(Flow::Complete)
     }
 }
 
 impl Node for Quiet {
-    fn process(&mut self, _: InputId, _: Received<'_>, _: &mut Outputs) -> Result<Flow> {
+    fn process(&mut self, _: InputId, _: Received<'_>, _: &mut Outputs) -> ezrun::node::Result<Flow> {
         Ok(Flow::Continue)
     }
 }
@@ -74,6 +75,10 @@ impl Packs for Same {
             true => Err(PackFault::Missing(executable.to_owned())),
             false => Ok(describe(&registry())),
         }
+    }
+
+    fn check(&self, _: &Path, settings: &[SettingsToCheck]) -> Result<Vec<Option<SettingError>>, PackFault> {
+        Ok(check(&registry(), settings.to_vec()))
     }
 }
 
@@ -214,6 +219,16 @@ fn what_only_the_type_knows_is_placed_at_the_setting() {
     let loaded = load_with(&with_settings("{}", "{ low: 5, high: 2 }"), &[], Level::Error, &Same);
     assert_eq!(codes(&loaded), [(5, 32, "schema/bad-setting")]);
     assert_eq!(loaded.findings[0].message, "the setting `low` of `b`: 5 is not below high, 2");
+}
+
+#[test]
+fn what_only_a_pack_knows_of_settings_is_asked_of_it() {
+    let text = "ezrun: 1\npacks: { my: bin/pack }\nnodes:\n  a: { use: my/from }\n  b: { use: my/band, with: { low: 5, high: 2 } }\n\
+                \x20 c: { use: my/to }\nedges:\n  - { from: a, to: b }\n  - { from: b, to: c, zero_copy: true }\n";
+    let loaded = load_with(text, &[], Level::Error, &Same);
+    assert_eq!(codes(&loaded), [(5, 35, "schema/bad-setting")]);
+    assert_eq!(loaded.findings[0].message, "the setting `low` of `b`: 5 is not below high, 2");
+    assert!(loaded.graph.is_none());
 }
 
 #[test]

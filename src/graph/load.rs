@@ -77,6 +77,7 @@ fn read(file: &SourceFile, options: &LoadOptions<'_>, packs: &dyn Packs, finding
     for node in &mut model.nodes {
         settings::check(node, options.registry, file, findings);
     }
+    settings::ask_packs(&mut model.nodes, packs, file, findings);
     for rule in RULES {
         rule(&model, findings);
     }

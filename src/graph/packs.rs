@@ -1,16 +1,16 @@
 //! Where the descriptions of packs come from: saved beside the pack, or asked of it.
 
-use crate::node::{DescriptionError, PackDescription, description_path};
-use std::io::{ErrorKind, Read};
+use crate::node::{DescriptionError, PackDescription, SettingError, SettingsToCheck, description_path};
+use std::io::{ErrorKind, Read, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
 /// Largest description, in bytes.
 const MAX_DESCRIPTION_BYTES: u64 = 16 << 20;
-/// How long a pack may take to describe itself.
-const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a pack may take to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Gives the descriptions of packs.
 pub trait Packs {
@@ -19,13 +19,23 @@ pub trait Packs {
     /// # Errors
     /// [`PackFault`] where nothing can be learned of it.
     fn describe(&self, executable: &Path) -> Result<PackDescription, PackFault>;
+
+    /// What the pack at `executable` says of settings that fit its schemas: for each, what is wrong with it, if anything
+    /// is. Says nothing where the pack is not to be run.
+    ///
+    /// # Errors
+    /// [`PackFault`] where it gives no answer.
+    fn check(&self, executable: &Path, settings: &[SettingsToCheck]) -> Result<Vec<Option<SettingError>>, PackFault> {
+        let _ = executable;
+        Ok(vec![None; settings.len()])
+    }
 }
 
 /// Reads `<pack>.ezrun.json` beside each pack; executes nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Saved;
 
-/// Runs `<pack> describe`.
+/// Runs `<pack> describe` and `<pack> check`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Executing;
 
@@ -51,16 +61,23 @@ pub enum PackFault {
         cause: std::io::Error,
     },
     /// The program failed.
-    #[error("`{} describe` ended with {status}", path.display())]
+    #[error("`{} {verb}` ended with {status}", path.display())]
     Failed {
         /// The program.
         path: PathBuf,
+        /// What it was asked.
+        verb: &'static str,
         /// How it ended.
         status: std::process::ExitStatus,
     },
     /// The program did not come to an end.
-    #[error("`{} describe` did not end within {} s", .0.display(), DESCRIBE_TIMEOUT.as_secs())]
-    TooSlow(PathBuf),
+    #[error("`{} {verb}` did not end within {} s", path.display(), ANSWER_TIMEOUT.as_secs())]
+    TooSlow {
+        /// The program.
+        path: PathBuf,
+        /// What it was asked.
+        verb: &'static str,
+    },
     /// The description is too long.
     #[error("the description of {} is longer than {MAX_DESCRIPTION_BYTES} bytes", .0.display())]
     TooLong(PathBuf),
@@ -116,35 +133,66 @@ impl Packs for Saved {
 impl Packs for Executing {
     fn describe(&self, executable: &Path) -> Result<PackDescription, PackFault> {
         let path = executable.to_owned();
-        let mut command = Command::new(executable);
-        command.arg("describe").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = match command.spawn() {
-            Ok(child) => child,
-            Err(e) if e.kind() == ErrorKind::NotFound && !executable.exists() => return Err(PackFault::Missing(path)),
-            Err(cause) => return Err(PackFault::NotExecutable { path, cause }),
-        };
-        let described = describe_running(&mut child, &path);
-        // Whatever it said, it is not left behind.
-        let _ = child.kill();
-        let status = child.wait();
-        let text = described?;
+        let (text, status) = ask(executable, "describe", Vec::new())?;
         match (PackDescription::from_json(&text), status) {
             (Ok(description), _) => Ok(description),
             (Err(cause @ DescriptionError::Version { .. }), _) => Err(PackFault::NotAPack { path, cause }),
-            (Err(_), Ok(status)) if !status.success() => Err(PackFault::Failed { path, status }),
+            (Err(_), Ok(status)) if !status.success() => Err(PackFault::Failed { path, verb: "describe", status }),
             (Err(cause), _) => Err(PackFault::NotAPack { path, cause }),
+        }
+    }
+
+    fn check(&self, executable: &Path, settings: &[SettingsToCheck]) -> Result<Vec<Option<SettingError>>, PackFault> {
+        let not_a_pack = |e: serde_json::Error| {
+            let cause = DescriptionError::NotAPack(e.to_string());
+            PackFault::NotAPack { path: executable.to_owned(), cause }
+        };
+        let question = serde_json::to_vec(settings).map_err(not_a_pack)?;
+        let (answer, status) = ask(executable, "check", question)?;
+        match (serde_json::from_slice::<Vec<Option<SettingError>>>(&answer), status) {
+            (Ok(verdicts), _) if verdicts.len() == settings.len() => Ok(verdicts),
+            (_, Ok(status)) if !status.success() => {
+                Err(PackFault::Failed { path: executable.to_owned(), verb: "check", status })
+            }
+            (Ok(_), _) => Err(not_a_pack(serde::de::Error::custom("it did not answer for all settings"))),
+            (Err(cause), _) => Err(not_a_pack(cause)),
         }
     }
 }
 
+/// What the program at `executable` prints when it is asked `verb` with `input` on its standard input, and how it ended.
+fn ask(
+    executable: &Path,
+    verb: &'static str,
+    input: Vec<u8>,
+) -> Result<(Vec<u8>, std::io::Result<ExitStatus>), PackFault> {
+    let path = executable.to_owned();
+    let mut command = Command::new(executable);
+    command.arg(verb).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(e) if e.kind() == ErrorKind::NotFound && !executable.exists() => return Err(PackFault::Missing(path)),
+        Err(cause) => return Err(PackFault::NotExecutable { path, cause }),
+    };
+    if let Some(mut stdin) = child.stdin.take() {
+        // One that does not read does not know the question: its answer tells.
+        std::thread::spawn(move || stdin.write_all(&input));
+    }
+    let answer = answer_of(&mut child, path, verb);
+    // Whatever it said, it is not left behind.
+    let _ = child.kill();
+    let status = child.wait();
+    Ok((answer?, status))
+}
+
 /// Its whole output, once it has closed it.
-fn describe_running(child: &mut Child, path: &Path) -> Result<Vec<u8>, PackFault> {
-    let Some(stdout) = child.stdout.take() else { return Err(PackFault::TooSlow(path.to_owned())) };
+fn answer_of(child: &mut Child, path: PathBuf, verb: &'static str) -> Result<Vec<u8>, PackFault> {
+    let Some(stdout) = child.stdout.take() else { return Err(PackFault::TooSlow { path, verb }) };
     let (done, result) = mpsc::channel();
-    let owned = path.to_owned();
+    let owned = path.clone();
     // A read cannot be given a deadline; this thread ends when the child is killed.
     std::thread::spawn(move || done.send(read_bounded(stdout, &owned)));
-    let text = result.recv_timeout(DESCRIBE_TIMEOUT).map_err(|_| PackFault::TooSlow(path.to_owned()))??;
+    let text = result.recv_timeout(ANSWER_TIMEOUT).map_err(|_| PackFault::TooSlow { path, verb })??;
     // The output is closed but the process may still be ending: its status counts only once it has ended by itself.
     let deadline = std::time::Instant::now() + Duration::from_secs(1);
     while matches!(child.try_wait(), Ok(None)) && std::time::Instant::now() < deadline {

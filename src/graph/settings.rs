@@ -6,13 +6,16 @@
 use super::fields::Word;
 use super::finding::{Draft, Findings, Rule};
 use super::model::ModelNode;
+use super::packs::Packs;
 use super::rules;
 use super::schema::{branch_in_words, constants, has_key_of, in_words, is_type, out_of_range, same, types};
 use super::source::{SourceFile, Span};
 use super::suggest;
 use super::yaml::{Kind, Tree};
-use crate::node::{Registry, SettingError, TypeDescription};
+use crate::node::{Registry, SettingError, SettingsToCheck, TypeDescription};
 use serde_json::{Map, Number, Value};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// Deepest chain of `$ref` that is followed.
 const MAX_REFS: usize = 16;
@@ -53,8 +56,43 @@ fn refused(error: &SettingError, node: &ModelNode<'_>, node_type: &TypeDescripti
         Some(setting) => format!("the setting `{setting}` of `{}`: {}", node.name.text, error.message),
         None => format!("the settings of `{}`: {}", node.name.text, error.message),
     };
-    let help = format!("`ezrun nodes {}` shows its settings", node_type.name);
+    let help = match &node.pack {
+        None => format!("`ezrun nodes {}` shows its settings", node_type.name),
+        Some(pack) => format!("`{} describe` tells its settings", pack.display()),
+    };
     Draft::new(rules::BAD_SETTING, at.unwrap_or(node.name.span), message).help(help)
+}
+
+/// Has packs check what only their types know of settings: each pack is asked once, for all its nodes.
+pub(super) fn ask_packs(nodes: &mut [ModelNode<'_>], packs: &dyn Packs, file: &SourceFile, findings: &mut Findings) {
+    let mut by_pack: BTreeMap<PathBuf, Vec<usize>> = BTreeMap::new();
+    for (at, node) in nodes.iter().enumerate() {
+        if let (Some(pack), Some(_), Some(_)) = (&node.pack, &node.node_type, &node.settings) {
+            by_pack.entry(pack.clone()).or_default().push(at);
+        }
+    }
+    for (pack, asked) in by_pack {
+        let question = |&at: &usize| {
+            let node = &nodes[at];
+            let (node_type, settings) = (node.node_type.as_ref()?.name.clone(), node.settings.clone()?);
+            Some(SettingsToCheck { node_type, settings })
+        };
+        let settings: Vec<SettingsToCheck> = asked.iter().filter_map(question).collect();
+        let verdicts = match packs.check(&pack, &settings) {
+            Ok(verdicts) => verdicts,
+            Err(fault) => {
+                let span = nodes[asked[0]].uses.as_ref().map_or(nodes[asked[0]].name.span, |uses| uses.span);
+                findings.add(Draft::new(rules::BAD_PACK, span, fault.to_string()).help(fault.help()));
+                continue;
+            }
+        };
+        for (&at, error) in asked.iter().zip(verdicts) {
+            if let (Some(error), Some(node_type)) = (error, nodes[at].node_type.clone()) {
+                findings.add(refused(&error, &nodes[at], &node_type, file));
+                nodes[at].settings = None;
+            }
+        }
+    }
 }
 
 struct Walker<'a> {

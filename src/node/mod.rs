@@ -19,7 +19,7 @@ pub use description::{InputPort, MAX_HOLDS, OutputPort, PortType, Role, Stream, 
 pub use inputs::{Inputs, Receive};
 pub use outputs::{Loan, Output, Outputs, Transmit};
 pub use pace::Pace;
-pub use pack::{DescriptionError, PackDescription, describe, description_path};
+pub use pack::{DescriptionError, PackDescription, SettingsToCheck, check, describe, description_path};
 pub use registry::{Instance, NoSettings, NodeType, Registry, SettingError};
 
 use crate::message::Received;

@@ -1,7 +1,8 @@
-//! What a pack says of itself when it is asked to `describe`: JSON on its standard output.
+//! What a pack answers: of itself when it is asked to `describe`, of settings when it is asked to `check` them. JSON on its
+//! standard output.
 
 use super::description::MAX_HOLDS;
-use super::{Registry, TypeDescription};
+use super::{Registry, SettingError, TypeDescription};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -67,6 +68,24 @@ impl PackDescription {
 pub fn describe(registry: &Registry) -> PackDescription {
     let types = registry.iter().map(|node_type| node_type.description().clone()).collect();
     PackDescription { ezrun_pack: PackDescription::PROTOCOL, types }
+}
+
+/// Settings of a node, as a pack is asked to `check` them: a list of these on its standard input.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SettingsToCheck {
+    /// Name of the node's type, without the pack.
+    #[serde(rename = "type")]
+    pub node_type: String,
+    /// The settings, right as far as the type's schema can tell.
+    pub settings: serde_json::Value,
+}
+
+/// What the types themselves say of settings: for each, what is wrong with it, if anything is.
+#[must_use]
+pub fn check(registry: &Registry, settings: Vec<SettingsToCheck>) -> Vec<Option<SettingError>> {
+    let verdict = |asked: SettingsToCheck| registry.get(&asked.node_type)?.make(asked.settings).err();
+    settings.into_iter().map(verdict).collect()
 }
 
 /// Where the description of a pack is saved: beside its executable, for validation that runs nothing.

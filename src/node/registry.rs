@@ -4,6 +4,7 @@ use super::description::MAX_HOLDS;
 use super::{InputPort, Node, OutputPort, PortType, Program, Role, Source, Stream, TypeDescription};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -48,7 +49,7 @@ pub enum Instance {
 }
 
 /// Settings that a node type refuses.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct SettingError {
     /// Name of the setting at fault, where it is one.
