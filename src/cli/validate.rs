@@ -44,9 +44,9 @@ pub fn run(args: &Args) -> u8 {
                 continue;
             }
         };
-        let Loaded { findings, .. } = graph::load(&file, &options, packs);
-        let found = render::text(&findings, &file, render::Style::Coloured);
-        let text = format!("{found}{}\n", render::summary(&findings, &file));
+        let Loaded { findings, sources, .. } = graph::load(&file, &options, packs);
+        let found = render::text(&findings, &sources, render::Style::Coloured);
+        let text = format!("{found}{}\n", render::summary(&findings, &sources));
         code = code.max(nodes::print(&text, verdict(Tally::of(&findings), args.deny_warnings)));
     }
     code

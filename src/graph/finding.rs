@@ -1,6 +1,6 @@
 //! Findings: what is wrong with a graph file, where, and what would be right.
 
-use super::source::{Place, SourceFile, Span};
+use super::source::{Place, Sources, Span};
 use std::fmt;
 use std::sync::Arc;
 
@@ -40,7 +40,9 @@ pub enum Level {
 /// A place that a finding refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Related {
-    /// Where, in the finding's file.
+    /// The file.
+    pub file: Arc<str>,
+    /// Where in it.
     pub place: Place,
     /// What is there.
     pub message: String,
@@ -165,21 +167,36 @@ impl Findings {
     }
 
     /// All of them, in the order of their places, each once.
-    pub fn into_sorted(self, file: &SourceFile) -> Vec<Finding> {
-        let mut findings: Vec<Finding> = self.0.into_iter().map(|draft| finish(draft, file)).collect();
+    pub fn into_sorted(self, sources: &Sources) -> Vec<Finding> {
+        let mut findings: Vec<Finding> = self.0.into_iter().map(|draft| finish(draft, sources)).collect();
         findings.sort_by(|a, b| {
             (a.place.span, a.level, a.code, &a.message).cmp(&(b.place.span, b.level, b.code, &b.message))
         });
-        findings.dedup();
+        findings.dedup_by(|next, first| next == first || is_told_of_its_file(next, first, sources));
         findings
     }
 }
 
-fn finish(draft: Draft, file: &SourceFile) -> Finding {
-    let related = draft.related.into_iter().map(|(span, message)| Related { place: file.place(span), message });
+/// Whether the one was said already, of the same place in a file that is used more than once.
+fn is_told_of_its_file(next: &Finding, first: &Finding, sources: &Sources) -> bool {
+    let inner = first.place.span.file != sources.first().id();
+    inner && next.place == first.place && next.code == first.code
+}
+
+fn finish(draft: Draft, sources: &Sources) -> Finding {
+    let place = |span: Span| {
+        let file = sources.file(span.file);
+        (Arc::clone(file.name()), file.place(span))
+    };
+    let uses = sources.uses(draft.span.file).into_iter().map(|span| (span, "used here".to_owned()));
+    let related = draft.related.into_iter().chain(uses).map(|(span, message)| {
+        let (file, place) = place(span);
+        Related { file, place, message }
+    });
+    let (file, at) = place(draft.span);
     Finding {
-        file: Arc::clone(file.name()),
-        place: file.place(draft.span),
+        file,
+        place: at,
         code: draft.rule.code,
         level: draft.level,
         message: draft.message,

@@ -4,7 +4,7 @@ use super::fields::Reader;
 use super::finding::{Finding, Findings, Level};
 use super::model::{Model, ModelEdge};
 use super::packs::Packs;
-use super::source::SourceFile;
+use super::source::{SourceFile, Sources};
 use super::types::Types;
 use super::variables::Override;
 use super::{Backend, BackendId, Delivery, Edge, Graph, Node, NodeId, Overflow, PortRef};
@@ -36,6 +36,8 @@ pub struct Loaded {
     pub graph: Option<Graph>,
     /// All findings, in the order of their places.
     pub findings: Vec<Finding>,
+    /// The files that it came from.
+    pub sources: Sources,
 }
 
 impl<'a> LoadOptions<'a> {
@@ -63,8 +65,9 @@ impl Loaded {
 /// Loads a graph: valid and ready, or with all findings at once.
 pub fn load(file: &SourceFile, options: &LoadOptions<'_>, packs: &dyn Packs) -> Loaded {
     let mut findings = Findings::default();
-    let graph = read(file, options, packs, &mut findings);
-    Loaded { graph, findings: findings.into_sorted(file) }
+    let sources = Sources::new(file.clone());
+    let graph = read(sources.first(), options, packs, &mut findings);
+    Loaded { graph, findings: findings.into_sorted(&sources), sources }
 }
 
 fn read(file: &SourceFile, options: &LoadOptions<'_>, packs: &dyn Packs, findings: &mut Findings) -> Option<Graph> {

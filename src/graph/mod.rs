@@ -34,7 +34,7 @@ pub use file_schema::file_schema;
 pub use finding::{Finding, Level, Related, Rule, Tally};
 pub use load::{DEFAULT_MAX_MESSAGE, DEFAULT_QUEUE, LoadOptions, Loaded, load};
 pub use packs::{Executing, PackFault, Packs, Saved};
-pub use source::{MAX_FILE_BYTES, Place, ReadError, SourceFile, Span};
+pub use source::{FileId, MAX_FILE_BYTES, Place, ReadError, SourceFile, Sources, Span};
 pub use suggest::nearest as nearest_name;
 pub use variables::Override;
 

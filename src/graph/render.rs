@@ -1,9 +1,9 @@
 //! Findings as text: the source line, a caret under the exact token, the code and the way out.
 
 use super::finding::{Finding, Level, Tally};
-use super::source::{Place, SourceFile};
+use super::source::{Place, SourceFile, Sources};
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Group, Level as Title, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level as Title, Renderer, Snippet};
 use std::ops::Range;
 
 /// Whether escape sequences for colours are written; `anstream` takes them out where they are not wanted.
@@ -17,16 +17,16 @@ pub enum Style {
 /// Most findings that are shown with their source lines; each of the others gets one line.
 const MAX_SHOWN: usize = 200;
 
-/// All `findings` in `file`, with an empty line after each.
+/// All `findings` in `sources`, with an empty line after each.
 #[must_use]
-pub fn text(findings: &[Finding], file: &SourceFile, style: Style) -> String {
+pub fn text(findings: &[Finding], sources: &Sources, style: Style) -> String {
     let renderer = match style {
         Style::Plain => Renderer::plain(),
         Style::Coloured => Renderer::styled(),
     };
     let renderer = renderer.decor_style(DecorStyle::Ascii);
     let (shown, others) = findings.split_at(findings.len().min(MAX_SHOWN));
-    let mut text: String = shown.iter().map(|finding| renderer.render(&[group(finding, file)]) + "\n\n").collect();
+    let mut text: String = shown.iter().map(|finding| renderer.render(&[group(finding, sources)]) + "\n\n").collect();
     text.extend(others.iter().map(|finding| line(finding) + "\n"));
     text
 }
@@ -38,40 +38,53 @@ fn line(finding: &Finding) -> String {
 
 /// As in `2 errors, 1 warning in graphs/x.yaml`.
 #[must_use]
-pub fn summary(findings: &[Finding], file: &SourceFile) -> String {
-    format!("{} in {}", Tally::of(findings), file.name())
+pub fn summary(findings: &[Finding], sources: &Sources) -> String {
+    format!("{} in {}", Tally::of(findings), sources.first().name())
 }
 
-fn group<'a>(finding: &'a Finding, file: &'a SourceFile) -> Group<'a> {
+fn group<'a>(finding: &'a Finding, sources: &'a Sources) -> Group<'a> {
     let title = match finding.level {
         Level::Error => Title::ERROR,
         Level::Warning => Title::WARNING,
         Level::Hint => Title::INFO.with_name("hint"),
     };
-    // Only the lines from the first place to the last: a snippet costs as much as its source is long.
-    let places = || std::iter::once(finding.place).chain(finding.related.iter().map(|related| related.place));
-    let first_line = places().map(|place| place.line).min().unwrap_or(1);
-    let last_line = places().map(|place| place.line).max().unwrap_or(1);
-    let (start, end) = (file.offset(first_line, 1), file.line_end(last_line));
-    let span = |place: Place| {
-        let visible = visible(place, file);
-        visible.start - start..visible.end - start
-    };
-    let primary = AnnotationKind::Primary.span(span(finding.place));
-    let related = finding
-        .related
-        .iter()
-        .map(|related| AnnotationKind::Context.span(span(related.place)).label(related.message.as_str()));
-    let snippet = Snippet::source(&file.text()[start..end])
-        .line_start(first_line)
-        .path(file.name().as_ref())
-        .annotation(primary)
-        .annotations(related);
-    let group = title.primary_title(finding.message.as_str()).id(finding.code).element(snippet);
+    // The finding's own file first, then the others in the order in which they are spoken of.
+    let mut files = vec![finding.place.span.file];
+    for related in &finding.related {
+        if !files.contains(&related.place.span.file) {
+            files.push(related.place.span.file);
+        }
+    }
+    let title = title.primary_title(finding.message.as_str()).id(finding.code);
+    let snippets = files.into_iter().map(|id| snippet(finding, sources.file(id)));
+    let group = Group::with_title(title).elements(snippets);
     match &finding.help {
         Some(help) => group.element(Title::HELP.message(help.as_str())),
         None => group,
     }
+}
+
+/// The lines of one file that a finding speaks of.
+fn snippet<'a>(finding: &'a Finding, file: &'a SourceFile) -> Snippet<'a, Annotation<'a>> {
+    let here = |place: &Place| place.span.file == file.id();
+    let related = || finding.related.iter().filter(|related| here(&related.place));
+    // Only the lines from the first place to the last: a snippet costs as much as its source is long.
+    let own = Some(finding.place).filter(here);
+    let places = || own.into_iter().chain(related().map(|related| related.place));
+    let first_line = places().map(|place| place.line).min().unwrap_or(1);
+    let last_line = places().map(|place| place.line).max().unwrap_or(1);
+    let start = file.offset(first_line, 1);
+    let span = |place: Place| {
+        let visible = visible(place, file);
+        visible.start - start..visible.end - start
+    };
+    let primary = own.map(|place| AnnotationKind::Primary.span(span(place)));
+    let context =
+        related().map(|related| AnnotationKind::Context.span(span(related.place)).label(related.message.as_str()));
+    Snippet::source(&file.text()[start..file.line_end(last_line)])
+        .line_start(first_line)
+        .path(file.name().as_ref())
+        .annotations(primary.into_iter().chain(context))
 }
 
 /// The part of a place on its first line: an arrow across many lines would hide more than it shows.

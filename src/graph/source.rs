@@ -1,4 +1,4 @@
-//! A graph file's text, and places in it.
+//! The text of graph files, and places in it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,9 +9,15 @@ pub const MAX_FILE_BYTES: u64 = 1 << 20;
 /// Length of a block in which characters are counted, in bytes.
 const BLOCK_BYTES: usize = 1024;
 
+/// One of the files of a graph: the first one, or one that it uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileId(u32);
+
 /// A part of a file, in bytes from its beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Span {
+    /// The file.
+    pub file: FileId,
     /// First byte.
     pub start: usize,
     /// The byte after the last one.
@@ -32,6 +38,7 @@ pub struct Place {
 /// A graph file that has been read.
 #[derive(Clone, Debug)]
 pub struct SourceFile {
+    id: FileId,
     name: Arc<str>,
     dir: PathBuf,
     stem: String,
@@ -39,6 +46,17 @@ pub struct SourceFile {
     line_starts: Vec<usize>,
     /// Characters before each block of [`BLOCK_BYTES`], so that a column costs no more on a very long line.
     chars_before: Vec<usize>,
+}
+
+/// The files of one graph.
+#[derive(Clone, Debug)]
+pub struct Sources(Vec<Source>);
+
+#[derive(Clone, Debug)]
+struct Source {
+    file: SourceFile,
+    /// Where another one of them first says that it uses this one.
+    used_at: Option<Span>,
 }
 
 /// A graph file that cannot be read.
@@ -72,17 +90,86 @@ pub enum ReadError {
 }
 
 impl Span {
-    /// From `start` up to, not including, `end`.
+    /// From `start` up to, not including, `end`, in the first file.
     #[must_use]
     pub fn new(start: usize, end: usize) -> Self {
-        Span { start, end }
+        Span { file: FileId::default(), start, end }
+    }
+
+    /// The same part of another file.
+    #[must_use]
+    pub fn in_file(self, file: FileId) -> Self {
+        Span { file, ..self }
     }
 
     /// The smallest part that has both.
     #[must_use]
     pub fn to(self, other: Span) -> Span {
-        Span { start: self.start.min(other.start), end: self.end.max(other.end) }
+        Span { file: self.file, start: self.start.min(other.start), end: self.end.max(other.end) }
     }
+}
+
+impl Sources {
+    /// A graph whose first file is `file`.
+    #[must_use]
+    pub fn new(file: SourceFile) -> Self {
+        Sources(vec![Source { file: SourceFile { id: FileId(0), ..file }, used_at: None }])
+    }
+
+    /// The first file.
+    #[must_use]
+    pub fn first(&self) -> &SourceFile {
+        &self.0[0].file
+    }
+
+    /// All files, the first one first.
+    pub fn iter(&self) -> impl Iterator<Item = &SourceFile> {
+        self.0.iter().map(|source| &source.file)
+    }
+
+    /// One of the files.
+    #[must_use]
+    pub fn file(&self, id: FileId) -> &SourceFile {
+        &self.0[id.0 as usize].file
+    }
+
+    /// The file that findings call `name`; the first one where there is none.
+    #[must_use]
+    pub fn named(&self, name: &str) -> &SourceFile {
+        self.iter().find(|file| &**file.name() == name).unwrap_or(self.first())
+    }
+
+    /// The places where a file is used, from the one in the file that uses it to the one in the first file.
+    #[must_use]
+    pub fn uses(&self, file: FileId) -> Vec<Span> {
+        std::iter::successors(self.0[file.0 as usize].used_at, |at| self.0[at.file.0 as usize].used_at).collect()
+    }
+
+    /// Reads the file that `from` calls `path` at the place `used_at`, unless it was read before.
+    ///
+    /// # Errors
+    /// [`ReadError`] as [`SourceFile::read`].
+    pub fn open(&mut self, path: &str, used_at: Span) -> Result<FileId, ReadError> {
+        let from = self.file(used_at.file);
+        let full = from.dir.join(path);
+        let name = Path::new(&*from.name).parent().unwrap_or(Path::new("")).join(path);
+        let mut file = SourceFile::read(&full)?;
+        let known =
+            self.iter().find(|known| known.dir == file.dir && known.stem == file.stem && known.text == file.text);
+        if let Some(known) = known {
+            return Ok(known.id);
+        }
+        file.id = FileId(u32::try_from(self.0.len()).unwrap_or(u32::MAX));
+        file.name = tidy(&name).display().to_string().into();
+        let id = file.id;
+        self.0.push(Source { file, used_at: Some(used_at) });
+        Ok(id)
+    }
+}
+
+/// The path without the `.` in it.
+fn tidy(path: &Path) -> PathBuf {
+    path.components().filter(|part| *part != std::path::Component::CurDir).collect()
 }
 
 impl SourceFile {
@@ -121,7 +208,20 @@ impl SourceFile {
         }
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         let chars_before = chars_before(&text);
-        SourceFile { name: name.into(), dir, stem: stem.to_owned(), text, line_starts, chars_before }
+        let id = FileId::default();
+        SourceFile { id, name: name.into(), dir, stem: stem.to_owned(), text, line_starts, chars_before }
+    }
+
+    /// Which of the files of its graph it is.
+    #[must_use]
+    pub fn id(&self) -> FileId {
+        self.id
+    }
+
+    /// Its first place.
+    #[must_use]
+    pub fn beginning(&self) -> Span {
+        Span::default().in_file(self.id)
     }
 
     /// What findings call it.

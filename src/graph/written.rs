@@ -75,7 +75,12 @@ pub(super) struct WrittenBackend {
 pub(super) fn read<'t>(root: &'t Tree, reader: &mut Reader<'_, 't>) -> Written<'t> {
     if root.kind == Kind::Null {
         let message = "the file has no graph";
-        reader.report(rules::EMPTY, Span::default(), message, "begin with `ezrun: 1`, then `nodes:` and `edges:`");
+        reader.report(
+            rules::EMPTY,
+            reader.file.beginning(),
+            message,
+            "begin with `ezrun: 1`, then `nodes:` and `edges:`",
+        );
         return Written::default();
     }
     let Some(fields) = reader.record(root, "a graph", GRAPH_KEYS) else { return Written::default() };
@@ -95,7 +100,7 @@ pub(super) fn read<'t>(root: &'t Tree, reader: &mut Reader<'_, 't>) -> Written<'
 fn version<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) {
     let Some(field) = fields.get("ezrun") else {
         let message = "the file does not say its format version";
-        return reader.report(rules::MISSING_KEY, Span::default(), message, "begin the file with `ezrun: 1`");
+        return reader.report(rules::MISSING_KEY, reader.file.beginning(), message, "begin the file with `ezrun: 1`");
     };
     if !matches!(field.value.kind, Kind::Int(VERSION) | Kind::Unknown) {
         let message = match field.value.kind {
@@ -143,7 +148,7 @@ fn pack<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenPack {
 fn nodes<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) -> Vec<WrittenNode<'t>> {
     let Some(field) = fields.get("nodes") else {
         let message = "the graph has no `nodes`";
-        reader.report(rules::MISSING_KEY, Span::default(), message, "add `nodes: { name: { use: type } }`");
+        reader.report(rules::MISSING_KEY, reader.file.beginning(), message, "add `nodes: { name: { use: type } }`");
         return Vec::new();
     };
     let nothing = match &field.value.kind {
@@ -225,7 +230,7 @@ fn edge<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>) -> Option<WrittenEdge> 
     let mut end = |key: &str, port: &str| match fields.get(key) {
         Some(field) => reader.text(field.value, &format!("`{key}`")),
         None => {
-            let first = Span::new(tree.span.start, tree.span.start + 1);
+            let first = Span { end: tree.span.start + 1, ..tree.span };
             let message = format!("the edge does not say `{key}`");
             reader.report(rules::MISSING_KEY, first, message, format!("add `{key}: node` or `{key}: node.{port}`"));
             None

@@ -6,7 +6,7 @@
 
 use super::finding::{Draft, Findings};
 use super::rules;
-use super::source::{SourceFile, Span};
+use super::source::{FileId, SourceFile, Span};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
 use serde_saphyr::{Location, Spanned};
@@ -83,6 +83,7 @@ pub(super) fn parse(file: &SourceFile, findings: &mut Findings) -> Option<Tree> 
     match serde_saphyr::from_str_with_options::<Tree>(file.text(), options()) {
         Ok(mut tree) => {
             stretch(&mut tree, file.text());
+            place_in(&mut tree, file.id());
             Some(tree)
         }
         Err(error) => {
@@ -157,7 +158,7 @@ fn options() -> serde_saphyr::Options {
 fn syntax_error(error: &serde_saphyr::Error, file: &SourceFile) -> Draft {
     use serde_saphyr::Error;
     let error = error.without_snippet();
-    let span = error.location().map(|location| place_of(location, file)).unwrap_or_default();
+    let span = error.location().map(|location| place_of(location, file)).unwrap_or_default().in_file(file.id());
     let (message, help) = match error {
         Error::MultipleDocuments { .. } => {
             ("a second document begins here".to_owned(), "give each graph a file of its own; take the `---` out")
@@ -253,6 +254,19 @@ fn stretch(tree: &mut Tree, text: &str) {
     tree.span.end = close.map_or(from, |at| from + at + 1);
 }
 
+/// The parser knows one file.
+fn place_in(tree: &mut Tree, file: FileId) {
+    tree.span.file = file;
+    match &mut tree.kind {
+        Kind::Seq(items) => items.iter_mut().for_each(|item| place_in(item, file)),
+        Kind::Map(entries) => entries.iter_mut().for_each(|(key, value)| {
+            place_in(key, file);
+            place_in(value, file);
+        }),
+        _ => {}
+    }
+}
+
 fn shorten(text: &str) -> String {
     const MAX_CHARS: usize = 40;
     if text.chars().count() <= MAX_CHARS {
@@ -326,6 +340,7 @@ impl<'de> Visitor<'de> for KindVisitor {
 
 #[cfg(test)]
 mod tests {
+    use super::super::source::Sources;
     use super::*;
     use std::path::Path;
 
@@ -335,7 +350,7 @@ mod tests {
 
     fn read(file: &SourceFile) -> Result<Tree, String> {
         let mut findings = Findings::default();
-        parse(file, &mut findings).ok_or_else(|| format!("{:?}", findings.into_sorted(file)))
+        parse(file, &mut findings).ok_or_else(|| format!("{:?}", findings.into_sorted(&Sources::new(file.clone()))))
     }
 
     /// The text under each key and value, in the order of the file.

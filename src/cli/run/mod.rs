@@ -94,9 +94,9 @@ fn load(file: &SourceFile, args: &Args) -> Option<Graph> {
     let loaded = graph::load(file, &LoadOptions::run(&registry, &args.set), &Executing);
     let worth_saying = if args.quiet { Level::Error } else { Level::Warning };
     let findings: Vec<_> = loaded.findings.into_iter().filter(|finding| finding.level <= worth_saying).collect();
-    say_raw!("{}", render::text(&findings, file, render::Style::Coloured));
+    say_raw!("{}", render::text(&findings, &loaded.sources, render::Style::Coloured));
     if loaded.graph.is_none() {
-        say!("{}; nothing was started", render::summary(&findings, file));
+        say!("{}; nothing was started", render::summary(&findings, &loaded.sources));
     }
     loaded.graph
 }
