@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "clippy allows it in test functions, but not in what they share")]
 
 use serde_json::Value;
+use std::f64::consts::FRAC_1_SQRT_2;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
@@ -17,10 +18,12 @@ impl Shipped {
     fn new(name: &str) -> Self {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("graphs");
         let folder = TempDir::new().unwrap();
-        std::fs::create_dir(folder.path().join("data")).unwrap();
         let graph = folder.path().join(name);
-        std::fs::copy(source.join(name), &graph).unwrap();
-        std::fs::copy(source.join("data/ecg.csv"), folder.path().join("data/ecg.csv")).unwrap();
+        for (inner, file) in [("", name), ("data", "ecg.csv"), ("parts", "rhythm.yaml")] {
+            let inner = Path::new(inner);
+            std::fs::create_dir_all(folder.path().join(inner)).unwrap();
+            std::fs::copy(source.join(inner).join(file), folder.path().join(inner).join(file)).unwrap();
+        }
         Shipped { folder, graph }
     }
 
@@ -59,6 +62,22 @@ impl Shipped {
 
 fn number(cell: &str) -> f64 {
     cell.parse().unwrap_or_else(|_| panic!("{cell} is no number"))
+}
+
+#[test]
+fn rhythms_uses_one_part_twice_and_finds_the_rhythm_that_was_put_in() {
+    let graph = Shipped::new("rhythms.yaml");
+    graph.succeed(&[]);
+    let levels = |name: &str| {
+        let rows = graph.rows(&format!("out/rhythms/{name}.csv"));
+        assert_eq!(rows.len(), 10, "{name}: one a second");
+        // The filter has settled after the first second.
+        rows[1..].iter().flat_map(|row| row[1..].iter().map(|cell| number(cell))).collect::<Vec<f64>>()
+    };
+    // The root mean square of a sine of amplitude 1.
+    assert!(levels("alpha").iter().all(|level| (level - FRAC_1_SQRT_2).abs() < 0.05), "{:?}", levels("alpha"));
+    assert!(levels("beta").iter().all(|level| *level < 0.1), "{:?}", levels("beta"));
+    assert_eq!(graph.edge_into("alpha/band")["copies"], 100);
 }
 
 fn ecg_mv() -> Vec<f64> {

@@ -17,7 +17,6 @@ use std::time::Instant;
 pub struct Crew {
     control: Arc<FrameSender>,
     interrupt: Arc<Interrupt>,
-    graph_dir: PathBuf,
     /// Nodes that have not started.
     starting: AtomicUsize,
     /// Nodes that have not ended.
@@ -31,6 +30,8 @@ pub struct Crew {
 pub struct Job {
     pub id: u32,
     pub name: String,
+    /// The directory of the file that it is written in.
+    pub dir: PathBuf,
     /// Standard input and output, where the node's type uses them.
     pub streams: [Option<OwnedFd>; 2],
     pub inputs: InputSet,
@@ -39,17 +40,11 @@ pub struct Job {
 }
 
 impl Crew {
-    pub fn new(
-        nodes: usize,
-        control: Arc<FrameSender>,
-        interrupt: Arc<Interrupt>,
-        graph_dir: &str,
-    ) -> std::io::Result<Self> {
+    pub fn new(nodes: usize, control: Arc<FrameSender>, interrupt: Arc<Interrupt>) -> std::io::Result<Self> {
         Ok(Crew {
             departures: Arc::new(Departures::new()?),
             control,
             interrupt,
-            graph_dir: PathBuf::from(graph_dir),
             starting: AtomicUsize::new(nodes),
             running: AtomicUsize::new(nodes),
             gate: Mutex::new(false),
@@ -119,7 +114,7 @@ impl Job {
     }
 
     fn work(self, make: impl FnOnce() -> Result<Instance>) {
-        let Job { id, name, streams, inputs, outputs, crew } = self;
+        let Job { id, name, dir, streams, inputs, outputs, crew } = self;
         set_current_node(id);
         let signals = NodeSignals {
             interrupt: Arc::clone(&crew.interrupt),
@@ -128,7 +123,7 @@ impl Job {
             end_inputs: inputs.end_switch(),
         };
         let mut edges = Edges { inputs: Some(inputs), outputs: Outputs::new(outputs, Arc::new(signals)) };
-        let mut context = Context::new(&name, &crew.graph_dir);
+        let mut context = Context::new(&name, &dir);
         let [stdin, stdout] = streams;
         context = context.with_streams(stdin, stdout);
         let verdict = caught(|| live(make, &mut context, &mut edges, &crew));

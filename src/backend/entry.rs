@@ -11,6 +11,7 @@ use crate::control::{
 use crate::node::{Instance, Registry};
 use anyhow::{Context as _, anyhow, bail};
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
@@ -77,10 +78,11 @@ impl Backend {
         }
         attach_to_peers(control, &mut reader, &mut segments)?;
         let (attachment, wired) = segments.bind(&nodes, control);
-        let crew = Crew::new(nodes.len(), Arc::clone(control), Arc::clone(&interrupt), &setup.graph_dir)?;
+        let crew = Crew::new(nodes.len(), Arc::clone(control), Arc::clone(&interrupt))?;
         let crew = Arc::new(crew);
         for ((node, streams), (inputs, outputs)) in nodes.into_iter().zip(wired) {
-            let job = Job { id: node.id, name: node.name.clone(), streams, inputs, outputs, crew: Arc::clone(&crew) };
+            let (name, dir) = (node.name.clone(), PathBuf::from(&node.dir));
+            let job = Job { id: node.id, name, dir, streams, inputs, outputs, crew: Arc::clone(&crew) };
             let registry = Arc::clone(registry);
             job.spawn(move || make(&registry, &node)).context("cannot start a thread")?;
         }

@@ -143,8 +143,6 @@ pub struct Setup {
     pub backend: u32,
     /// Its name.
     pub name: String,
-    /// The directory of the graph file.
-    pub graph_dir: String,
     /// What its segments are made of.
     pub segments: SegmentKind,
     /// What its station follows from.
@@ -166,6 +164,8 @@ pub struct NodeSetup {
     pub id: u32,
     /// Its name.
     pub name: String,
+    /// The directory of the file that it is written in.
+    pub dir: String,
     /// Name of its type, without the pack.
     pub node_type: String,
     /// Settings, as JSON.

@@ -1,8 +1,10 @@
 //! Rules on delivery: a copy where the input writes, a view where it only reads.
 
 use super::finding::{Draft, Findings};
-use super::model::Model;
+use super::model::{Model, Wire};
 use super::rules;
+use super::source::Span;
+use std::collections::HashSet;
 
 pub(super) fn in_place_views(model: &Model<'_>, findings: &mut Findings) {
     for wire in model.wires() {
@@ -36,7 +38,12 @@ pub(super) fn copies_for_views(model: &Model<'_>, findings: &mut Findings) {
 }
 
 pub(super) fn needless_copies(model: &Model<'_>, findings: &mut Findings) {
-    for wire in model.wires() {
+    let written_in_place = |wire: &Wire<'_>| {
+        model.nodes[wire.to.0].node_type.as_ref().is_some_and(|node_type| node_type.inputs[wire.to.1].writes_in_place)
+    };
+    // An edge into a file's port may end at several inputs: one that writes needs the copy for all of them.
+    let needed: HashSet<Span> = model.wires().filter(written_in_place).map(|wire| wire.to_span).collect();
+    for wire in model.wires().filter(|wire| !needed.contains(&wire.to_span)) {
         let node = &model.nodes[wire.to.0];
         let Some(node_type) = &node.node_type else { continue };
         let input = &node_type.inputs[wire.to.1];

@@ -25,12 +25,25 @@ struct GraphFile {
     /// Executables that offer more node types, by the name that stands before the slash in `use: pack/type`. Paths are
     /// relative to this file.
     packs: Option<BTreeMap<Name, Text>>,
+    /// What this file is connected by where another one uses it in the place of a node.
+    ports: Option<Ports>,
     /// The nodes, by name.
     nodes: Nodes,
     /// What is connected to what.
     edges: Option<Vec<Edge>>,
     /// Nodes that share a process, by the name of the process. Every other node has its own.
     backends: Option<BTreeMap<Name, Backend>>,
+}
+
+/// What a file is connected by where another one uses it in the place of a node.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code, reason = "read by the schema alone")]
+struct Ports {
+    /// Inputs, by name: each stands for an input of one of the nodes, or of several, as `node` or `node.input`.
+    inputs: Option<BTreeMap<Name, TextOrTexts>>,
+    /// Outputs, by name: each stands for an output of one of the nodes, as `node` or `node.output`.
+    outputs: Option<BTreeMap<Name, Text>>,
 }
 
 /// From an output to an input.
@@ -128,6 +141,10 @@ by_hand! {
     Cpu = { "type": "integer", "minimum": 0, "maximum": MAX_CPU };
     Niceness = { "type": "integer", "minimum": -20, "maximum": 19 };
     Text = { "type": "string", "minLength": 1 };
+    TextOrTexts = { "anyOf": [
+        { "$ref": "#/$defs/Text" },
+        { "type": "array", "minItems": 1, "items": { "$ref": "#/$defs/Text" } },
+    ] };
     Scalar = { "type": ["string", "number", "boolean", "null"] };
     Size = { "anyOf": [
         { "type": "integer", "minimum": 1, "maximum": MAX_MESSAGE_BYTES },
@@ -163,6 +180,7 @@ pub fn file_schema(registry: &Registry) -> Value {
         branches.push(branch(description, &mut defs));
     }
     branches.push(free_branch("A node type of a pack.", "^[A-Za-z0-9_-]+/[A-Za-z0-9_-]+$"));
+    branches.push(free_branch("Another graph file, which takes the node's place.", r"^(\./|\.\./|/)|\.ya?ml$"));
     branches.push(free_branch("A variable that names the type.", "\\$\\{"));
     defs.insert("Node".to_owned(), json!({ "description": "One instance of a node type.", "oneOf": branches }));
     schema["$defs"] = Value::Object(defs);

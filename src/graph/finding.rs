@@ -1,6 +1,7 @@
 //! Findings: what is wrong with a graph file, where, and what would be right.
 
 use super::source::{Place, Sources, Span};
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -172,15 +173,16 @@ impl Findings {
         findings.sort_by(|a, b| {
             (a.place.span, a.level, a.code, &a.message).cmp(&(b.place.span, b.level, b.code, &b.message))
         });
-        findings.dedup_by(|next, first| next == first || is_told_of_its_file(next, first, sources));
+        findings.dedup();
+        // What is wrong with a file that is used twice is told once.
+        let mut told = HashSet::new();
+        findings.retain(|finding| {
+            let Span { file, start, end } = finding.place.span;
+            let inner = file != sources.first().id();
+            !inner || told.insert((Arc::clone(&finding.file), start, end, finding.code))
+        });
         findings
     }
-}
-
-/// Whether the one was said already, of the same place in a file that is used more than once.
-fn is_told_of_its_file(next: &Finding, first: &Finding, sources: &Sources) -> bool {
-    let inner = first.place.span.file != sources.first().id();
-    inner && next.place == first.place && next.code == first.code
 }
 
 fn finish(draft: Draft, sources: &Sources) -> Finding {

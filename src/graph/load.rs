@@ -1,14 +1,13 @@
 //! From a file to a graph: read, look up, check, build. Every finding of every step is kept.
 
-use super::fields::Reader;
 use super::finding::{Finding, Findings, Level};
+use super::flatten::{Surroundings, flatten};
 use super::model::{Model, ModelEdge};
 use super::packs::Packs;
 use super::source::{SourceFile, Sources};
-use super::types::Types;
 use super::variables::Override;
 use super::{Backend, BackendId, Delivery, Edge, Graph, Node, NodeId, Overflow, PortRef};
-use super::{delivery, flow, mismatch, resources, settings, variables, wiring, written, yaml};
+use super::{delivery, flow, mismatch, resources, settings, units, wiring};
 use crate::node::Registry;
 use std::collections::BTreeMap;
 
@@ -65,30 +64,34 @@ impl Loaded {
 /// Loads a graph: valid and ready, or with all findings at once.
 pub fn load(file: &SourceFile, options: &LoadOptions<'_>, packs: &dyn Packs) -> Loaded {
     let mut findings = Findings::default();
-    let sources = Sources::new(file.clone());
-    let graph = read(sources.first(), options, packs, &mut findings);
+    let mut sources = Sources::new(file.clone());
+    let graph = read(&mut sources, options, packs, &mut findings);
     Loaded { graph, findings: findings.into_sorted(&sources), sources }
 }
 
-fn read(file: &SourceFile, options: &LoadOptions<'_>, packs: &dyn Packs, findings: &mut Findings) -> Option<Graph> {
-    let mut tree = yaml::parse(file, findings)?;
-    variables::substitute(&mut tree, file, options, findings);
-    let written = written::read(&tree, &mut Reader { file, findings });
-    let types = Types::gather(&written, options.registry, packs, file, findings);
-    let name = written.name.as_ref().map_or_else(|| file.stem().to_owned(), |name| name.text.clone());
-    let mut model = Model::resolve(written, &types, findings);
-    for node in &mut model.nodes {
-        settings::check(node, options.registry, file, findings);
+fn read(sources: &mut Sources, options: &LoadOptions<'_>, packs: &dyn Packs, findings: &mut Findings) -> Option<Graph> {
+    let unit = units::gather(sources, options, findings)?;
+    let sources = &*sources;
+    let flat = flatten(&unit, &mut Surroundings { sources, registry: options.registry, packs, findings });
+    let first = sources.first();
+    let name = flat.name.as_ref().map_or_else(|| first.stem().to_owned(), |name| name.text.clone());
+    let mut model = Model::resolve(flat, first.id(), findings);
+    if options.missing_env == Level::Error {
+        // Nobody uses the file: it is run as it is.
+        model.open_inputs.clear();
     }
-    settings::ask_packs(&mut model.nodes, packs, file, findings);
+    for node in &mut model.nodes {
+        settings::check(node, options.registry, sources.file(node.file), findings);
+    }
+    settings::ask_packs(&mut model.nodes, packs, sources, findings);
     for rule in RULES {
         rule(&model, findings);
     }
-    resources::paths(&model, file, findings);
+    resources::paths(&model, sources, findings);
     if findings.has_errors() {
         return None;
     }
-    build(name, model, file)
+    build(name, model, sources)
 }
 
 /// The rules on the graph as a whole; those on single values are checked where the values are read.
@@ -110,7 +113,7 @@ const RULES: &[fn(&Model<'_>, &mut Findings)] = &[
 ];
 
 /// The graph, unless something in it is not known yet.
-fn build(name: String, model: Model<'_>, file: &SourceFile) -> Option<Graph> {
+fn build(name: String, model: Model<'_>, sources: &Sources) -> Option<Graph> {
     let mut backends: Vec<Backend> = Vec::new();
     let mut placed: Vec<Option<BackendId>> = vec![None; model.nodes.len()];
     for written in &model.backends {
@@ -137,13 +140,14 @@ fn build(name: String, model: Model<'_>, file: &SourceFile) -> Option<Graph> {
         });
         nodes.push(Node {
             name: node.name.text,
+            dir: sources.file(node.file).dir().to_owned(),
             uses: node.uses?.text,
             node_type: node.node_type?,
             settings: node.settings?,
             backend,
         });
     }
-    Some(Graph::new(name, file.dir().to_owned(), nodes, edges, backends))
+    Some(Graph::new(name, sources.first().dir().to_owned(), nodes, edges, backends))
 }
 
 fn own_backend(name: &str, node: NodeId, pack: Option<std::path::PathBuf>) -> Backend {

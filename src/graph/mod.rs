@@ -2,14 +2,15 @@
 //!
 //! [`Graph`] is valid and immutable. petgraph stays inside this module.
 //!
-//! The way there: [`yaml`] makes a tree in which everything knows its place; `variables` fills it in; `written` reads it
-//! into what the file says; `model` looks its names up; the rules ([`rules`] names them) check that; `load` leads through
-//! all of it.
+//! The way there: [`yaml`] makes a tree in which everything knows its place; `variables` fills it in; `units` does that for
+//! the files that it uses as well; `written` reads each into what it says, and `flatten` makes one of them; `model` looks
+//! names up; the rules ([`rules`] names them) check that; `load` leads through all of it.
 
 mod delivery;
 mod fields;
 mod file_schema;
 mod finding;
+mod flatten;
 mod flow;
 mod load;
 mod mismatch;
@@ -25,6 +26,7 @@ mod settings;
 mod source;
 mod suggest;
 mod types;
+mod units;
 mod variables;
 mod wiring;
 mod written;
@@ -52,7 +54,7 @@ use std::sync::Arc;
 pub struct Graph {
     /// Name of the graph; the file's stem where it says none.
     pub name: String,
-    /// The directory of its file, absolute: every path in it is relative to this one.
+    /// The directory of its file, absolute.
     pub dir: PathBuf,
     nodes: Vec<Node>,
     edges: Vec<Edge>,
@@ -75,8 +77,10 @@ pub struct BackendId(pub usize);
 /// A node of a graph.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Name in the graph.
+    /// Name in the graph; `node/inner` where a file stands for the node.
     pub name: String,
+    /// The directory of the file that it is written in, absolute: paths in its settings are relative to this one.
+    pub dir: PathBuf,
     /// What follows `use:`, such as `bandpass` or `my/detector`.
     pub uses: String,
     /// What its type says of itself.

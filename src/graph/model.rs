@@ -2,15 +2,16 @@
 
 use super::fields::Word;
 use super::finding::{Draft, Findings};
+use super::flatten::{Flat, Loose, help_in_file, own_name};
 use super::rules;
+use super::source::FileId;
 use super::source::Span;
 use super::suggest;
-use super::types::Types;
 use super::variables::is_name;
-use super::written::{Written, WrittenBackend, WrittenEdge, WrittenNode};
+use super::written::{WrittenBackend, WrittenEdge};
 use crate::node::TypeDescription;
 use serde_json::Value;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -21,13 +22,23 @@ pub(super) struct Model<'t> {
     pub backends: Vec<WrittenBackend>,
     /// Nodes by their names.
     pub by_name: HashMap<String, usize>,
+    /// Nodes that files stand for, and that are not among the nodes.
+    pub parts: Vec<String>,
     /// Nodes of which an edge means an output, or an input, that could not be found: what is missing there is known
     /// already.
     pub faulty_outputs: BTreeSet<usize>,
     pub faulty_inputs: BTreeSet<usize>,
+    /// Ports, by node and index, that ports of the first file stand for: whoever uses the file connects them.
+    pub open_inputs: BTreeSet<(usize, usize)>,
+    pub open_outputs: BTreeSet<(usize, usize)>,
+    /// Ports, by node and index, that a port of their file stands for which nothing is at.
+    pub loose_inputs: BTreeMap<(usize, usize), Loose>,
+    pub loose_outputs: BTreeMap<(usize, usize), Loose>,
 }
 
 pub(super) struct ModelNode<'t> {
+    /// Where it is written.
+    pub file: FileId,
     pub name: Word,
     pub uses: Option<Word>,
     pub with: Option<&'t super::yaml::Tree>,
@@ -61,28 +72,60 @@ pub(super) struct Wire<'m> {
     pub to_span: Span,
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Side {
+/// Which ports an end of an edge may mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Side {
     Output,
     Input,
 }
 
 impl<'t> Model<'t> {
-    pub fn resolve(written: Written<'t>, types: &Types, findings: &mut Findings) -> Self {
-        let nodes: Vec<ModelNode<'t>> =
-            written.nodes.into_iter().map(|node| resolve_node(node, types, findings)).collect();
-        let by_name = nodes.iter().enumerate().map(|(i, node)| (node.name.text.clone(), i)).collect();
+    pub fn resolve(flat: Flat<'t>, first: FileId, findings: &mut Findings) -> Self {
+        let by_name = flat.nodes.iter().enumerate().map(|(i, node)| (node.name.text.clone(), i)).collect();
         let mut model = Model {
-            nodes,
-            edges: Vec::new(),
-            backends: written.backends,
+            nodes: flat.nodes,
+            edges: Vec::with_capacity(flat.edges.len()),
+            backends: flat.backends,
             by_name,
+            parts: flat.parts,
             faulty_outputs: BTreeSet::new(),
             faulty_inputs: BTreeSet::new(),
+            open_inputs: BTreeSet::new(),
+            open_outputs: BTreeSet::new(),
+            loose_inputs: BTreeMap::new(),
+            loose_outputs: BTreeMap::new(),
         };
-        for edge in written.edges {
-            let from = edge.from.as_ref().and_then(|word| model.end(word, Side::Output, findings));
-            let to = edge.to.as_ref().and_then(|word| model.end(word, Side::Input, findings));
+        let mut nowhere: HashSet<String> = HashSet::new();
+        for declared in flat.declared {
+            let Some(end) = model.end(&declared.end, declared.side, findings) else {
+                nowhere.insert(declared.end.text);
+                continue;
+            };
+            let Some(port) = end.port.map(|port| (end.node, port)) else { continue };
+            let loose = flat.loose.get(&(declared.side, declared.end.text)).cloned().map(|loose| (port, loose));
+            let open = (declared.file == first).then_some(port);
+            match declared.side {
+                Side::Input => {
+                    model.open_inputs.extend(open);
+                    model.loose_inputs.extend(loose);
+                }
+                Side::Output => {
+                    model.open_outputs.extend(open);
+                    model.loose_outputs.extend(loose);
+                }
+            }
+        }
+        for (side, end) in flat.unclear {
+            let node = end.split_once('.').map_or(end.as_str(), |(node, _)| node);
+            if let Some(&node) = model.by_name.get(node) {
+                model.faulty(side).insert(node);
+            }
+        }
+        for edge in flat.edges {
+            // What a port stands for is told at the port, where that is nothing.
+            let somewhere = |word: &&Word| !nowhere.contains(&word.text);
+            let from = edge.from.as_ref().filter(somewhere).and_then(|word| model.end(word, Side::Output, findings));
+            let to = edge.to.as_ref().filter(somewhere).and_then(|word| model.end(word, Side::Input, findings));
             model.edges.push(ModelEdge { written: edge, from, to });
         }
         model
@@ -93,9 +136,10 @@ impl<'t> Model<'t> {
         if let Some(&node) = self.by_name.get(name) {
             return Some(node);
         }
-        let names = self.nodes.iter().map(|node| node.name.text.as_str()).filter(|name| is_name(name));
-        let help = findings.are_few().then(|| suggest::help(name, &names.collect::<Vec<&str>>(), "node")).flatten();
-        findings.add(Draft::new(rules::UNKNOWN_NODE, span, format!("there is no node `{name}`")).maybe_help(help));
+        let names = self.nodes.iter().map(|node| node.name.text.as_str()).chain(self.parts.iter().map(String::as_str));
+        let help = findings.are_few().then(|| help_in_file(name, names, "node")).flatten();
+        let message = format!("there is no node `{}`", own_name(name));
+        findings.add(Draft::new(rules::UNKNOWN_NODE, span, message).maybe_help(help));
         None
     }
 
@@ -148,16 +192,23 @@ impl<'t> Model<'t> {
     }
 }
 
-fn resolve_node<'t>(node: WrittenNode<'t>, types: &Types, findings: &mut Findings) -> ModelNode<'t> {
-    let found = node.uses.as_ref().and_then(|uses| types.find(uses, findings));
-    let (pack, node_type) = found.map_or((None, None), |found| (found.pack, found.node_type));
-    ModelNode { name: node.name, uses: node.uses, with: node.with, pack, node_type, settings: None }
+impl ModelNode<'_> {
+    /// Whether its own file gives it a name that it may have.
+    pub fn is_well_named(&self) -> bool {
+        is_name(own_name(&self.name.text))
+    }
 }
 
-type LatePlace = Box<dyn FnOnce(Span) -> Draft>;
+/// What is wrong with a port, to be placed.
+pub(super) type LatePlace = Box<dyn FnOnce(Span) -> Draft>;
 
 /// The port of `node` that is meant, or what is wrong, to be placed.
-fn find_port(node_type: &TypeDescription, node: &str, port: Option<&str>, side: Side) -> Result<usize, LatePlace> {
+pub(super) fn find_port(
+    node_type: &TypeDescription,
+    node: &str,
+    port: Option<&str>,
+    side: Side,
+) -> Result<usize, LatePlace> {
     let outputs: Vec<&str> = node_type.outputs.iter().map(|port| port.name.as_str()).collect();
     let inputs: Vec<&str> = node_type.inputs.iter().map(|port| port.name.as_str()).collect();
     let (ports, others, what, other) = match side {

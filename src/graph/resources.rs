@@ -4,7 +4,7 @@ use super::fields::Word;
 use super::finding::{Draft, Findings};
 use super::model::{Model, ModelNode};
 use super::rules;
-use super::source::{SourceFile, Span};
+use super::source::{SourceFile, Sources, Span};
 use super::yaml::Kind;
 use crate::node::{Role, Stream};
 use std::collections::{HashMap, HashSet};
@@ -81,18 +81,19 @@ pub(super) fn standard_input(model: &Model<'_>, findings: &mut Findings) {
 }
 
 /// A file that a sink writes is neither written nor read by another node, and is not the graph file.
-pub(super) fn paths(model: &Model<'_>, file: &SourceFile, findings: &mut Findings) {
-    let own = Path::new(&**file.name()).file_name().map(|name| normal(&file.dir().join(name)));
+pub(super) fn paths(model: &Model<'_>, sources: &Sources, findings: &mut Findings) {
+    let own = |file: &SourceFile| Path::new(&**file.name()).file_name().map(|name| normal(&file.dir().join(name)));
+    let own: HashSet<PathBuf> = sources.iter().filter_map(own).collect();
     let mut users: HashMap<PathBuf, (&ModelNode<'_>, Role, Span)> = HashMap::new();
     for node in &model.nodes {
         let Some((path, role, span)) = file_of(node) else { continue };
-        let full = normal(&file.dir().join(path));
+        let full = normal(&sources.file(node.file).dir().join(path));
         // What is written there is gone: any number of sinks may share it.
         if full == Path::new("/dev/null") {
             continue;
         }
         let name = &node.name.text;
-        if role == Role::Sink && own.as_ref() == Some(&full) {
+        if role == Role::Sink && own.contains(&full) {
             let message = format!("`{name}` would write over the graph file itself");
             findings.add(Draft::new(rules::PATH_TAKEN, span, message).help("give it a file of its own"));
             continue;

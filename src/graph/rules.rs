@@ -29,6 +29,7 @@ rules! {
     UNKNOWN_TYPE = Error "schema/unknown-type": "a node's type exists";
     UNKNOWN_PACK = Error "schema/unknown-pack": "a node type's pack is declared under `packs`";
     UNUSED_PACK = Warning "schema/unused-pack": "a declared pack is used";
+    CIRCULAR_USE = Error "schema/circular-use": "a graph file is no part of itself";
     UNKNOWN_SETTING = Error "schema/unknown-setting": "a node's settings are those of its type";
     MISSING_SETTING = Error "schema/missing-setting": "settings without a default are given";
     BAD_SETTING = Error "schema/bad-setting": "settings make sense together";
@@ -64,6 +65,7 @@ rules! {
     STDIN_TAKEN = Error "resources/stdin-taken": "one node reads standard input";
 
     MISSING_ENV = Error "environment/missing-variable": "`${env:NAME}` is set or has a default";
+    UNREADABLE_FILE = Error "environment/unreadable-file": "a graph file that is used can be read";
     NO_DESCRIPTION = Warning "environment/no-description": "a pack has a description to check against";
     BAD_PACK = Error "environment/bad-pack": "a pack can be asked for its node types";
 }

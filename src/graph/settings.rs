@@ -9,7 +9,7 @@ use super::model::ModelNode;
 use super::packs::Packs;
 use super::rules;
 use super::schema::{branch_in_words, constants, has_key_of, in_words, is_type, out_of_range, same, types};
-use super::source::{SourceFile, Span};
+use super::source::{SourceFile, Sources, Span};
 use super::suggest;
 use super::yaml::{Kind, Tree};
 use crate::node::{Registry, SettingError, SettingsToCheck, TypeDescription};
@@ -64,7 +64,7 @@ fn refused(error: &SettingError, node: &ModelNode<'_>, node_type: &TypeDescripti
 }
 
 /// Has packs check what only their types know of settings: each pack is asked once, for all its nodes.
-pub(super) fn ask_packs(nodes: &mut [ModelNode<'_>], packs: &dyn Packs, file: &SourceFile, findings: &mut Findings) {
+pub(super) fn ask_packs(nodes: &mut [ModelNode<'_>], packs: &dyn Packs, sources: &Sources, findings: &mut Findings) {
     let mut by_pack: BTreeMap<PathBuf, Vec<usize>> = BTreeMap::new();
     for (at, node) in nodes.iter().enumerate() {
         if let (Some(pack), Some(_), Some(_)) = (&node.pack, &node.node_type, &node.settings) {
@@ -88,6 +88,7 @@ pub(super) fn ask_packs(nodes: &mut [ModelNode<'_>], packs: &dyn Packs, file: &S
         };
         for (&at, error) in asked.iter().zip(verdicts) {
             if let (Some(error), Some(node_type)) = (error, nodes[at].node_type.clone()) {
+                let file = sources.file(nodes[at].file);
                 findings.add(refused(&error, &nodes[at], &node_type, file));
                 nodes[at].settings = None;
             }

@@ -1,6 +1,6 @@
 //! The text of graph files, and places in it.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 /// Largest graph file that is read, in bytes.
@@ -9,7 +9,7 @@ pub const MAX_FILE_BYTES: u64 = 1 << 20;
 /// Length of a block in which characters are counted, in bytes.
 const BLOCK_BYTES: usize = 1024;
 
-/// One of the files of a graph: the first one, or one that it uses.
+/// A file in its place in a graph: the first one, or one use of another. A file that is used twice has two of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileId(u32);
 
@@ -42,20 +42,20 @@ pub struct SourceFile {
     name: Arc<str>,
     dir: PathBuf,
     stem: String,
-    text: String,
-    line_starts: Vec<usize>,
+    text: Arc<str>,
+    line_starts: Arc<[usize]>,
     /// Characters before each block of [`BLOCK_BYTES`], so that a column costs no more on a very long line.
-    chars_before: Vec<usize>,
+    chars_before: Arc<[usize]>,
 }
 
-/// The files of one graph.
+/// The files of one graph, each for every time that it is used.
 #[derive(Clone, Debug)]
 pub struct Sources(Vec<Source>);
 
 #[derive(Clone, Debug)]
 struct Source {
     file: SourceFile,
-    /// Where another one of them first says that it uses this one.
+    /// Where it is used.
     used_at: Option<Span>,
 }
 
@@ -122,7 +122,7 @@ impl Sources {
         &self.0[0].file
     }
 
-    /// All files, the first one first.
+    /// All of them, the first one first.
     pub fn iter(&self) -> impl Iterator<Item = &SourceFile> {
         self.0.iter().map(|source| &source.file)
     }
@@ -145,31 +145,36 @@ impl Sources {
         std::iter::successors(self.0[file.0 as usize].used_at, |at| self.0[at.file.0 as usize].used_at).collect()
     }
 
-    /// Reads the file that `from` calls `path` at the place `used_at`, unless it was read before.
+    /// Adds the use, at `used_at`, of the file that is called `path` there. It is read unless it was before.
     ///
     /// # Errors
     /// [`ReadError`] as [`SourceFile::read`].
     pub fn open(&mut self, path: &str, used_at: Span) -> Result<FileId, ReadError> {
         let from = self.file(used_at.file);
-        let full = from.dir.join(path);
         let name = Path::new(&*from.name).parent().unwrap_or(Path::new("")).join(path);
-        let mut file = SourceFile::read(&full)?;
-        let known =
-            self.iter().find(|known| known.dir == file.dir && known.stem == file.stem && known.text == file.text);
-        if let Some(known) = known {
-            return Ok(known.id);
-        }
-        file.id = FileId(u32::try_from(self.0.len()).unwrap_or(u32::MAX));
-        file.name = tidy(&name).display().to_string().into();
-        let id = file.id;
+        let name: Arc<str> = tidy(&name).display().to_string().into();
+        let known = self.iter().find(|known| known.name == name).cloned();
+        let mut file = known.map_or_else(|| from.read_beside(path), Ok)?;
+        let id = FileId(u32::try_from(self.0.len()).unwrap_or(u32::MAX));
+        (file.id, file.name) = (id, name);
         self.0.push(Source { file, used_at: Some(used_at) });
         Ok(id)
     }
 }
 
-/// The path without the `.` in it.
+/// The path without `.` and, as far as its text alone tells, without `..`.
 fn tidy(path: &Path) -> PathBuf {
-    path.components().filter(|part| *part != std::path::Component::CurDir).collect()
+    let mut tidy = PathBuf::new();
+    for part in path.components() {
+        let goes_back =
+            part == Component::ParentDir && matches!(tidy.components().next_back(), Some(Component::Normal(_)));
+        match part {
+            Component::CurDir => {}
+            _ if goes_back => drop(tidy.pop()),
+            other => tidy.push(other),
+        }
+    }
+    tidy
 }
 
 impl SourceFile {
@@ -195,6 +200,25 @@ impl SourceFile {
         Ok(Self::new(&path.display().to_string(), &stem, dir, text))
     }
 
+    /// Reads the file that this one calls `path`.
+    fn read_beside(&self, path: &str) -> Result<Self, ReadError> {
+        let mut result = Self::read(&self.dir.join(path));
+        if let Err(
+            ReadError::Unreadable { path, .. } | ReadError::TooLarge { path, .. } | ReadError::NotText { path, .. },
+        ) = &mut result
+        {
+            *path = tidy(path);
+        }
+        result
+    }
+
+    /// Whether both were read from one place.
+    #[must_use]
+    pub fn is_same_file(&self, other: &SourceFile) -> bool {
+        let last = |file: &SourceFile| Path::new(&*file.name).file_name().map(ToOwned::to_owned);
+        self.dir == other.dir && last(self) == last(other)
+    }
+
     /// A file that is in memory already; `name` is what findings call it, `dir` what its paths are relative to.
     #[must_use]
     pub fn from_text(name: &str, dir: &Path, text: &str) -> Self {
@@ -206,10 +230,11 @@ impl SourceFile {
         if text.starts_with('\u{feff}') {
             text.drain(..'\u{feff}'.len_utf8());
         }
-        let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        let chars_before = chars_before(&text);
+        let line_starts: Arc<[usize]> =
+            std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        let chars_before = chars_before(&text).into();
         let id = FileId::default();
-        SourceFile { id, name: name.into(), dir, stem: stem.to_owned(), text, line_starts, chars_before }
+        SourceFile { id, name: name.into(), dir, stem: stem.to_owned(), text: text.into(), line_starts, chars_before }
     }
 
     /// Which of the files of its graph it is.

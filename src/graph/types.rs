@@ -58,12 +58,6 @@ impl Types {
 
     /// The type that `uses` names.
     pub fn find(&self, uses: &Word, findings: &mut Findings) -> Option<Found> {
-        if uses.text.ends_with(".yaml") || uses.text.ends_with(".yml") {
-            let message = "graphs inside graphs are not supported yet";
-            let help = "write its nodes and edges into this file";
-            findings.add(Draft::new(rules::UNSUPPORTED, uses.span, message).help(help));
-            return None;
-        }
         match uses.text.split_once('/') {
             None => self.find_built_in(uses, findings),
             Some((pack, name)) => self.find_in_pack(uses, pack, name, findings),

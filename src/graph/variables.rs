@@ -3,7 +3,7 @@
 //! A scalar that is one variable and nothing else takes its typed value; anywhere else the text is put in.
 
 use super::LoadOptions;
-use super::finding::{Draft, Findings};
+use super::finding::{Draft, Findings, Level};
 use super::rules;
 use super::source::{SourceFile, Span};
 use super::suggest;
@@ -40,9 +40,45 @@ pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
-/// Puts the variables into every scalar of `root`.
-pub(super) fn substitute(root: &mut Tree, file: &SourceFile, options: &LoadOptions<'_>, findings: &mut Findings) {
-    let mut scope = Scope { file, options, params: Vec::new(), by_name: HashMap::new(), added: 0 };
+/// The values of params where a file stands for a node.
+pub(super) struct Given {
+    /// The node, and the place of its key.
+    pub node: String,
+    pub at: Span,
+    /// What stands under `with:`: names, their places, and values with the variables of the outer file filled in.
+    pub values: Vec<(String, Span, Tree)>,
+}
+
+impl Given {
+    /// What `with`, a mapping in the file `outer`, gives to the node called `node`.
+    pub fn new(node: &str, at: Span, with: Option<&Tree>, outer: &SourceFile) -> Self {
+        let entries = match with.map(|with| &with.kind) {
+            Some(Kind::Map(entries)) => entries.as_slice(),
+            _ => &[],
+        };
+        let values = entries.iter().map(|(key, value)| {
+            let mut value = value.clone();
+            let is_word = !matches!(value.kind, Kind::Seq(_) | Kind::Map(_) | Kind::Unknown | Kind::Null);
+            if is_word && value.substituted.is_none() {
+                // Once it is elsewhere, its text is not found by its place.
+                value.substituted = Some(value.text(outer).into());
+            }
+            (key.text(outer).to_owned(), key.span, value)
+        });
+        Given { node: node.to_owned(), at, values: values.collect() }
+    }
+}
+
+/// Puts the variables into every scalar of `root`. Params have the values that are `given` where the file stands for a
+/// node, and those of `--set` where it is the first one.
+pub(super) fn substitute(
+    root: &mut Tree,
+    file: &SourceFile,
+    options: &LoadOptions<'_>,
+    given: Option<&Given>,
+    findings: &mut Findings,
+) {
+    let mut scope = Scope { file, options, given, params: Vec::new(), by_name: HashMap::new(), added: 0 };
     let Kind::Map(entries) = &mut root.kind else { return };
     let at = entries.iter().position(|(key, _)| key.text(file) == "params");
     let params_key = at.map(|at| entries[at].0.span);
@@ -51,7 +87,10 @@ pub(super) fn substitute(root: &mut Tree, file: &SourceFile, options: &LoadOptio
             scope.define(key, value, findings);
         }
     }
-    scope.check_overrides(params_key.unwrap_or_default(), findings);
+    match given {
+        Some(given) => scope.check_given(given, findings),
+        None => scope.check_overrides(params_key.unwrap_or_default(), findings),
+    }
     for (i, (_, value)) in entries.iter_mut().enumerate() {
         if Some(i) != at {
             scope.visit(value, findings);
@@ -63,6 +102,7 @@ pub(super) fn substitute(root: &mut Tree, file: &SourceFile, options: &LoadOptio
 struct Scope<'a> {
     file: &'a SourceFile,
     options: &'a LoadOptions<'a>,
+    given: Option<&'a Given>,
     params: Vec<Param>,
     by_name: HashMap<String, usize>,
     added: usize,
@@ -88,13 +128,50 @@ impl Scope<'_> {
         if self.by_name.contains_key(&name) {
             return;
         }
-        let mut value = value.clone();
-        if let Some(set) = self.options.set.iter().rev().find(|set| set.name == name) {
-            value.kind = plain_scalar(&set.value);
-            value.substituted = Some(set.value.as_str().into());
+        let mut value = self.given_value(&name).unwrap_or_else(|| value.clone());
+        if value.kind == Kind::Null && value.substituted.is_none() {
+            self.report_missing(&name, key.span, findings);
+            value.kind = Kind::Unknown;
         }
         self.by_name.insert(name.clone(), self.params.len());
         self.params.push(Param { name, span: key.span, value, used: false });
+    }
+
+    /// What the param is given from outside, if it is given anything.
+    fn given_value(&self, name: &str) -> Option<Tree> {
+        let Some(given) = self.given else {
+            let set = self.options.set.iter().rev().find(|set| set.name == name)?;
+            let text = Some(set.value.as_str().into());
+            return Some(Tree { span: Span::default(), kind: plain_scalar(&set.value), substituted: text });
+        };
+        given.values.iter().find(|(known, ..)| known == name).map(|(.., value)| value.clone())
+    }
+
+    /// A param without a value: what uses the file has to give one. Only where it is checked by itself may it be missing.
+    fn report_missing(&self, name: &str, key: Span, findings: &mut Findings) {
+        match self.given {
+            Some(given) => {
+                let message = format!("`{}` needs the param `{name}` of `{}`", given.node, self.file.name());
+                let help = format!("write `with: {{ {name}: … }}`");
+                let draft = Draft::new(rules::MISSING_SETTING, given.at, message).help(help);
+                findings.add(draft.related(key, "declared here, without a default"));
+            }
+            None if self.options.missing_env == Level::Error => {
+                let message = format!("the param `{name}` has no value");
+                let help = format!("give it one with `--set {name}=…`, or a default here");
+                findings.add(Draft::new(rules::MISSING_SETTING, key, message).help(help));
+            }
+            None => {}
+        }
+    }
+
+    fn check_given(&self, given: &Given, findings: &mut Findings) {
+        let names: Vec<&str> = self.params.iter().map(|param| param.name.as_str()).collect();
+        for (name, key, _) in given.values.iter().filter(|(name, ..)| !names.contains(&name.as_str())) {
+            let message = format!("`{}` has no param `{name}`", self.file.name());
+            let draft = Draft::new(rules::UNKNOWN_PARAM, *key, message);
+            findings.add(draft.maybe_help(suggest::help(name, &names, "param")));
+        }
     }
 
     fn check_overrides(&self, span: Span, findings: &mut Findings) {

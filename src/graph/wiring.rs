@@ -1,10 +1,10 @@
 //! Rules on wiring: what may be connected to what, and what must be.
 
 use super::finding::{Draft, Findings};
+use super::flatten::{Loose, own_name};
 use super::model::Model;
 use super::rules;
 use super::source::Span;
-use super::variables::is_name;
 use std::collections::{HashMap, HashSet};
 
 /// A node's index and a port's.
@@ -54,20 +54,27 @@ pub(super) fn inputs_taken(model: &Model<'_>, findings: &mut Findings) {
 }
 
 pub(super) fn unconnected_inputs(model: &Model<'_>, findings: &mut Findings) {
-    let connected: HashSet<Port> = model.wires().map(|wire| wire.to).collect();
+    let connected: HashSet<Port> = model.wires().map(|wire| wire.to).chain(model.open_inputs.iter().copied()).collect();
     // An edge from a node of unknown type still ends somewhere.
     let half_known: HashSet<Port> =
         model.edges.iter().filter_map(|edge| edge.to).filter_map(|to| Some((to.node, to.port?))).collect();
+    let mut told = HashSet::new();
     for (at, node) in model.nodes.iter().enumerate() {
         let Some(node_type) = &node.node_type else { continue };
-        if model.faulty_inputs.contains(&at) || !is_name(&node.name.text) {
+        if model.faulty_inputs.contains(&at) || !node.is_well_named() {
             continue;
         }
         for (port, input) in node_type.inputs.iter().enumerate() {
             if input.required && !connected.contains(&(at, port)) && !half_known.contains(&(at, port)) {
-                let name = &node.name.text;
+                if let Some(loose) = model.loose_inputs.get(&(at, port)) {
+                    if told.insert((loose.at, loose.port.as_str())) {
+                        findings.add(loose_input(loose, node.name.span));
+                    }
+                    continue;
+                }
+                let name = own_name(&node.name.text);
                 let message = format!("nothing is connected to the input `{}` of `{name}`", input.name);
-                let end = if node_type.inputs.len() == 1 { name.clone() } else { format!("{name}.{}", input.name) };
+                let end = if node_type.inputs.len() == 1 { name.to_owned() } else { format!("{name}.{}", input.name) };
                 let help = format!("add an edge: `{{ from: …, to: {end} }}`");
                 findings.add(Draft::new(rules::UNCONNECTED_INPUT, node.name.span, message).help(help));
             }
@@ -75,20 +82,32 @@ pub(super) fn unconnected_inputs(model: &Model<'_>, findings: &mut Findings) {
     }
 }
 
+/// A port of a file that stands for a node, and that an input which needs an edge waits behind.
+fn loose_input(loose: &Loose, inner: Span) -> Draft {
+    let Loose { node, at, port } = loose;
+    let message = format!("nothing is connected to the input `{port}` of `{node}`");
+    let help = format!("add an edge: `{{ from: …, to: {node}.{port} }}`");
+    Draft::new(rules::UNCONNECTED_INPUT, *at, message).help(help).related(inner, "what it is for")
+}
+
 pub(super) fn unread_outputs(model: &Model<'_>, findings: &mut Findings) {
-    let read: HashSet<Port> =
-        model.edges.iter().filter_map(|edge| edge.from).filter_map(|from| Some((from.node, from.port?))).collect();
+    let ends = model.edges.iter().filter_map(|edge| edge.from).filter_map(|from| Some((from.node, from.port?)));
+    let read: HashSet<Port> = ends.chain(model.open_outputs.iter().copied()).collect();
     for (at, node) in model.nodes.iter().enumerate() {
         let Some(node_type) = &node.node_type else { continue };
-        if model.faulty_outputs.contains(&at) || !is_name(&node.name.text) {
+        if model.faulty_outputs.contains(&at) || !node.is_well_named() {
             continue;
         }
         for (port, output) in node_type.outputs.iter().enumerate() {
             if !read.contains(&(at, port)) {
-                let name = &node.name.text;
-                let message = format!("nobody reads the output `{}` of `{name}`", output.name);
+                let loose = model.loose_outputs.get(&(at, port));
+                let (name, port, place) = match loose {
+                    Some(loose) => (loose.node.as_str(), &loose.port, loose.at),
+                    None => (own_name(&node.name.text), &output.name, node.name.span),
+                };
+                let message = format!("nobody reads the output `{port}` of `{name}`");
                 let help = "connect it, to a `null` node where it is not needed";
-                findings.add(Draft::new(rules::UNREAD_OUTPUT, node.name.span, message).help(help));
+                findings.add(Draft::new(rules::UNREAD_OUTPUT, place, message).help(help));
             }
         }
     }

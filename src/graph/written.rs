@@ -19,7 +19,8 @@ pub(super) const MAX_MESSAGE_BYTES: u64 = 1 << 40;
 /// Highest processor number.
 pub(super) const MAX_CPU: i64 = 1023;
 
-const GRAPH_KEYS: &[&str] = &["ezrun", "name", "params", "packs", "nodes", "edges", "backends"];
+const GRAPH_KEYS: &[&str] = &["ezrun", "name", "params", "packs", "ports", "nodes", "edges", "backends"];
+const PORTS_KEYS: &[&str] = &["inputs", "outputs"];
 const NODE_KEYS: &[&str] = &["use", "with"];
 const EDGE_KEYS: &[&str] = &["from", "to", "zero_copy", "queue", "overflow", "max_message", "feedback"];
 const BACKEND_KEYS: &[&str] = &["nodes", "cpu", "priority", "env"];
@@ -35,6 +36,7 @@ const OVERFLOWS: &[(&str, Overflow)] = &[
 pub(super) struct Written<'t> {
     pub name: Option<Word>,
     pub packs: Vec<WrittenPack>,
+    pub ports: WrittenPorts,
     pub nodes: Vec<WrittenNode<'t>>,
     pub edges: Vec<WrittenEdge>,
     pub backends: Vec<WrittenBackend>,
@@ -45,12 +47,26 @@ pub(super) struct WrittenPack {
     pub path: Option<Word>,
 }
 
+/// What a file that stands for a node is connected by.
+#[derive(Default)]
+pub(super) struct WrittenPorts {
+    pub inputs: Vec<WrittenPort>,
+    pub outputs: Vec<WrittenPort>,
+}
+
+/// A port of the file, and the ports of its nodes that it stands for: one or more inputs, or one output.
+pub(super) struct WrittenPort {
+    pub name: String,
+    pub ends: Vec<Word>,
+}
+
 pub(super) struct WrittenNode<'t> {
     pub name: Word,
     pub uses: Option<Word>,
     pub with: Option<&'t Tree>,
 }
 
+#[derive(Clone)]
 pub(super) struct WrittenEdge {
     pub from: Option<Word>,
     pub to: Option<Word>,
@@ -91,6 +107,7 @@ pub(super) fn read<'t>(root: &'t Tree, reader: &mut Reader<'_, 't>) -> Written<'
     Written {
         name: fields.get("name").and_then(|field| reader.text(field.value, "the graph's name")),
         packs: section(&fields, "packs", "pack", reader, pack),
+        ports: ports(&fields, reader),
         nodes: nodes(&fields, reader),
         edges: edges(&fields, reader),
         backends: section(&fields, "backends", "backend", reader, backend),
@@ -143,6 +160,28 @@ fn word(field: &Field<'_>) -> Word {
 
 fn pack<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenPack {
     WrittenPack { name: word(field), path: reader.text(field.value, &format!("the path of the pack `{}`", field.name)) }
+}
+
+fn ports<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) -> WrittenPorts {
+    let Some(field) = fields.get("ports").filter(|field| !is_nothing(field.value)) else {
+        return WrittenPorts::default();
+    };
+    let Some(sides) = reader.record(field.value, "`ports`", PORTS_KEYS) else { return WrittenPorts::default() };
+    WrittenPorts {
+        inputs: section(&sides, "inputs", "port", reader, |field, reader| port(field, true, reader)),
+        outputs: section(&sides, "outputs", "port", reader, |field, reader| port(field, false, reader)),
+    }
+}
+
+fn port<'t>(field: &Field<'t>, may_be_several: bool, reader: &mut Reader<'_, 't>) -> WrittenPort {
+    let what = format!("the port `{}`", field.name);
+    let ends = match &field.value.kind {
+        Kind::Seq(items) if may_be_several && !items.is_empty() => {
+            items.iter().filter_map(|item| reader.text(item, &what)).collect()
+        }
+        _ => reader.text(field.value, &what).into_iter().collect(),
+    };
+    WrittenPort { name: field.name.to_owned(), ends }
 }
 
 fn nodes<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) -> Vec<WrittenNode<'t>> {

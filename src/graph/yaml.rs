@@ -254,8 +254,8 @@ fn stretch(tree: &mut Tree, text: &str) {
     tree.span.end = close.map_or(from, |at| from + at + 1);
 }
 
-/// The parser knows one file.
-fn place_in(tree: &mut Tree, file: FileId) {
+/// Everything in `tree` lies in `file`.
+pub(super) fn place_in(tree: &mut Tree, file: FileId) {
     tree.span.file = file;
     match &mut tree.kind {
         Kind::Seq(items) => items.iter_mut().for_each(|item| place_in(item, file)),

@@ -281,7 +281,6 @@ fn introduce(plan: &Plan<'_>, options: &Options, id: BackendId, backend: &Backen
     let setup = Setup {
         backend: id.0 as u32,
         name: planned.name.clone(),
-        graph_dir: plan.graph.dir.to_string_lossy().into_owned(),
         segments: plan.segments,
         station: plan.stations[id.0],
         nodes: planned.nodes.len() as u32,
@@ -327,6 +326,7 @@ fn node_setup(plan: &Plan<'_>, id: NodeId) -> NodeSetup {
     NodeSetup {
         id: id.0 as u32,
         name: node.name.clone(),
+        dir: node.dir.to_string_lossy().into_owned(),
         node_type: node.node_type.name.clone(),
         settings: node.settings.to_string(),
         streams: (uses.contains(&Stream::Stdin), uses.contains(&Stream::Stdout)),

@@ -1,0 +1,296 @@
+//! Files that stand for nodes are written out: their nodes, edges and backends take the place of the one node, and are
+//! called `node/inner`. From here on there is one flat graph.
+
+use super::fields::{Reader, Word};
+use super::finding::{Draft, Findings};
+use super::model::{ModelNode, Side, find_port};
+use super::packs::Packs;
+use super::rules;
+use super::source::{FileId, Sources, Span};
+use super::suggest;
+use super::types::Types;
+use super::units::{self, Unit};
+use super::written::{self, Written, WrittenBackend, WrittenEdge, WrittenNode, WrittenPort};
+use super::yaml::Kind;
+use crate::node::{InputPort, OutputPort, PortType, Registry, Role, TypeDescription};
+use std::collections::{HashMap, HashSet};
+
+/// A graph file, with all that it uses written out.
+#[derive(Default)]
+pub(super) struct Flat<'t> {
+    /// What the first file calls the graph.
+    pub name: Option<Word>,
+    pub nodes: Vec<ModelNode<'t>>,
+    pub edges: Vec<WrittenEdge>,
+    pub backends: Vec<WrittenBackend>,
+    /// The nodes that files stand for.
+    pub parts: Vec<String>,
+    /// What the ports of every file stand for.
+    pub declared: Vec<Declared>,
+    /// Ends of which it is not clear whether edges were meant to be at them.
+    pub unclear: Vec<(Side, String)>,
+    /// The ports of files that no edge of the file which uses them is at, by what they stand for.
+    pub loose: HashMap<(Side, String), Loose>,
+}
+
+/// A port of a file that stands for a node, without an edge.
+#[derive(Clone)]
+pub(super) struct Loose {
+    /// The node, its key, and the port.
+    pub node: String,
+    pub at: Span,
+    pub port: String,
+}
+
+/// A port of a node that a port of its file stands for.
+pub(super) struct Declared {
+    pub side: Side,
+    pub end: Word,
+    /// The file.
+    pub file: FileId,
+}
+
+/// What writing out needs.
+pub(super) struct Surroundings<'t, 'f> {
+    pub sources: &'t Sources,
+    pub registry: &'f Registry,
+    pub packs: &'f dyn Packs,
+    pub findings: &'f mut Findings,
+}
+
+/// How a file is connected where it stands for a node.
+struct Interface {
+    /// As if it were a node type.
+    description: TypeDescription,
+    inputs: Vec<Vec<String>>,
+    outputs: Vec<Vec<String>>,
+    /// Its nodes.
+    nodes: Vec<String>,
+    /// Ports that edges, or ports of the outer file, are at.
+    reached: HashSet<(Side, usize)>,
+}
+
+/// A file that is being written out.
+struct Unfolding<'t, 'u, 'f> {
+    /// What its nodes' names begin with.
+    prefix: &'u str,
+    surroundings: &'u mut Surroundings<'t, 'f>,
+    inner: HashMap<String, Interface>,
+    flat: Flat<'t>,
+}
+
+/// Writes out `unit`, and all that it uses.
+pub(super) fn flatten<'t>(unit: &'t Unit, surroundings: &mut Surroundings<'t, '_>) -> Flat<'t> {
+    let written = read(unit, surroundings);
+    unfold(unit, written, "", surroundings).0
+}
+
+fn read<'t>(unit: &'t Unit, surroundings: &mut Surroundings<'t, '_>) -> Written<'t> {
+    let file = surroundings.sources.file(unit.file);
+    written::read(&unit.tree, &mut Reader { file, findings: surroundings.findings })
+}
+
+fn unfold<'t>(
+    unit: &'t Unit,
+    written: Written<'t>,
+    prefix: &str,
+    surroundings: &mut Surroundings<'t, '_>,
+) -> (Flat<'t>, Interface) {
+    let Surroundings { sources, registry, packs, findings } = surroundings;
+    let types = Types::gather(&written, registry, *packs, sources.file(unit.file), findings);
+    let flat = Flat { name: written.name, ..Flat::default() };
+    let mut unfolding = Unfolding { prefix, surroundings, inner: HashMap::new(), flat };
+    let mut names = Vec::new();
+    let keys: Vec<Word> = written.nodes.iter().map(|node| node.name.clone()).collect();
+    for node in written.nodes {
+        names.extend(unfolding.node(unit, node, &types));
+    }
+    for edge in written.edges {
+        unfolding.edge(edge);
+    }
+    for backend in written.backends {
+        unfolding.backend(backend);
+    }
+    let inputs = unfolding.ports(&written.ports.inputs, Side::Input, unit.file);
+    let outputs = unfolding.ports(&written.ports.outputs, Side::Output, unit.file);
+    unfolding.loose_ports(&keys);
+    let description = describe(unfolding.surroundings.sources.file(unit.file).name().to_string(), &written.ports);
+    (unfolding.flat, Interface { description, inputs, outputs, nodes: names, reached: HashSet::new() })
+}
+
+/// A file's ports, as if it were a node type.
+fn describe(name: String, ports: &written::WrittenPorts) -> TypeDescription {
+    let input = |port: &WrittenPort| InputPort {
+        name: port.name.clone(),
+        accepts: PortType::Any,
+        writes_in_place: false,
+        needs_views: false,
+        required: false,
+        many: true,
+        holds: 1,
+    };
+    let output = |port: &WrittenPort| OutputPort { name: port.name.clone(), sends: PortType::Any };
+    TypeDescription {
+        name,
+        summary: String::new(),
+        role: Role::Transform,
+        inputs: ports.inputs.iter().map(input).collect(),
+        outputs: ports.outputs.iter().map(output).collect(),
+        settings: serde_json::Value::Null,
+        example: String::new(),
+        uses: Vec::new(),
+    }
+}
+
+impl<'t> Unfolding<'t, '_, '_> {
+    /// Adds a node, or those of the file that it stands for; returns their names.
+    fn node(&mut self, unit: &'t Unit, node: WrittenNode<'t>, types: &Types) -> Vec<String> {
+        let name = self.prefixed(&node.name);
+        let Some(uses) = node.uses.as_ref().filter(|uses| units::is_file(&uses.text)) else {
+            let found = node.uses.as_ref().and_then(|uses| types.find(uses, self.surroundings.findings));
+            let (pack, node_type) = found.map_or((None, None), |found| (found.pack, found.node_type));
+            let names = vec![name.text.clone()];
+            let (uses, with, file) = (node.uses, node.with, unit.file);
+            self.flat.nodes.push(ModelNode { file, name, uses, with, pack, node_type, settings: None });
+            return names;
+        };
+        let Some(inner) = unit.inner.get(&node.name.text) else {
+            // What is wrong with it is told already, and edges to it are not wrong.
+            let uses = Some(uses.clone());
+            let (with, file) = (None, unit.file);
+            self.flat.nodes.push(ModelNode { file, name, uses, with, pack: None, node_type: None, settings: None });
+            return Vec::new();
+        };
+        let written = read(inner, self.surroundings);
+        let (flat, interface) = unfold(inner, written, &format!("{}/", name.text), self.surroundings);
+        self.flat.nodes.extend(flat.nodes);
+        self.flat.edges.extend(flat.edges);
+        self.flat.backends.extend(flat.backends);
+        self.flat.declared.extend(flat.declared);
+        self.flat.parts.extend(flat.parts);
+        self.flat.parts.push(name.text);
+        self.flat.loose.extend(flat.loose);
+        self.flat.unclear.extend(flat.unclear);
+        self.refuse_no_mapping(&node);
+        let names = interface.nodes.clone();
+        self.inner.insert(node.name.text, interface);
+        names
+    }
+
+    /// Adds an edge; several where it ends at a port that stands for several.
+    fn edge(&mut self, edge: WrittenEdge) {
+        let before = self.surroundings.findings.len();
+        let mut ends = |word: &Option<Word>, side| match word {
+            Some(word) => self.ends(word, side).into_iter().map(Some).collect(),
+            None => vec![None],
+        };
+        let (from, to) = (ends(&edge.from, Side::Output), ends(&edge.to, Side::Input));
+        let faulty = edge.faulty || self.surroundings.findings.len() > before;
+        let from = from.into_iter().next().flatten();
+        let to = if to.is_empty() { vec![None] } else { to };
+        for to in to {
+            self.flat.edges.push(WrittenEdge { from: from.clone(), to, faulty, ..edge.clone() });
+        }
+    }
+
+    /// The ends of edges that are meant by `word`: itself, or what a file's port stands for. None where that is a fault,
+    /// which is told.
+    fn ends(&mut self, word: &Word, side: Side) -> Vec<Word> {
+        let (name, port) = match word.text.split_once('.') {
+            Some((name, port)) => (name, Some(port)),
+            None => (word.text.as_str(), None),
+        };
+        if let Some((outer, _)) = name.split_once('/') {
+            self.report_inside(word, outer);
+            return Vec::new();
+        }
+        let Some(interface) = self.inner.get_mut(name) else { return vec![self.prefixed(word)] };
+        let ports = if side == Side::Input { &interface.inputs } else { &interface.outputs };
+        match find_port(&interface.description, name, port, side) {
+            Ok(at) => {
+                interface.reached.insert((side, at));
+                ports[at].iter().map(|end| Word { text: end.clone(), span: word.span }).collect()
+            }
+            Err(draft) => {
+                // Which one was meant is not known, so none of them is missing.
+                self.flat.unclear.extend(ports.iter().flatten().map(|end| (side, end.clone())));
+                self.surroundings.findings.add(draft(word.span));
+                Vec::new()
+            }
+        }
+    }
+
+    /// Keeps the ports that nothing is at; `keys` are those of the nodes of this file.
+    fn loose_ports(&mut self, keys: &[Word]) {
+        for key in keys {
+            let Some(interface) = self.inner.get(&key.text) else { continue };
+            let inputs = interface.description.inputs.iter().map(|port| &port.name).zip(&interface.inputs);
+            let outputs = interface.description.outputs.iter().map(|port| &port.name).zip(&interface.outputs);
+            let inputs = inputs.enumerate().map(|(at, port)| ((Side::Input, at), port));
+            let ports = inputs.chain(outputs.enumerate().map(|(at, port)| ((Side::Output, at), port)));
+            for ((side, _), (port, ends)) in ports.filter(|(reached, _)| !interface.reached.contains(reached)) {
+                let loose = Loose { node: key.text.clone(), at: key.span, port: port.clone() };
+                self.flat.loose.extend(ends.iter().map(|end| ((side, end.clone()), loose.clone())));
+            }
+        }
+    }
+
+    /// Params are given by name.
+    fn refuse_no_mapping(&mut self, node: &WrittenNode<'_>) {
+        let Some(with) = node.with.filter(|with| !matches!(with.kind, Kind::Map(_) | Kind::Unknown)) else { return };
+        let message = format!("the params of `{}` are a mapping, not {}", node.name.text, with.describe());
+        let draft = Draft::new(rules::WRONG_TYPE, with.span, message).help("write `with: { param: value }`");
+        self.surroundings.findings.add(draft);
+    }
+
+    /// What a file has inside is its own.
+    fn report_inside(&mut self, word: &Word, outer: &str) {
+        let message = match self.inner.get(outer) {
+            Some(interface) => format!("`{}` lies inside of `{}`", word.text, interface.description.name),
+            None => format!("there is no node `{}`", word.text),
+        };
+        let help = format!("declare it under `ports:` there, and write `{outer}.PORT`");
+        self.surroundings.findings.add(Draft::new(rules::UNKNOWN_NODE, word.span, message).help(help));
+    }
+
+    fn backend(&mut self, mut backend: WrittenBackend) {
+        backend.name = self.prefixed(&backend.name);
+        let mut nodes = Vec::new();
+        for word in backend.nodes {
+            match self.inner.get(&word.text) {
+                Some(interface) => {
+                    nodes.extend(interface.nodes.iter().map(|node| Word { text: node.clone(), span: word.span }));
+                }
+                None => nodes.push(self.prefixed(&word)),
+            }
+        }
+        self.flat.backends.push(WrittenBackend { nodes, ..backend });
+    }
+
+    /// What the ports of this file stand for; kept, to be looked up with everything else.
+    fn ports(&mut self, ports: &[WrittenPort], side: Side, file: FileId) -> Vec<Vec<String>> {
+        let mut all = Vec::with_capacity(ports.len());
+        for port in ports {
+            let ends: Vec<Word> = port.ends.iter().flat_map(|word| self.ends(word, side)).collect();
+            all.push(ends.iter().map(|end| end.text.clone()).collect());
+            self.flat.declared.extend(ends.into_iter().map(|end| Declared { side, end, file }));
+        }
+        all
+    }
+
+    fn prefixed(&self, word: &Word) -> Word {
+        Word { text: format!("{}{}", self.prefix, word.text), span: word.span }
+    }
+}
+
+/// The part of a node's name that its own file gives it.
+pub(super) fn own_name(name: &str) -> &str {
+    name.rsplit_once('/').map_or(name, |(_, own)| own)
+}
+
+/// Help for a name that is not there: of what stands in the same file, the nearest.
+pub(super) fn help_in_file<'n>(name: &str, names: impl Iterator<Item = &'n str>, what: &str) -> Option<String> {
+    let prefix = &name[..name.len() - own_name(name).len()];
+    let names: Vec<&str> = names.filter_map(|known| known.strip_prefix(prefix)).collect();
+    suggest::help(own_name(name), &names.into_iter().filter(|n| super::variables::is_name(n)).collect::<Vec<_>>(), what)
+}

@@ -1,0 +1,132 @@
+//! A graph file and the files that it uses in the place of nodes, each with its variables filled in.
+//!
+//! A file that is used several times is read once, and filled in for each use with the values that are given there.
+
+use super::finding::{Draft, Findings};
+use super::load::LoadOptions;
+use super::rules;
+use super::source::{FileId, Sources, Span};
+use super::variables::{self, Given};
+use super::yaml::{self, Kind, Tree};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Most uses of files in one graph, those within others included.
+const MAX_USES: usize = 1000;
+
+/// One use of a file.
+pub(super) struct Unit {
+    /// The file.
+    pub file: FileId,
+    /// What it says, variables filled in.
+    pub tree: Tree,
+    /// Nodes that stand for other files, by name.
+    pub inner: BTreeMap<String, Unit>,
+}
+
+/// Whether what follows `use:` names a file rather than a node type.
+pub(super) fn is_file(uses: &str) -> bool {
+    ["./", "../", "/"].iter().any(|start| uses.starts_with(start)) || uses.ends_with(".yaml") || uses.ends_with(".yml")
+}
+
+/// Reads the first file of `sources`, and adds those that it uses. Nothing where the first one is no YAML.
+pub(super) fn gather(sources: &mut Sources, options: &LoadOptions<'_>, findings: &mut Findings) -> Option<Unit> {
+    let first = sources.first().id();
+    Gatherer { sources, options, findings, trees: BTreeMap::new(), uses: 0 }.unit(first, None, &mut Vec::new())
+}
+
+struct Gatherer<'a> {
+    sources: &'a mut Sources,
+    options: &'a LoadOptions<'a>,
+    findings: &'a mut Findings,
+    /// What each file says as it stands, by its name; nothing where it is no YAML.
+    trees: BTreeMap<Arc<str>, Option<Tree>>,
+    uses: usize,
+}
+
+/// A node that stands for a file.
+struct Use {
+    path: String,
+    at: Span,
+    given: Given,
+}
+
+impl Gatherer<'_> {
+    /// `chain` are the uses that led here.
+    fn unit(&mut self, file: FileId, given: Option<&Given>, chain: &mut Vec<(FileId, Span)>) -> Option<Unit> {
+        let mut tree = self.tree(file)?;
+        variables::substitute(&mut tree, self.sources.file(file), self.options, given, self.findings);
+        let mut inner = BTreeMap::new();
+        for used in self.uses(&tree, file) {
+            let node = used.given.node.clone();
+            if let Some(unit) = self.follow(file, used, chain) {
+                inner.insert(node, unit);
+            }
+        }
+        Some(Unit { file, tree, inner })
+    }
+
+    fn tree(&mut self, file: FileId) -> Option<Tree> {
+        let source = self.sources.file(file);
+        let known = self.trees.entry(Arc::clone(source.name()));
+        let mut tree = known.or_insert_with(|| yaml::parse(source, self.findings)).clone()?;
+        yaml::place_in(&mut tree, file);
+        Some(tree)
+    }
+
+    /// The nodes of `tree` that stand for files. What is wrong with them otherwise is told when the file is read.
+    fn uses(&self, tree: &Tree, file: FileId) -> Vec<Use> {
+        let file = self.sources.file(file);
+        let value = |tree: &Tree, name: &str| {
+            let Kind::Map(entries) = &tree.kind else { return None };
+            entries.iter().find(|(key, _)| key.text(file) == name).map(|(_, value)| value.clone())
+        };
+        let Some(Tree { kind: Kind::Map(nodes), .. }) = value(tree, "nodes") else { return Vec::new() };
+        let as_use = |(name, node): &(Tree, Tree)| {
+            let uses = value(node, "use")?;
+            let Kind::String(path) = &uses.kind else { return None };
+            let given = || Given::new(name.text(file), name.span, value(node, "with").as_ref(), file);
+            is_file(path).then(|| Use { path: path.clone(), at: uses.span, given: given() })
+        };
+        nodes.iter().filter_map(as_use).collect()
+    }
+
+    fn follow(&mut self, from: FileId, used: Use, chain: &mut Vec<(FileId, Span)>) -> Option<Unit> {
+        self.uses += 1;
+        if self.uses > MAX_USES {
+            if self.uses == MAX_USES + 1 {
+                let message = format!("files are used more than {MAX_USES} times, those within others included");
+                self.findings.add(Draft::new(rules::OUT_OF_RANGE, used.at, message).help("write it flatter"));
+            }
+            return None;
+        }
+        let file = match self.sources.open(&used.path, used.at) {
+            Ok(file) => file,
+            Err(error) => {
+                let help = "correct the path; it is relative to this file";
+                self.findings.add(Draft::new(rules::UNREADABLE_FILE, used.at, error.to_string()).help(help));
+                return None;
+            }
+        };
+        chain.push((from, used.at));
+        let is_this = |id: FileId| self.sources.file(id).is_same_file(self.sources.file(file));
+        let unit = if let Some(first) = chain.iter().position(|(on_the_way, _)| is_this(*on_the_way)) {
+            self.report_circle(file, &chain[first..]);
+            None
+        } else {
+            self.unit(file, Some(&used.given), chain)
+        };
+        chain.pop();
+        unit
+    }
+
+    /// `circle` are the uses that lead from `file` back to it.
+    fn report_circle(&mut self, file: FileId, circle: &[(FileId, Span)]) {
+        let name = |id: FileId| format!("`{}`", self.sources.file(id).name());
+        let files = circle.iter().map(|(id, _)| name(*id)).chain([name(file)]);
+        let message = format!("a file cannot be a part of itself: {}", files.collect::<Vec<_>>().join(" → "));
+        if let Some((_, closing)) = circle.last() {
+            self.findings.add(Draft::new(rules::CIRCULAR_USE, *closing, message).help("take one of these uses out"));
+        }
+    }
+}
