@@ -14,7 +14,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
     ("control", &["channel", "graph", "message"]),
     ("backend", &["channel", "control", "graph", "message", "node", "nodes"]), // of `graph` only Delivery
     ("runner", &["channel", "control", "graph", "message", "node", "plan"]),
-    ("pack", &["backend", "node"]),
+    ("pack", &["backend", "node", "nodes"]),
     ("cli", &["channel", "control", "graph", "node", "nodes", "pack", "plan", "runner"]),
 ];
 
