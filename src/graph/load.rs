@@ -2,13 +2,15 @@
 
 use super::fields::Reader;
 use super::finding::{Finding, Findings, Level};
+use super::memory::MemoryLimit;
 use super::model::{Model, ModelEdge};
 use super::packs::Packs;
 use super::source::SourceFile;
+use super::streams::Streams;
 use super::types::Types;
 use super::variables::Override;
 use super::{Backend, BackendId, Delivery, Edge, Graph, Node, NodeId, Overflow, PortRef};
-use super::{delivery, flow, mismatch, resources, settings, variables, wiring, written, yaml};
+use super::{delivery, flow, joins, memory, mismatch, resources, settings, variables, wiring, written, yaml};
 use crate::node::Registry;
 use std::collections::BTreeMap;
 
@@ -27,6 +29,8 @@ pub struct LoadOptions<'a> {
     pub env: &'a dyn Fn(&str) -> Option<String>,
     /// How bad a `${env:NAME}` is that is not set and has no default: an error to run, a warning to validate.
     pub missing_env: Level,
+    /// How much memory its queues may need; nothing where nobody asks.
+    pub memory: Option<MemoryLimit>,
 }
 
 /// What a file turned out to be.
@@ -42,7 +46,7 @@ impl<'a> LoadOptions<'a> {
     /// To run a graph: with the process's environment, in which nothing may be missing.
     #[must_use]
     pub fn run(registry: &'a Registry, set: &'a [Override]) -> Self {
-        LoadOptions { registry, set, env: &|name| std::env::var(name).ok(), missing_env: Level::Error }
+        LoadOptions { registry, set, env: &|name| std::env::var(name).ok(), missing_env: Level::Error, memory: None }
     }
 
     /// To validate a graph: as to run it, but a variable may be missing.
@@ -81,6 +85,13 @@ fn read(file: &SourceFile, options: &LoadOptions<'_>, packs: &dyn Packs, finding
     for rule in RULES {
         rule(&model, findings);
     }
+    let streams = Streams::of(&model);
+    for rule in STREAM_RULES {
+        rule(&model, &streams, findings);
+    }
+    if let Some(limit) = &options.memory {
+        memory::budget(&model, &streams, limit, findings);
+    }
     resources::paths(&model, file, findings);
     if findings.has_errors() {
         return None;
@@ -97,14 +108,20 @@ const RULES: &[fn(&Model<'_>, &mut Findings)] = &[
     mismatch::mismatches,
     delivery::in_place_views,
     delivery::copies_for_views,
-    delivery::needless_copies,
+    delivery::shallow_queues,
+    delivery::lossy_recordings,
     flow::cycles,
     flow::feedback,
+    flow::unreached,
     resources::placements,
     resources::mixed_packs,
     resources::backend_names,
     resources::standard_input,
 ];
+
+/// The rules that reckon with how often messages come, and how large they are.
+const STREAM_RULES: &[fn(&Model<'_>, &Streams, &mut Findings)] =
+    &[delivery::needless_copies, joins::differing_rates, joins::deadlocks];
 
 /// The graph, unless something in it is not known yet.
 fn build(name: String, model: Model<'_>, file: &SourceFile) -> Option<Graph> {

@@ -11,7 +11,9 @@ mod fields;
 mod file_schema;
 mod finding;
 mod flow;
+mod joins;
 mod load;
+mod memory;
 mod mismatch;
 mod model;
 #[cfg(test)]
@@ -23,6 +25,7 @@ pub mod rules;
 mod schema;
 mod settings;
 mod source;
+mod streams;
 mod suggest;
 mod types;
 mod variables;
@@ -33,10 +36,12 @@ pub mod yaml;
 pub use file_schema::file_schema;
 pub use finding::{Finding, Level, Related, Rule, Tally};
 pub use load::{DEFAULT_MAX_MESSAGE, DEFAULT_QUEUE, LoadOptions, Loaded, load};
+pub use memory::{EdgeDemand, LimitOf, MemoryLimit};
 pub use packs::{Executing, PackFault, Packs, Saved};
 pub use source::{MAX_FILE_BYTES, Place, ReadError, SourceFile, Span};
 pub use suggest::nearest as nearest_name;
 pub use variables::Override;
+pub use written::parse_bytes;
 
 use written::{MAX_CPU, MAX_MESSAGE_BYTES, MAX_QUEUE};
 

@@ -107,6 +107,17 @@ impl<'t> Model<'t> {
         })
     }
 
+    /// The backend of each node that the file places; the node itself, where it has a backend of its own.
+    pub fn places(&self) -> Vec<(Option<usize>, usize)> {
+        let mut places: Vec<(Option<usize>, usize)> = (0..self.nodes.len()).map(|node| (None, node)).collect();
+        for (at, backend) in self.backends.iter().enumerate() {
+            for node in backend.nodes.iter().filter_map(|word| self.by_name.get(&word.text)) {
+                places[*node] = (Some(at), 0);
+            }
+        }
+        places
+    }
+
     fn end(&mut self, word: &Word, side: Side, findings: &mut Findings) -> Option<End> {
         // A node's name with a dot in it is a fault of that name.
         if word.text.contains('.') && self.by_name.contains_key(&word.text) {

@@ -308,8 +308,7 @@ impl<'a> Walker<'a> {
     /// Placed at the node's key, or at the mapping inside the settings in which it is missing.
     fn missing_setting(&mut self, tree: &Tree, name: &str, known: Option<&Map<String, Value>>, path: &str) {
         let about = known.and_then(|known| known.get(name)).and_then(|schema| schema.get("description")?.as_str());
-        let about = about.and_then(|text| text.lines().next()).map(|line| format!(" ({})", line.trim_end_matches('.')));
-        let about = about.unwrap_or_default();
+        let about = about.map_or(String::new(), |text| format!(" ({})", first_sentence(text)));
         let (span, message, help) = match path {
             "" => {
                 let help = format!("write `with: {{ {name}: … }}`{about}");
@@ -395,6 +394,13 @@ impl<'a> Walker<'a> {
 }
 
 /// A word as an item of a list in YAML: in quotes, unless nothing in it could mean anything else.
+/// A description's first sentence, on one line and without its full stop.
+fn first_sentence(text: &str) -> String {
+    let text = text.split_whitespace().collect::<Vec<&str>>().join(" ");
+    let sentence = text.split(". ").next().unwrap_or("");
+    sentence.trim_end_matches('.').to_owned()
+}
+
 fn list_item(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '/' | '+' | '=');
     let is_plain = word.starts_with(|c| plain(c) || c == '-') && word.chars().skip(1).all(|c| plain(c) || c == '-');
