@@ -63,7 +63,7 @@ pub(super) fn needless_copies(model: &Model<'_>, streams: &Streams, findings: &m
         let moves = readers[&wire.from] == 1 && places[wire.from.0] == places[wire.to.0];
         if copies && !moves && !input.writes_in_place && !input.needs_views && !wire.edge.faulty {
             let span = wire.edge.zero_copy.map_or(wire.to_span, |flag| flag.span);
-            let cost = cost(streams.sent(wire.from)).map_or(String::new(), |cost| format!(": {cost}"));
+            let cost = cost(streams.received(&wire)).map_or(String::new(), |cost| format!(": {cost}"));
             let message =
                 format!("`{}.{}` only reads, yet each message is copied for it{cost}", node.name.text, input.name);
             findings.add(Draft::new(rules::NEEDLESS_COPY, span, message).help("write `zero_copy: true` on this edge"));

@@ -74,7 +74,7 @@ pub(super) fn unreached(model: &Model<'_>, findings: &mut Findings) {
 }
 
 /// For each node, whether messages may begin there, or it is known already why nothing comes.
-fn beginnings(model: &Model<'_>) -> Vec<bool> {
+pub(super) fn beginnings(model: &Model<'_>) -> Vec<bool> {
     let connected: HashSet<(usize, usize)> = model.wires().map(|wire| wire.to).collect();
     let may_begin = |(at, node): (usize, &ModelNode<'_>)| {
         let Some(node_type) = &node.node_type else { return true };

@@ -6,12 +6,13 @@
 
 use super::Overflow;
 use super::finding::{Draft, Findings};
+use super::flow::beginnings;
 use super::load::DEFAULT_QUEUE;
 use super::model::{Model, Wire};
 use super::rules;
 use super::streams::{Streams, number_in_words};
 use crate::node::Joins;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Longest way to where two streams came apart that is followed, in edges.
 const MAX_PATH: usize = 64;
@@ -108,6 +109,46 @@ pub(super) fn deadlocks(model: &Model<'_>, streams: &Streams, findings: &mut Fin
             }
         }
     }
+}
+
+/// A node that takes its inputs in turn, and at the first of them waits for what it would have to send itself.
+pub(super) fn self_fed(model: &Model<'_>, findings: &mut Findings) {
+    let into = by_consumer(model);
+    let begins = beginnings(model);
+    for node in (0..model.nodes.len()).filter(|&node| joins(model, node) == Joins::InTurn && !begins[node]) {
+        let wires = into.get(&node).map_or(&[][..], Vec::as_slice);
+        let Some(first) = wires.iter().map(|wire| wire.to.1).min() else { continue };
+        let wires: Vec<&Wire<'_>> = wires.iter().filter(|wire| wire.to.1 == first).collect();
+        if only_from_itself(node, &wires, &into, &begins) {
+            let name = &model.nodes[node].name.text;
+            let message =
+                format!("`{name}` can never begin: it first waits here, where only what it sends itself would come");
+            let help = "lead a source here too, or end this edge at an input that is taken later";
+            let mut draft = Draft::new(rules::DEADLOCK, wires[0].to_span, message).help(help);
+            for other in into.get(&node).into_iter().flatten().filter(|wire| wire.to.1 != first) {
+                draft = draft.related(other.to_span, "taken after that");
+            }
+            findings.add(draft);
+        }
+    }
+}
+
+/// Whether no message comes by `wires` before `node` has sent one.
+fn only_from_itself(node: usize, wires: &[&Wire<'_>], into: &Into<'_>, begins: &[bool]) -> bool {
+    let mut seen: HashSet<usize> = HashSet::new();
+    let mut next: Vec<usize> = wires.iter().map(|wire| wire.from.0).collect();
+    let mut comes_round = false;
+    while let Some(at) = next.pop() {
+        comes_round |= at == node;
+        if at == node || !seen.insert(at) {
+            continue;
+        }
+        if begins[at] {
+            return false;
+        }
+        next.extend(into.get(&at).into_iter().flatten().map(|wire| wire.from.0));
+    }
+    comes_round
 }
 
 /// The edges from `last` back towards the source, for as long as each node on the way has one edge into it.

@@ -113,6 +113,7 @@ const RULES: &[fn(&Model<'_>, &mut Findings)] = &[
     flow::cycles,
     flow::feedback,
     flow::unreached,
+    joins::self_fed,
     resources::placements,
     resources::mixed_packs,
     resources::backend_names,

@@ -8,7 +8,9 @@ use super::finding::{Draft, Findings, Rule};
 use super::model::ModelNode;
 use super::packs::Packs;
 use super::rules;
-use super::schema::{branch_in_words, constants, has_key_of, in_words, is_type, out_of_range, same, types};
+use super::schema::{
+    branch_in_words, constants, first_sentence, has_key_of, in_words, is_type, out_of_range, same, types,
+};
 use super::source::{SourceFile, Span};
 use super::suggest;
 use super::yaml::{Kind, Tree};
@@ -394,13 +396,6 @@ impl<'a> Walker<'a> {
 }
 
 /// A word as an item of a list in YAML: in quotes, unless nothing in it could mean anything else.
-/// A description's first sentence, on one line and without its full stop.
-fn first_sentence(text: &str) -> String {
-    let text = text.split_whitespace().collect::<Vec<&str>>().join(" ");
-    let sentence = text.split(". ").next().unwrap_or("");
-    sentence.trim_end_matches('.').to_owned()
-}
-
 fn list_item(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '/' | '+' | '=');
     let is_plain = word.starts_with(|c| plain(c) || c == '-') && word.chars().skip(1).all(|c| plain(c) || c == '-');
