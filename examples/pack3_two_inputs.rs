@@ -12,7 +12,7 @@
 
 use anyhow::ensure;
 use ezrun::message::{DType, Owned, Received};
-use ezrun::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Registry, Result};
+use ezrun::node::{Flow, InputId, Joins, Node, NodeType, Outputs, PortType, Registry, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::VecDeque;
@@ -35,6 +35,7 @@ pub fn node_type() -> NodeType {
         .input("signal", PortType::signal_of(DType::F64))
         .writes_in_place()
         .input("estimate", PortType::signal_of(DType::F64))
+        .joins(Joins::Pairs)
         .output("out", PortType::same_as("signal"))
         .node(|_: Settings| Ok(Subtract::default()))
 }

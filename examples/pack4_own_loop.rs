@@ -17,7 +17,7 @@
 
 use anyhow::ensure;
 use ezrun::message::{DType, View};
-use ezrun::node::{Flow, InputId, Inputs, NodeType, Outputs, PortType, Program, Registry, Result};
+use ezrun::node::{Flow, InputId, Inputs, Joins, NodeType, Outputs, PortType, Program, Registry, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::VecDeque;
@@ -41,6 +41,7 @@ pub fn node_type() -> NodeType {
         .holds(MOST_SWEEPS)
         .input("newest", PortType::signal_of(DType::F64))
         .writes_in_place()
+        .joins(Joins::InTurn)
         .output("out", PortType::same_as("newest"))
         .example("sweeps: 7\n")
         .program(|settings: Settings| Ok(Novelty { sweeps: settings.sweeps as usize }))

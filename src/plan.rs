@@ -1,7 +1,7 @@
 //! From a valid graph to what will run: processes, segments, and how each edge crosses. Pure data.
 
 use crate::channel::{self, EdgeLayout, EdgeTerms, PortLayout, SegmentKind, StationLayout};
-use crate::graph::{BackendId, Delivery, Edge, EdgeId, Graph, Overflow, PortRef};
+use crate::graph::{BackendId, Delivery, Edge, EdgeDemand, EdgeId, Graph, Overflow, PortRef};
 use crate::node::MAX_HOLDS;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -88,12 +88,12 @@ pub fn plan(graph: &Graph, segments: SegmentKind) -> Plan<'_> {
             });
             ports.len() - 1
         });
-        let terms = terms(graph, edge);
+        let demand = demand(graph, edge);
+        let terms = terms(graph, edge, &demand);
         let port_plan = &mut ports[port];
-        port_plan.layout.edges.push(EdgeLayout { queue: terms.queue, holds: terms.holds });
-        port_plan.layout.slot_payload_bytes = port_plan.layout.slot_payload_bytes.max(terms.max_message.max(1));
+        add_edge(&mut port_plan.layout, &demand);
         port_plan.edges.push(EdgeId(i));
-        port_plan.moves &= producer == consumer && edge.delivery == Delivery::Copy;
+        port_plan.moves &= moves(&demand);
         let station = &mut stations[consumer.0];
         edges.push(EdgePlan {
             terms,
@@ -125,20 +125,69 @@ impl Plan<'_> {
     }
 }
 
-fn terms(graph: &Graph, edge: &Edge) -> EdgeTerms {
-    let (from, to) = edge_ends(graph, edge);
-    let input = &graph[edge.to.node].node_type.inputs[edge.to.port];
-    let holds = match edge.delivery {
-        Delivery::ZeroCopy => input.holds.max(1),
+/// How many bytes an output with these edges may need at most: its segment where messages lie in slots, what its queues
+/// hold where they travel as private memory. Copies that a consumer has in hand are its own.
+#[must_use]
+pub fn port_bytes(edges: &[EdgeDemand]) -> u64 {
+    bytes_of(edges, PortLayout::bytes)
+}
+
+/// As [`port_bytes`], without the room for metadata, of which most messages have little.
+#[must_use]
+pub fn port_payload_bytes(edges: &[EdgeDemand]) -> u64 {
+    bytes_of(edges, PortLayout::payload_bytes)
+}
+
+fn bytes_of(edges: &[EdgeDemand], of: fn(&PortLayout) -> usize) -> u64 {
+    let mut layout = PortLayout { edges: Vec::new(), slot_payload_bytes: 0 };
+    edges.iter().for_each(|demand| add_edge(&mut layout, demand));
+    if !edges.iter().all(moves) {
+        return of(&layout) as u64;
+    }
+    layout.slot_payload_bytes = 0;
+    let queued = edges.iter().map(|demand| u64::from(demand.queue).saturating_mul(demand.max_message));
+    queued.fold(of(&layout) as u64, u64::saturating_add)
+}
+
+/// What an edge adds to its output's segment.
+fn add_edge(layout: &mut PortLayout, demand: &EdgeDemand) {
+    layout.edges.push(EdgeLayout { queue: demand.queue, holds: holds(demand) });
+    layout.slot_payload_bytes = layout.slot_payload_bytes.max(demand.max_message.max(1));
+}
+
+/// Whether messages may travel as private memory on this edge; they do where that is so for all edges of the output.
+fn moves(demand: &EdgeDemand) -> bool {
+    demand.same_backend && demand.delivery == Delivery::Copy
+}
+
+/// How many messages a consumer may pin beside the queue.
+fn holds(demand: &EdgeDemand) -> u32 {
+    match demand.delivery {
+        Delivery::ZeroCopy => demand.holds.max(1),
         // While it copies, a consumer must hold back a producer that overwrites; one that waits is held by the queue.
-        Delivery::Copy => u32::from(edge.overflow == Overflow::DropOldest),
-    };
+        Delivery::Copy => u32::from(demand.overflow == Overflow::DropOldest),
+    }
+}
+
+fn demand(graph: &Graph, edge: &Edge) -> EdgeDemand {
+    EdgeDemand {
+        delivery: edge.delivery,
+        overflow: edge.overflow,
+        queue: edge.queue,
+        holds: graph[edge.to.node].node_type.inputs[edge.to.port].holds,
+        max_message: edge.max_message,
+        same_backend: graph[edge.from.node].backend == graph[edge.to.node].backend,
+    }
+}
+
+fn terms(graph: &Graph, edge: &Edge, demand: &EdgeDemand) -> EdgeTerms {
+    let (from, to) = edge_ends(graph, edge);
     EdgeTerms {
         name: format!("{from} -> {to}"),
         overflow: edge.overflow,
         queue: edge.queue,
         max_message: edge.max_message,
-        holds,
+        holds: holds(demand),
     }
 }
 

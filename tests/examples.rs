@@ -361,3 +361,52 @@ fn a_pack_that_is_started_by_hand_says_what_it_is() {
         assert!(stderr(&output).contains("describe [--save]"), "{}", stderr(&output));
     }
 }
+
+/// A signal over a window of 20 of its blocks, and past it, to a node that takes both in turn.
+fn graph_in_turn(queue: u32) -> String {
+    format!(
+        "ezrun: 1\npacks: {{ four: \"${{env:EZRUN_EXAMPLES}}/pack4_own_loop\" }}\nnodes:\n  \
+         wave: {{ use: sine, with: {{ rate: 250, block: 25, count: 60 }} }}\n  \
+         long: {{ use: window, with: {{ length: 2 s, hop: 100 ms }} }}\n  \
+         novel: {{ use: four/novelty, with: {{ sweeps: 3 }} }}\n  end: {{ use: null }}\nedges:\n  \
+         - {{ from: wave, to: long, zero_copy: true }}\n  \
+         - {{ from: long, to: novel.history, zero_copy: true }}\n  \
+         - {{ from: wave, to: novel.newest, queue: {queue} }}\n  - {{ from: novel, to: end, zero_copy: true }}\n"
+    )
+}
+
+#[test]
+fn a_deadlock_is_warned_of_exactly_where_a_run_would_stall() {
+    for (queue, stalls) in [(18, true), (19, false)] {
+        let bench = Bench::new(&graph_in_turn(queue));
+        let validated = bench.ezrun_with(&built_packs(), "validate", &["--allow-exec"]);
+        let text = String::from_utf8_lossy(&validated.stdout).into_owned();
+        assert_eq!(text.contains("warning[flow/deadlock]"), stalls, "{text}");
+        assert_eq!(text.contains("write `queue: 19` or more"), stalls, "{text}");
+
+        // The end of the source is not waited for where it stalls, since it never comes.
+        let time = if stalls { "1s" } else { "1h" };
+        let output = bench.run(&["--report", "json=report.json", "--stop-after", time, "--grace", "100ms"]);
+        let report: Value = serde_json::from_slice(&std::fs::read(bench.file("report.json")).unwrap()).unwrap();
+        let edges = report["edges"].as_array().unwrap();
+        let last = edges.iter().find(|edge| edge["from"] == "novel.out").unwrap();
+        let expected = if stalls { 0 } else { 41 };
+        assert_eq!(last["received"], json!(expected), "{queue}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn views_that_are_kept_take_no_place_in_the_queue() {
+    let bench = Bench::new(
+        "ezrun: 1\npacks: { four: \"${env:EZRUN_EXAMPLES}/pack4_own_loop\" }\nnodes:\n  \
+         wave: { use: sine, with: { rate: 250, block: 25, count: 60 } }\n  \
+         novel: { use: four/novelty, with: { sweeps: 15 } }\n  end: { use: null }\nedges:\n  \
+         - { from: wave, to: novel.history, zero_copy: true, queue: 1 }\n  \
+         - { from: wave, to: novel.newest, queue: 1 }\n  - { from: novel, to: end, zero_copy: true }\n",
+    );
+    let report = bench.report(&[]);
+    let edges = report["edges"].as_array().unwrap();
+    assert!(edges.iter().all(|edge| edge["received"] == json!(60)), "{report:#}");
+    let validated = bench.ezrun_with(&built_packs(), "validate", &["--allow-exec", "--deny-warnings"]);
+    assert_eq!(validated.status.code(), Some(0), "{}", String::from_utf8_lossy(&validated.stdout));
+}

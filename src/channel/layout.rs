@@ -205,14 +205,15 @@ impl PortLayout {
         if self.slot_payload_bytes == 0 {
             return 0;
         }
-        self.edges.iter().map(|e| e.queue + e.holds).sum::<u32>() + SPARE_SLOTS
+        let pinned = self.edges.iter().map(|edge| edge.queue.saturating_add(edge.holds));
+        pinned.fold(SPARE_SLOTS, u32::saturating_add)
     }
 
     /// From one slot to the next, in bytes.
     #[must_use]
     pub fn slot_stride(&self) -> usize {
-        let room = size_of::<SlotHeader>() + MAX_METADATA_BYTES + self.slot_payload_bytes as usize;
-        room.next_multiple_of(PAGE) + STAGGER
+        let room = (size_of::<SlotHeader>() + MAX_METADATA_BYTES).saturating_add(self.slot_payload_bytes as usize);
+        pages(room).saturating_add(STAGGER)
     }
 
     /// Where the words of an edge lie.
@@ -237,14 +238,26 @@ impl PortLayout {
     /// Where a slot lies.
     #[must_use]
     pub fn slot(&self, slot: u32) -> usize {
-        self.slots_offset() + slot as usize * self.slot_stride()
+        self.slots_offset().saturating_add((slot as usize).saturating_mul(self.slot_stride()))
     }
 
-    /// Length of the segment.
+    /// Length of the segment; one that no machine has where it would be longer than can be counted.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.slot(self.slots()).next_multiple_of(PAGE)
+        pages(self.slot(self.slots()))
     }
+
+    /// How much memory all slots come to need with messages of the largest size and hardly any metadata.
+    #[must_use]
+    pub fn payload_bytes(&self) -> usize {
+        let slot = pages(size_of::<SlotHeader>().saturating_add(self.slot_payload_bytes as usize));
+        (self.slots() as usize).saturating_mul(slot)
+    }
+}
+
+/// As many bytes in whole pages.
+fn pages(bytes: usize) -> usize {
+    bytes.checked_next_multiple_of(PAGE).unwrap_or(usize::MAX)
 }
 
 impl EdgeLayout {

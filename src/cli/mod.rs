@@ -9,6 +9,7 @@ macro_rules! say {
     }};
 }
 
+mod memory;
 mod nodes;
 #[cfg_attr(not(target_os = "linux"), path = "run_elsewhere.rs")]
 mod run;

@@ -1,7 +1,7 @@
 //! `ezrun nodes`: the built-in node types, and all about one of them.
 
 use crate::graph::nearest_name;
-use crate::node::{Registry, Role, TypeDescription};
+use crate::node::{Records, Registry, Role, TypeDescription};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Write as _};
@@ -81,6 +81,9 @@ fn show(node_type: &TypeDescription) -> String {
             notes.extend(port.writes_in_place.then(|| "written in place: needs a copying edge".to_owned()));
             notes.extend(port.many.then(|| "any number of edges".to_owned()));
             notes.extend((!port.required).then(|| "optional".to_owned()));
+            notes.extend(
+                (port.records != Records::Nothing).then(|| "keeps what comes: nothing should be dropped".to_owned()),
+            );
             notes.extend((port.holds > 1).then(|| format!("keeps up to {} messages", port.holds)));
             (port.name.clone(), notes.join("; "))
         }),

@@ -1,6 +1,6 @@
 //! `ezrun validate`: everything that can be found in graph files without running them.
 
-use super::nodes;
+use super::{memory, nodes};
 use crate::graph::{self, Executing, LoadOptions, Loaded, Override, Packs, Saved, SourceFile, Tally, render};
 use std::path::PathBuf;
 
@@ -26,13 +26,18 @@ pub struct Args {
     /// Fail on warnings too.
     #[arg(long)]
     deny_warnings: bool,
+    /// Refuse graphs whose queues may need more memory than this, such as `512 MiB`. Without it, a graph is warned of that
+    /// may need more than this machine has.
+    #[arg(long, value_name = "SIZE", value_parser = memory::size)]
+    memory_budget: Option<u64>,
 }
 
 /// Validates all files and returns the exit code.
 #[must_use]
 pub fn run(args: &Args) -> u8 {
     let registry = crate::nodes::registry();
-    let options = LoadOptions::validate(&registry, &args.set);
+    let options =
+        LoadOptions { memory: Some(memory::limit(args.memory_budget)), ..LoadOptions::validate(&registry, &args.set) };
     let packs: &dyn Packs = if args.allow_exec { &Executing } else { &Saved };
     let mut code = OK;
     for path in &args.files {

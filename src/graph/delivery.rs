@@ -1,10 +1,21 @@
-//! Rules on delivery: a copy where the input writes, a view where it only reads.
+//! Rules on delivery: a copy where the input writes, a view where it only reads; and nothing lost on the way to what
+//! records.
 
 use super::finding::{Draft, Findings};
+use super::load::DEFAULT_QUEUE;
 use super::model::{Model, Wire};
-use super::rules;
 use super::source::Span;
-use std::collections::HashSet;
+use super::streams::{Stream, Streams, bytes_in_words};
+use super::{Overflow, rules};
+use crate::node::Cadence;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet, VecDeque};
+
+/// Most edges of a way to a node that records that are shown.
+const MAX_PATH: usize = 8;
+
+/// A node's index and a port's.
+type Port = (usize, usize);
 
 pub(super) fn in_place_views(model: &Model<'_>, findings: &mut Findings) {
     for wire in model.wires() {
@@ -37,7 +48,12 @@ pub(super) fn copies_for_views(model: &Model<'_>, findings: &mut Findings) {
     }
 }
 
-pub(super) fn needless_copies(model: &Model<'_>, findings: &mut Findings) {
+pub(super) fn needless_copies(model: &Model<'_>, streams: &Streams, findings: &mut Findings) {
+    let mut readers: HashMap<Port, usize> = HashMap::new();
+    for wire in model.wires() {
+        *readers.entry(wire.from).or_default() += 1;
+    }
+    let places = model.places();
     let written_in_place = |wire: &Wire<'_>| {
         model.nodes[wire.to.0].node_type.as_ref().is_some_and(|node_type| node_type.inputs[wire.to.1].writes_in_place)
     };
@@ -48,10 +64,149 @@ pub(super) fn needless_copies(model: &Model<'_>, findings: &mut Findings) {
         let Some(node_type) = &node.node_type else { continue };
         let input = &node_type.inputs[wire.to.1];
         let copies = wire.edge.zero_copy.is_none_or(|flag| !flag.value);
-        if copies && !input.writes_in_place && !input.needs_views && !wire.edge.faulty {
+        // Inside one backend an only reader receives by move.
+        let moves = readers[&wire.from] == 1 && places[wire.from.0] == places[wire.to.0];
+        if copies && !moves && !input.writes_in_place && !input.needs_views && !wire.edge.faulty {
             let span = wire.edge.zero_copy.map_or(wire.to_span, |flag| flag.span);
-            let message = format!("`{}.{}` only reads, yet each message is copied for it", node.name.text, input.name);
+            let cost = cost(streams.received(&wire)).map_or(String::new(), |cost| format!(": {cost}"));
+            let message =
+                format!("`{}.{}` only reads, yet each message is copied for it{cost}", node.name.text, input.name);
             findings.add(Draft::new(rules::NEEDLESS_COPY, span, message).help("write `zero_copy: true` on this edge"));
         }
     }
+}
+
+/// What copying a stream costs, as far as that is known before it runs.
+fn cost(stream: Stream) -> Option<String> {
+    let bytes = stream.bytes?;
+    Some(match stream.messages_per_s {
+        Some(per_s) if stream.realtime => format!("{} per second", bytes_in_words(bytes * per_s)),
+        Some(per_s) => format!("{} for each second of the signal", bytes_in_words(bytes * per_s)),
+        None => format!("{} a message", bytes_in_words(bytes)),
+    })
+}
+
+/// Views lie in slots beside the queue, so an edge that waits neither stalls nor loses anything, however many are kept.
+/// One that drops loses what comes while the node is busy with more messages than the queue is deep.
+pub(super) fn shallow_queues(model: &Model<'_>, findings: &mut Findings) {
+    for wire in model.wires() {
+        let node = &model.nodes[wire.to.0];
+        let Some(node_type) = &node.node_type else { continue };
+        let (Some(overflow), Some(true)) = (wire.edge.overflow, wire.edge.zero_copy.map(|flag| flag.value)) else {
+            continue;
+        };
+        let input = &node_type.inputs[wire.to.1];
+        let (queue, span) = match wire.edge.queue {
+            Some(queue) => (queue.value, queue.span),
+            None => (i64::from(DEFAULT_QUEUE), overflow.span),
+        };
+        let loses = match overflow.value {
+            Overflow::Block => continue,
+            Overflow::DropOldest | Overflow::DropNewest => "the others are dropped",
+            Overflow::Fail => "one more ends the run",
+        };
+        if i64::from(input.holds) > queue && !wire.edge.faulty {
+            let (name, port, holds) = (&node.name.text, &input.name, input.holds);
+            let message = format!(
+                "`{name}.{port}` keeps up to {holds} messages; of as many that come meanwhile {queue} can wait, and {loses}"
+            );
+            let draft = Draft::new(rules::SHALLOW_QUEUE, span, message);
+            findings.add(draft.help(format!("write `queue: {holds}` or more on this edge")));
+        }
+    }
+}
+
+/// Every edge that may drop or fail and leads to a node that records, over whatever other nodes.
+pub(super) fn lossy_recordings(model: &Model<'_>, findings: &mut Findings) {
+    let wires: Vec<Wire<'_>> = model.wires().collect();
+    let towards = towards_recorders(model, &wires);
+    for (at, wire) in wires.iter().enumerate() {
+        let Some(overflow) = wire.edge.overflow else { continue };
+        let feedback = wire.edge.feedback.is_some_and(|flag| flag.value);
+        let fails = overflow.value == Overflow::Fail;
+        // Feedback has to drop, and what only slows a stream down is there to have messages dropped before it.
+        if overflow.value == Overflow::Block || feedback || (!fails && slows_down(model, wire.to.0)) {
+            continue;
+        }
+        if let Some((path, recorder)) = path_to_recorder(model, &wires, &towards, at) {
+            findings.add(report_loss(model, &path, recorder, overflow.span, fails));
+        }
+    }
+}
+
+/// For each node, the first edge of a shortest way to a node that records, and that node.
+fn towards_recorders(model: &Model<'_>, wires: &[Wire<'_>]) -> HashMap<usize, (usize, usize)> {
+    let mut into: HashMap<usize, Vec<usize>> = HashMap::new();
+    for (at, wire) in wires.iter().enumerate() {
+        into.entry(wire.to.0).or_default().push(at);
+    }
+    let mut towards: HashMap<usize, (usize, usize)> = HashMap::new();
+    let mut queue: VecDeque<(usize, usize)> = VecDeque::new();
+    let recording = wires.iter().enumerate().filter(|(_, wire)| records(model, wire));
+    let mut reached: Vec<(usize, usize)> = recording.map(|(at, wire)| (at, wire.to.0)).collect();
+    loop {
+        for (at, recorder) in reached.drain(..) {
+            if let Entry::Vacant(first) = towards.entry(wires[at].from.0) {
+                first.insert((at, recorder));
+                queue.push_back((wires[at].from.0, recorder));
+            }
+        }
+        let Some((node, recorder)) = queue.pop_front() else { return towards };
+        reached.extend(into.get(&node).into_iter().flatten().map(|&at| (at, recorder)));
+    }
+}
+
+/// The edges from `first` to the nearest node that records, the first [`MAX_PATH`] of them; and that node.
+fn path_to_recorder<'w, 'm>(
+    model: &Model<'_>,
+    wires: &'w [Wire<'m>],
+    towards: &HashMap<usize, (usize, usize)>,
+    first: usize,
+) -> Option<(Vec<&'w Wire<'m>>, usize)> {
+    let mut last = &wires[first];
+    let mut path = vec![last];
+    if records(model, last) {
+        return Some((path, last.to.0));
+    }
+    let &(_, recorder) = towards.get(&last.to.0)?;
+    while !records(model, last) && path.len() < MAX_PATH {
+        last = &wires[towards.get(&last.to.0)?.0];
+        path.push(last);
+    }
+    Some((path, recorder))
+}
+
+fn report_loss(model: &Model<'_>, path: &[&Wire<'_>], recorder: usize, span: Span, fails: bool) -> Draft {
+    let name = |node: usize| format!("`{}`", model.nodes[node].name.text);
+    let recorder_name = name(recorder);
+    let from = path.first().map(|wire| name(wire.from.0));
+    let mut way: Vec<String> = from.into_iter().chain(path.iter().map(|wire| name(wire.to.0))).collect();
+    if path.last().is_some_and(|wire| wire.to.0 != recorder) {
+        way.extend(["…".to_owned(), recorder_name.clone()]);
+    }
+    let way = way.join(" → ");
+    let message = if fails {
+        format!("{recorder_name} records, and a full queue on the way to it ends the run: {way}")
+    } else {
+        format!("{recorder_name} records, and what is dropped here is missing in it: {way}")
+    };
+    let help = "write `overflow: block`, or record before this edge";
+    let mut draft = Draft::new(rules::LOSSY_RECORDING, span, message).help(help);
+    for wire in path {
+        let what = if wire.to.0 == recorder { "records" } else { "passes on" };
+        draft = draft.related(wire.to_span, format!("{} {what}", name(wire.to.0)));
+    }
+    draft
+}
+
+fn records(model: &Model<'_>, wire: &Wire<'_>) -> bool {
+    let node = &model.nodes[wire.to.0];
+    let (Some(node_type), Some(settings)) = (&node.node_type, &node.settings) else { return false };
+    node_type.inputs[wire.to.1].records.applies(settings)
+}
+
+fn slows_down(model: &Model<'_>, node: usize) -> bool {
+    let node_type = model.nodes[node].node_type.as_ref();
+    let outputs = node_type.map_or(&[][..], |node_type| &node_type.outputs);
+    outputs.iter().any(|output| matches!(output.cadence, Cadence::Limited { .. }))
 }

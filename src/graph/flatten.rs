@@ -3,7 +3,7 @@
 
 use super::fields::{Reader, Word};
 use super::finding::{Draft, Findings};
-use super::model::{ModelNode, Side, find_port};
+use super::model::{ModelNode, PortNames, Side, find_port};
 use super::packs::Packs;
 use super::rules;
 use super::source::{FileId, Sources, Span};
@@ -12,8 +12,9 @@ use super::types::Types;
 use super::units::{self, Unit};
 use super::written::{self, Written, WrittenBackend, WrittenEdge, WrittenNode, WrittenPort};
 use super::yaml::Kind;
-use crate::node::{InputPort, OutputPort, PortType, Registry, Role, TypeDescription};
+use crate::node::Registry;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// A graph file, with all that it uses written out.
 #[derive(Default)]
@@ -60,10 +61,11 @@ pub(super) struct Surroundings<'t, 'f> {
 
 /// How a file is connected where it stands for a node.
 struct Interface {
-    /// As if it were a node type.
-    description: TypeDescription,
-    inputs: Vec<Vec<String>>,
-    outputs: Vec<Vec<String>>,
+    /// What it is called.
+    file: Arc<str>,
+    /// Its ports, and what each stands for.
+    inputs: Vec<(String, Vec<String>)>,
+    outputs: Vec<(String, Vec<String>)>,
     /// Its nodes.
     nodes: Vec<String>,
     /// Ports that edges, or ports of the outer file, are at.
@@ -114,31 +116,16 @@ fn unfold<'t>(
     let inputs = unfolding.ports(&written.ports.inputs, Side::Input, unit.file);
     let outputs = unfolding.ports(&written.ports.outputs, Side::Output, unit.file);
     unfolding.loose_ports(&keys);
-    let description = describe(unfolding.surroundings.sources.file(unit.file).name().to_string(), &written.ports);
-    (unfolding.flat, Interface { description, inputs, outputs, nodes: names, reached: HashSet::new() })
+    let file = Arc::clone(unfolding.surroundings.sources.file(unit.file).name());
+    (unfolding.flat, Interface { file, inputs, outputs, nodes: names, reached: HashSet::new() })
 }
 
-/// A file's ports, as if it were a node type.
-fn describe(name: String, ports: &written::WrittenPorts) -> TypeDescription {
-    let input = |port: &WrittenPort| InputPort {
-        name: port.name.clone(),
-        accepts: PortType::Any,
-        writes_in_place: false,
-        needs_views: false,
-        required: false,
-        many: true,
-        holds: 1,
-    };
-    let output = |port: &WrittenPort| OutputPort { name: port.name.clone(), sends: PortType::Any };
-    TypeDescription {
-        name,
-        summary: String::new(),
-        role: Role::Transform,
-        inputs: ports.inputs.iter().map(input).collect(),
-        outputs: ports.outputs.iter().map(output).collect(),
-        settings: serde_json::Value::Null,
-        example: String::new(),
-        uses: Vec::new(),
+impl Interface {
+    fn names(&self) -> PortNames<'_> {
+        fn names(ports: &[(String, Vec<String>)]) -> Vec<&str> {
+            ports.iter().map(|(name, _)| name.as_str()).collect()
+        }
+        PortNames { type_name: &self.file, inputs: names(&self.inputs), outputs: names(&self.outputs) }
     }
 }
 
@@ -206,14 +193,14 @@ impl<'t> Unfolding<'t, '_, '_> {
         }
         let Some(interface) = self.inner.get_mut(name) else { return vec![self.prefixed(word)] };
         let ports = if side == Side::Input { &interface.inputs } else { &interface.outputs };
-        match find_port(&interface.description, name, port, side) {
+        match find_port(&interface.names(), name, port, side) {
             Ok(at) => {
                 interface.reached.insert((side, at));
-                ports[at].iter().map(|end| Word { text: end.clone(), span: word.span }).collect()
+                ports[at].1.iter().map(|end| Word { text: end.clone(), span: word.span }).collect()
             }
             Err(draft) => {
                 // Which one was meant is not known, so none of them is missing.
-                self.flat.unclear.extend(ports.iter().flatten().map(|end| (side, end.clone())));
+                self.flat.unclear.extend(ports.iter().flat_map(|(_, ends)| ends).map(|end| (side, end.clone())));
                 self.surroundings.findings.add(draft(word.span));
                 Vec::new()
             }
@@ -224,10 +211,9 @@ impl<'t> Unfolding<'t, '_, '_> {
     fn loose_ports(&mut self, keys: &[Word]) {
         for key in keys {
             let Some(interface) = self.inner.get(&key.text) else { continue };
-            let inputs = interface.description.inputs.iter().map(|port| &port.name).zip(&interface.inputs);
-            let outputs = interface.description.outputs.iter().map(|port| &port.name).zip(&interface.outputs);
-            let inputs = inputs.enumerate().map(|(at, port)| ((Side::Input, at), port));
-            let ports = inputs.chain(outputs.enumerate().map(|(at, port)| ((Side::Output, at), port)));
+            let inputs = interface.inputs.iter().enumerate().map(|(at, port)| ((Side::Input, at), port));
+            let outputs = interface.outputs.iter().enumerate().map(|(at, port)| ((Side::Output, at), port));
+            let ports = inputs.chain(outputs);
             for ((side, _), (port, ends)) in ports.filter(|(reached, _)| !interface.reached.contains(reached)) {
                 let loose = Loose { node: key.text.clone(), at: key.span, port: port.clone() };
                 self.flat.loose.extend(ends.iter().map(|end| ((side, end.clone()), loose.clone())));
@@ -246,7 +232,7 @@ impl<'t> Unfolding<'t, '_, '_> {
     /// What a file has inside is its own.
     fn report_inside(&mut self, word: &Word, outer: &str) {
         let message = match self.inner.get(outer) {
-            Some(interface) => format!("`{}` lies inside of `{}`", word.text, interface.description.name),
+            Some(interface) => format!("`{}` lies inside of `{}`", word.text, interface.file),
             None => format!("there is no node `{}`", word.text),
         };
         let help = format!("declare it under `ports:` there, and write `{outer}.PORT`");
@@ -268,11 +254,11 @@ impl<'t> Unfolding<'t, '_, '_> {
     }
 
     /// What the ports of this file stand for; kept, to be looked up with everything else.
-    fn ports(&mut self, ports: &[WrittenPort], side: Side, file: FileId) -> Vec<Vec<String>> {
+    fn ports(&mut self, ports: &[WrittenPort], side: Side, file: FileId) -> Vec<(String, Vec<String>)> {
         let mut all = Vec::with_capacity(ports.len());
         for port in ports {
             let ends: Vec<Word> = port.ends.iter().flat_map(|word| self.ends(word, side)).collect();
-            all.push(ends.iter().map(|end| end.text.clone()).collect());
+            all.push((port.name.clone(), ends.iter().map(|end| end.text.clone()).collect()));
             self.flat.declared.extend(ends.into_iter().map(|end| Declared { side, end, file }));
         }
         all

@@ -1,16 +1,19 @@
-//! Rules on flow: cycles and feedback.
+//! Rules on flow: cycles and feedback, and nodes to which nothing flows.
 
 use super::Overflow;
 use super::finding::{Draft, Findings};
-use super::model::Model;
-use super::rules;
+use super::model::{Model, ModelNode};
+use super::{rules, suggest};
+use crate::node::Role;
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, EdgeIndex, NodeIndex};
 use petgraph::visit::EdgeRef;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 /// Most cycles that are reported at once.
 const MAX_CYCLES: usize = 16;
+/// Most nodes beside the first that a finding names.
+const MAX_LISTED: usize = 8;
 
 /// Nodes and edges by their index in the model.
 type Topology = DiGraph<usize, usize>;
@@ -48,6 +51,93 @@ pub(super) fn feedback(model: &Model<'_>, findings: &mut Findings) {
             findings.add(Draft::new(rules::FEEDBACK_BLOCKS, span, message).help(help));
         }
     }
+}
+
+/// Groups of connected nodes to which no source leads: nothing will ever come there.
+pub(super) fn unreached(model: &Model<'_>, findings: &mut Findings) {
+    let topology = topology(model, |_| true);
+    let mut reached = beginnings(model);
+    let mut queue: VecDeque<usize> = (0..reached.len()).filter(|&node| reached[node]).collect();
+    while let Some(node) = queue.pop_front() {
+        for next in topology.neighbors(NodeIndex::new(node)).map(NodeIndex::index) {
+            if !std::mem::replace(&mut reached[next], true) {
+                queue.push_back(next);
+            }
+        }
+    }
+    for first in 0..model.nodes.len() {
+        if !reached[first] {
+            let group = connected_to(first, &topology, &mut reached);
+            report_unreached(model, &group, findings);
+        }
+    }
+}
+
+/// For each node, whether messages may begin there, or it is known already why nothing comes.
+pub(super) fn beginnings(model: &Model<'_>) -> Vec<bool> {
+    let connected: HashSet<(usize, usize)> = model.wires().map(|wire| wire.to).collect();
+    let may_begin = |(at, node): (usize, &ModelNode<'_>)| {
+        let Some(node_type) = &node.node_type else { return true };
+        let mut inputs =
+            node_type.inputs.iter().enumerate().map(|(port, input)| (connected.contains(&(at, port)), input));
+        let lacks_one = inputs.clone().any(|(connected, input)| input.required && !connected);
+        // With nothing connected to its optional inputs, a node may begin a stream.
+        let alone = node_type.role != Role::Sink && !inputs.any(|(connected, _)| connected);
+        node_type.inputs.is_empty() || model.faulty_inputs.contains(&at) || lacks_one || alone
+    };
+    let mut begins: Vec<bool> = model.nodes.iter().enumerate().map(may_begin).collect();
+    // Where the other end of an edge is not known, a source may be there; a self-edge has a rule of its own.
+    for edge in &model.edges {
+        if let Some(to) = edge.to.filter(|to| to.port.is_none() || edge.from.is_none_or(|from| from.node == to.node)) {
+            begins[to.node] = true;
+        }
+    }
+    begins
+}
+
+/// All nodes that hang together with `first` and were not reached before, in the order of the file.
+fn connected_to(first: usize, topology: &Topology, reached: &mut [bool]) -> Vec<usize> {
+    let mut group = vec![first];
+    reached[first] = true;
+    let mut at = 0;
+    while let Some(&node) = group.get(at) {
+        at += 1;
+        for next in topology.neighbors_undirected(NodeIndex::new(node)).map(NodeIndex::index) {
+            if !std::mem::replace(&mut reached[next], true) {
+                group.push(next);
+            }
+        }
+    }
+    group.sort_unstable();
+    group
+}
+
+fn report_unreached(model: &Model<'_>, group: &[usize], findings: &mut Findings) {
+    let Some((first, others)) = group.split_first() else { return };
+    let name = |node: &usize| model.nodes[*node].name.text.as_str();
+    let listed = &others[..others.len().min(MAX_LISTED)];
+    let message = match others.len() {
+        0 => format!("no source leads to `{}`: nothing will ever come there", name(first)),
+        more if more > listed.len() => {
+            format!("no source leads to `{}` and {more} nodes more: nothing will ever come there", name(first))
+        }
+        _ => {
+            let names: Vec<&str> = group.iter().map(name).collect();
+            format!("no source leads to {}: nothing will ever come there", suggest::list(&names))
+        }
+    };
+    let help = "add a source, and an edge from it to one of them";
+    let mut draft = Draft::new(rules::UNREACHED, model.nodes[*first].name.span, message).help(help);
+    for other in listed {
+        draft = draft.related(model.nodes[*other].name.span, "this one neither");
+    }
+    findings.add(draft);
+}
+
+/// Nodes in an order in which each comes after those that it hears from; within a cycle, in any order.
+pub(super) fn sources_first(model: &Model<'_>) -> Vec<usize> {
+    let topology = topology(model, |_| true);
+    kosaraju_scc(&topology).into_iter().rev().flatten().map(|node| topology[node]).collect()
 }
 
 /// Without self-edges, which have a rule of their own.

@@ -2,12 +2,14 @@
 
 use super::finding::{Finding, Findings, Level};
 use super::flatten::{Surroundings, flatten};
+use super::memory::MemoryLimit;
 use super::model::{Model, ModelEdge};
 use super::packs::Packs;
 use super::source::{SourceFile, Sources};
+use super::streams::Streams;
 use super::variables::Override;
 use super::{Backend, BackendId, Delivery, Edge, Graph, Node, NodeId, Overflow, PortRef};
-use super::{delivery, flow, mismatch, resources, settings, units, wiring};
+use super::{delivery, flow, joins, memory, mismatch, resources, settings, units, wiring};
 use crate::node::Registry;
 use std::collections::BTreeMap;
 
@@ -26,6 +28,8 @@ pub struct LoadOptions<'a> {
     pub env: &'a dyn Fn(&str) -> Option<String>,
     /// How bad a `${env:NAME}` is that is not set and has no default: an error to run, a warning to validate.
     pub missing_env: Level,
+    /// How much memory its queues may need; nothing where nobody asks.
+    pub memory: Option<MemoryLimit>,
 }
 
 /// What a file turned out to be.
@@ -43,7 +47,7 @@ impl<'a> LoadOptions<'a> {
     /// To run a graph: with the process's environment, in which nothing may be missing.
     #[must_use]
     pub fn run(registry: &'a Registry, set: &'a [Override]) -> Self {
-        LoadOptions { registry, set, env: &|name| std::env::var(name).ok(), missing_env: Level::Error }
+        LoadOptions { registry, set, env: &|name| std::env::var(name).ok(), missing_env: Level::Error, memory: None }
     }
 
     /// To validate a graph: as to run it, but a variable may be missing.
@@ -87,6 +91,13 @@ fn read(sources: &mut Sources, options: &LoadOptions<'_>, packs: &dyn Packs, fin
     for rule in RULES {
         rule(&model, findings);
     }
+    let streams = Streams::of(&model);
+    for rule in STREAM_RULES {
+        rule(&model, &streams, findings);
+    }
+    if let Some(limit) = &options.memory {
+        memory::budget(&model, &streams, limit, findings);
+    }
     resources::paths(&model, sources, findings);
     if findings.has_errors() {
         return None;
@@ -103,14 +114,21 @@ const RULES: &[fn(&Model<'_>, &mut Findings)] = &[
     mismatch::mismatches,
     delivery::in_place_views,
     delivery::copies_for_views,
-    delivery::needless_copies,
+    delivery::shallow_queues,
+    delivery::lossy_recordings,
     flow::cycles,
     flow::feedback,
+    flow::unreached,
+    joins::self_fed,
     resources::placements,
     resources::mixed_packs,
     resources::backend_names,
     resources::standard_input,
 ];
+
+/// The rules that reckon with how often messages come, and how large they are.
+const STREAM_RULES: &[fn(&Model<'_>, &Streams, &mut Findings)] =
+    &[delivery::needless_copies, joins::differing_rates, joins::deadlocks];
 
 /// The graph, unless something in it is not known yet.
 fn build(name: String, model: Model<'_>, sources: &Sources) -> Option<Graph> {

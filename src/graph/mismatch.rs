@@ -1,25 +1,37 @@
 //! The rule on types: an input accepts what the output sends, also through nodes that pass on what comes in.
 
 use super::finding::{Draft, Findings};
+use super::flow::sources_first;
 use super::model::{Model, Wire};
 use super::rules;
+use super::source::Span;
 use crate::message::DType;
 use crate::node::PortType;
-use petgraph::algo::kosaraju_scc;
-use petgraph::graph::{DiGraph, NodeIndex};
 use std::collections::HashMap;
 
 /// Most different types that are told apart on one output.
 const MAX_SENT: usize = 8;
+/// Most hops of a way that are shown.
+const MAX_HOPS: usize = 16;
 
 /// A node's index and a port's.
 type Port = (usize, usize);
 
-/// What an output may send, and whose output it first came from.
+/// What an output may send, and the way that it came.
 #[derive(Clone, PartialEq)]
 struct Sent {
     what: PortType,
+    /// Whose output it first came from.
     origin: usize,
+    /// The edge that it came in by, and its place among what that edge's output sends; none at its origin.
+    came_by: Option<Hop>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+struct Hop {
+    from: Port,
+    to_span: Span,
+    place: usize,
 }
 
 pub(super) fn mismatches(model: &Model<'_>, findings: &mut Findings) {
@@ -33,7 +45,7 @@ pub(super) fn mismatches(model: &Model<'_>, findings: &mut Findings) {
         for (port, output) in node_type.outputs.iter().enumerate() {
             let what = match &output.sends {
                 PortType::SameAs { input } => passed_on(model, node, input, &into, &sent),
-                what => vec![Sent { what: what.clone(), origin: node }],
+                what => vec![Sent { what: what.clone(), origin: node, came_by: None }],
             };
             sent.insert((node, port), what);
         }
@@ -41,37 +53,49 @@ pub(super) fn mismatches(model: &Model<'_>, findings: &mut Findings) {
     for wire in model.wires() {
         let Some(node_type) = &model.nodes[wire.to.0].node_type else { continue };
         let input = &node_type.inputs[wire.to.1];
-        for Sent { what, origin } in sent.get(&wire.from).into_iter().flatten() {
-            if !fits(what, &input.accepts) {
-                let to = format!("{}.{}", model.nodes[wire.to.0].name.text, input.name);
-                findings.add(report(model, &wire, what, *origin, &to, &input.accepts));
-            }
+        for one in sent.get(&wire.from).into_iter().flatten().filter(|one| !fits(&one.what, &input.accepts)) {
+            let to = format!("{}.{}", model.nodes[wire.to.0].name.text, input.name);
+            let draft = report(model, &wire, one, &to, &input.accepts);
+            findings.add(with_hops(draft, model, &wire, one, &sent));
         }
     }
 }
 
-fn report(model: &Model<'_>, wire: &Wire<'_>, what: &PortType, origin: usize, to: &str, accepts: &PortType) -> Draft {
+fn report(model: &Model<'_>, wire: &Wire<'_>, sent: &Sent, to: &str, accepts: &PortType) -> Draft {
+    let Sent { what, origin, .. } = sent;
     let from = &model.nodes[wire.from.0].name.text;
-    let message = if origin == wire.from.0 {
+    let message = if *origin == wire.from.0 {
         format!("`{from}` sends {what}, but `{to}` accepts {accepts}")
     } else {
-        let origin = &model.nodes[origin].name.text;
+        let origin = &model.nodes[*origin].name.text;
         format!("`{from}` passes on {what} from `{origin}`, but `{to}` accepts {accepts}")
     };
     let help = "put a node between them that turns the one into the other; `ezrun nodes NAME` shows its ports";
     let draft = Draft::new(rules::TYPE_MISMATCH, wire.to_span, message).help(help);
-    let node = &model.nodes[origin];
+    let node = &model.nodes[*origin];
     draft.related(node.name.span, format!("`{}` sends {what}", node.name.text))
 }
 
-/// Nodes in an order in which each comes after those that it hears from; within a cycle, in any order.
-fn sources_first(model: &Model<'_>) -> Vec<usize> {
-    let mut topology: DiGraph<(), ()> = DiGraph::new();
-    let nodes: Vec<NodeIndex> = model.nodes.iter().map(|_| topology.add_node(())).collect();
-    for wire in model.wires() {
-        topology.add_edge(nodes[wire.from.0], nodes[wire.to.0], ());
+/// Shows every hop on the way from where a message began to the edge at fault.
+fn with_hops(
+    mut draft: Draft,
+    model: &Model<'_>,
+    wire: &Wire<'_>,
+    sent: &Sent,
+    all: &HashMap<Port, Vec<Sent>>,
+) -> Draft {
+    let mut hops: Vec<(Hop, usize)> = Vec::new();
+    let (mut one, mut to) = (Some(sent), wire.from.0);
+    while let Some(hop) = one.and_then(|one| one.came_by).filter(|_| hops.len() < MAX_HOPS) {
+        hops.push((hop, to));
+        to = hop.from.0;
+        one = all.get(&hop.from).and_then(|there| there.get(hop.place));
     }
-    kosaraju_scc(&topology).into_iter().rev().flatten().map(NodeIndex::index).collect()
+    for (hop, to) in hops.into_iter().rev() {
+        let name = |node: usize| &model.nodes[node].name.text;
+        draft = draft.related(hop.to_span, format!("`{}` → `{}`", name(hop.from.0), name(to)));
+    }
+    draft
 }
 
 /// What comes in at `input`, as far as it would have been accepted there.
@@ -87,19 +111,20 @@ fn passed_on(
     let accepts = &inputs[at].accepts;
     let mut all: Vec<Sent> = Vec::new();
     for wire in into.get(&(node, at)).into_iter().flatten() {
-        for Sent { what, origin } in sent.get(&wire.from).into_iter().flatten() {
+        for (place, Sent { what, origin, .. }) in sent.get(&wire.from).into_iter().flatten().enumerate() {
             // What does not fit is reported where it comes in, and goes no further.
             if !fits(what, accepts) {
                 continue;
             }
             let narrowed = narrow(what, accepts);
-            let origin = if narrowed == *what { *origin } else { node };
+            let hop = Hop { from: wire.from, to_span: wire.to_span, place };
+            let (origin, came_by) = if narrowed == *what { (*origin, Some(hop)) } else { (node, None) };
             if all.len() < MAX_SENT && !all.iter().any(|known| known.what == narrowed) {
-                all.push(Sent { what: narrowed, origin });
+                all.push(Sent { what: narrowed, origin, came_by });
             }
         }
     }
-    if all.is_empty() { vec![Sent { what: accepts.clone(), origin: node }] } else { all }
+    if all.is_empty() { vec![Sent { what: accepts.clone(), origin: node, came_by: None }] } else { all }
 }
 
 /// Whether an input that accepts `accepts` can be given `what`.

@@ -12,7 +12,9 @@ mod file_schema;
 mod finding;
 mod flatten;
 mod flow;
+mod joins;
 mod load;
+mod memory;
 mod mismatch;
 mod model;
 #[cfg(test)]
@@ -24,6 +26,7 @@ pub mod rules;
 mod schema;
 mod settings;
 mod source;
+mod streams;
 mod suggest;
 mod types;
 mod units;
@@ -35,10 +38,12 @@ pub mod yaml;
 pub use file_schema::file_schema;
 pub use finding::{Finding, Level, Related, Rule, Tally};
 pub use load::{DEFAULT_MAX_MESSAGE, DEFAULT_QUEUE, LoadOptions, Loaded, load};
+pub use memory::{EdgeDemand, LimitOf, MemoryLimit};
 pub use packs::{Executing, PackFault, Packs, Saved};
 pub use source::{FileId, MAX_FILE_BYTES, Place, ReadError, SourceFile, Sources, Span};
 pub use suggest::nearest as nearest_name;
 pub use variables::Override;
+pub use written::parse_bytes;
 
 use written::{MAX_CPU, MAX_MESSAGE_BYTES, MAX_QUEUE};
 

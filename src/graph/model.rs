@@ -151,6 +151,17 @@ impl<'t> Model<'t> {
         })
     }
 
+    /// The backend of each node that the file places; the node itself, where it has a backend of its own.
+    pub fn places(&self) -> Vec<(Option<usize>, usize)> {
+        let mut places: Vec<(Option<usize>, usize)> = (0..self.nodes.len()).map(|node| (None, node)).collect();
+        for (at, backend) in self.backends.iter().enumerate() {
+            for node in backend.nodes.iter().filter_map(|word| self.by_name.get(&word.text)) {
+                places[*node] = (Some(at), 0);
+            }
+        }
+        places
+    }
+
     fn end(&mut self, word: &Word, side: Side, findings: &mut Findings) -> Option<End> {
         // A node's name with a dot in it is a fault of that name.
         if word.text.contains('.') && self.by_name.contains_key(&word.text) {
@@ -172,7 +183,7 @@ impl<'t> Model<'t> {
         let Some(node_type) = self.nodes[node].node_type.clone() else {
             return Some(End { node, port: None, span: word.span });
         };
-        match find_port(&node_type, name, port, side) {
+        match find_port(&PortNames::of(&node_type), name, port, side) {
             Ok(port) => Some(End { node, port: Some(port), span: word.span }),
             Err(draft) => {
                 findings.add(draft(word.span));
@@ -199,18 +210,29 @@ impl ModelNode<'_> {
     }
 }
 
+/// What the ports of a node are called, and what the node is.
+pub(super) struct PortNames<'n> {
+    pub type_name: &'n str,
+    pub inputs: Vec<&'n str>,
+    pub outputs: Vec<&'n str>,
+}
+
+impl<'n> PortNames<'n> {
+    fn of(node_type: &'n TypeDescription) -> Self {
+        PortNames {
+            type_name: &node_type.name,
+            inputs: node_type.inputs.iter().map(|port| port.name.as_str()).collect(),
+            outputs: node_type.outputs.iter().map(|port| port.name.as_str()).collect(),
+        }
+    }
+}
+
 /// What is wrong with a port, to be placed.
 pub(super) type LatePlace = Box<dyn FnOnce(Span) -> Draft>;
 
 /// The port of `node` that is meant, or what is wrong, to be placed.
-pub(super) fn find_port(
-    node_type: &TypeDescription,
-    node: &str,
-    port: Option<&str>,
-    side: Side,
-) -> Result<usize, LatePlace> {
-    let outputs: Vec<&str> = node_type.outputs.iter().map(|port| port.name.as_str()).collect();
-    let inputs: Vec<&str> = node_type.inputs.iter().map(|port| port.name.as_str()).collect();
+pub(super) fn find_port(names: &PortNames<'_>, node: &str, port: Option<&str>, side: Side) -> Result<usize, LatePlace> {
+    let (inputs, outputs) = (names.inputs.as_slice(), names.outputs.as_slice());
     let (ports, others, what, other) = match side {
         Side::Output => (outputs, inputs, "output", "input"),
         Side::Input => (inputs, outputs, "input", "output"),
@@ -218,7 +240,7 @@ pub(super) fn find_port(
     let late = |rule, message: String, help: Option<String>| {
         Err(Box::new(move |span| Draft::new(rule, span, message).maybe_help(help)) as LatePlace)
     };
-    let type_name = &node_type.name;
+    let type_name = names.type_name;
     if ports.is_empty() {
         let rule = if side == Side::Output { rules::NO_OUTPUT } else { rules::NO_INPUT };
         let message = format!("`{node}` is a `{type_name}`, which has no {what}s");
@@ -228,7 +250,7 @@ pub(super) fn find_port(
         };
         return late(rule, message, Some(help.to_owned()));
     }
-    match (port, ports.as_slice()) {
+    match (port, ports) {
         (None, [_]) => Ok(0),
         (None, _) => {
             let choices: Vec<String> = ports.iter().map(|port| format!("{node}.{port}")).collect();
@@ -240,9 +262,9 @@ pub(super) fn find_port(
             Some(at) => Ok(at),
             None => {
                 let message = format!("`{node}` has no {what} `{name}`");
-                let mut help = suggest::help(name, &ports, what);
+                let mut help = suggest::help(name, ports, what);
                 if others.contains(&name) {
-                    help = Some(format!("`{name}` is an {other}; {what}s: {}", suggest::list(&ports)));
+                    help = Some(format!("`{name}` is an {other}; {what}s: {}", suggest::list(ports)));
                 }
                 late(rules::UNKNOWN_PORT, message, help)
             }

@@ -52,16 +52,22 @@ rules! {
     IN_PLACE_VIEW = Error "delivery/in-place-view": "an input that is written in place gets a copy";
     NEEDS_VIEWS = Error "delivery/needs-views": "an input that asks for views gets views";
     NEEDLESS_COPY = Hint "delivery/needless-copy": "an input that is only read needs no copy";
+    SHALLOW_QUEUE = Hint "delivery/shallow-queue": "an edge that drops is as deep as its input keeps messages";
+    LOSSY_RECORDING = Warning "delivery/lossy-recording": "nothing is dropped on the way to a node that records";
 
     CYCLE = Error "flow/cycle": "a cycle has an edge with `feedback: true`";
     FEEDBACK_BLOCKS = Error "flow/feedback-blocks": "a feedback edge drops rather than waits";
     NO_FEEDBACK = Warning "flow/no-feedback": "an edge with `feedback: true` closes a cycle";
+    UNREACHED = Warning "flow/unreached": "a source leads to every node";
+    DIFFERING_RATES = Warning "flow/differing-rates": "streams that are joined have one rate";
+    DEADLOCK = Warning "flow/deadlock": "no node waits for a message that waits for that node";
     UNREAD_OUTPUT = Warning "flow/unread-output": "an output is read";
 
     PLACED_TWICE = Error "resources/placed-twice": "a node is in one backend";
     MIXED_PACKS = Error "resources/mixed-packs": "the nodes of a backend come from one pack";
     BACKEND_NAME = Error "resources/backend-name": "a backend's name is not that of a node outside it";
     PATH_TAKEN = Error "resources/path-taken": "a file that a sink writes is no other node's, and not the graph's own";
+    MEMORY_BUDGET = Error "resources/memory-budget": "what the queues may hold fits into memory";
     STDIN_TAKEN = Error "resources/stdin-taken": "one node reads standard input";
 
     MISSING_ENV = Error "environment/missing-variable": "`${env:NAME}` is set or has a default";

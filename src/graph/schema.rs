@@ -82,6 +82,13 @@ pub(super) fn same(kind: &Kind, value: &Value) -> bool {
     }
 }
 
+/// A description's first sentence, on one line and without its full stop.
+pub(super) fn first_sentence(text: &str) -> String {
+    let text = text.split_whitespace().collect::<Vec<&str>>().join(" ");
+    let sentence = text.split(". ").next().unwrap_or("");
+    sentence.trim_end_matches('.').to_owned()
+}
+
 /// What would be in range, where `value` is not.
 pub(super) fn out_of_range(value: f64, schema: &Value) -> Option<String> {
     let format = schema.get("format").and_then(Value::as_str).unwrap_or("");

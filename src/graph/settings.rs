@@ -8,7 +8,9 @@ use super::finding::{Draft, Findings, Rule};
 use super::model::ModelNode;
 use super::packs::Packs;
 use super::rules;
-use super::schema::{branch_in_words, constants, has_key_of, in_words, is_type, out_of_range, same, types};
+use super::schema::{
+    branch_in_words, constants, first_sentence, has_key_of, in_words, is_type, out_of_range, same, types,
+};
 use super::source::{SourceFile, Sources, Span};
 use super::suggest;
 use super::yaml::{Kind, Tree};
@@ -309,8 +311,7 @@ impl<'a> Walker<'a> {
     /// Placed at the node's key, or at the mapping inside the settings in which it is missing.
     fn missing_setting(&mut self, tree: &Tree, name: &str, known: Option<&Map<String, Value>>, path: &str) {
         let about = known.and_then(|known| known.get(name)).and_then(|schema| schema.get("description")?.as_str());
-        let about = about.and_then(|text| text.lines().next()).map(|line| format!(" ({})", line.trim_end_matches('.')));
-        let about = about.unwrap_or_default();
+        let about = about.map_or(String::new(), |text| format!(" ({})", first_sentence(text)));
         let (span, message, help) = match path {
             "" => {
                 let help = format!("write `with: {{ {name}: … }}`{about}");

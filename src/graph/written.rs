@@ -313,8 +313,9 @@ fn max_message(tree: &Tree, reader: &mut Reader<'_, '_>) -> Option<At<u64>> {
     }
 }
 
-/// As in `64 MiB`, `1.5 GB`, `512`.
-fn parse_bytes(text: &str) -> Option<u64> {
+/// A number of bytes, as in `64 MiB`, `1.5 GB`, `512`; nothing where the text is none.
+#[must_use]
+pub fn parse_bytes(text: &str) -> Option<u64> {
     let text = text.trim();
     let unit_at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let number: f64 = text[..unit_at].parse().ok()?;
@@ -349,13 +350,16 @@ fn backend<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenBackend
     }
     let keys = [BACKEND_KEYS, &["restart"]].concat();
     let Some(fields) = reserved(field.value, &what, &keys, BACKEND_KEYS, reader) else { return backend };
-    let Some(nodes) = fields.get("nodes") else {
-        let help = format!("write `{}: [node, node]` or `{{ nodes: [node, node] }}`", field.name);
-        reader.report(rules::MISSING_KEY, field.span, format!("{what} does not say its nodes"), help);
-        return backend;
-    };
-    if let Some(items) = reader.list(nodes.value, "`nodes`") {
-        backend.nodes = node_names(items, field, reader);
+    match fields.get("nodes") {
+        Some(nodes) => {
+            if let Some(items) = reader.list(nodes.value, "`nodes`") {
+                backend.nodes = node_names(items, field, reader);
+            }
+        }
+        None => {
+            let help = format!("write `{}: [node, node]` or `{{ nodes: [node, node] }}`", field.name);
+            reader.report(rules::MISSING_KEY, field.span, format!("{what} does not say its nodes"), help);
+        }
     }
     let value = |key: &str| fields.get(key).map(|field| field.value);
     backend.cpu = value("cpu").and_then(|tree| reader.integer(tree, "`cpu`", 0..=MAX_CPU));

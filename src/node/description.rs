@@ -1,5 +1,6 @@
 //! What a node type says of itself: everything that a graph can be checked against without running the node.
 
+use super::Cadence;
 use crate::message::DType;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,9 @@ pub struct TypeDescription {
     pub example: String,
     /// Which of ezrun's own streams the node reads or writes.
     pub uses: Vec<Stream>,
+    /// How the messages of several inputs belong together.
+    #[serde(default)]
+    pub joins: Joins,
 }
 
 /// Whether messages start, pass or end at a node.
@@ -53,6 +57,35 @@ pub enum Stream {
     Stdout,
 }
 
+/// How the messages of several inputs belong together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Joins {
+    /// Each is taken as it comes.
+    #[default]
+    Freely,
+    /// Each message has a partner at every other input, and waits inside the node until that comes.
+    Pairs,
+    /// One message of each input is taken in turn, in the order of the ports, and each is waited for.
+    InTurn,
+}
+
+/// Whether what comes in is kept, so that a message that was dropped on the way is missed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Records {
+    /// It is not.
+    #[default]
+    Nothing,
+    /// It is.
+    Everything,
+    /// It is, unless this setting is `true`.
+    Unless {
+        /// Name of the setting.
+        setting: String,
+    },
+}
+
 /// An input port.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -73,6 +106,9 @@ pub struct InputPort {
     pub many: bool,
     /// How many messages the node keeps at a time, 1 or more.
     pub holds: u32,
+    /// Whether what comes in here is kept.
+    #[serde(default)]
+    pub records: Records,
 }
 
 /// An output port.
@@ -84,6 +120,9 @@ pub struct OutputPort {
     /// What it sends.
     #[serde(rename = "type")]
     pub sends: PortType,
+    /// How its messages come.
+    #[serde(default)]
+    pub cadence: Cadence,
 }
 
 /// What a port accepts or sends.
@@ -114,6 +153,18 @@ pub enum PortType {
         /// Name of the input.
         input: String,
     },
+}
+
+impl Records {
+    /// Whether a node with these settings misses what was dropped.
+    #[must_use]
+    pub fn applies(&self, settings: &Value) -> bool {
+        match self {
+            Records::Nothing => false,
+            Records::Everything => true,
+            Records::Unless { setting } => settings.get(setting).and_then(Value::as_bool) != Some(true),
+        }
+    }
 }
 
 impl PortType {

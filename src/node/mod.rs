@@ -4,6 +4,7 @@
 //! loop of its own). A [`NodeType`] says what it is called, its ports and its settings, and makes one from settings.
 //! The built-in types are written against this module and nothing else.
 
+mod cadence;
 mod context;
 mod description;
 mod inputs;
@@ -14,8 +15,9 @@ mod registry;
 pub mod settings;
 pub mod testing;
 
+pub use cadence::{Amount, Cadence, Quantity};
 pub use context::{Context, NeverStops, Signals, Stopped, Wake};
-pub use description::{InputPort, MAX_HOLDS, OutputPort, PortType, Role, Stream, TypeDescription};
+pub use description::{InputPort, Joins, MAX_HOLDS, OutputPort, PortType, Records, Role, Stream, TypeDescription};
 pub use inputs::{Inputs, Receive};
 pub use outputs::{Loan, Output, Outputs, Transmit};
 pub use pace::Pace;

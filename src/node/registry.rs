@@ -1,7 +1,9 @@
 //! Node types, and the set of them that an executable offers.
 
 use super::description::MAX_HOLDS;
-use super::{InputPort, Node, OutputPort, PortType, Program, Role, Source, Stream, TypeDescription};
+use super::{
+    Cadence, InputPort, Joins, Node, OutputPort, PortType, Program, Records, Role, Source, Stream, TypeDescription,
+};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -10,6 +12,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// A node type: its description, and how to make a node of it.
+///
+/// Three things that a type may say let a graph be checked for more than its wiring:
+///
+/// - [`records`](NodeTypeBuilder::records), of an input: what was dropped on the way is missed here.
+/// - [`cadence`](NodeTypeBuilder::cadence), of an output: how often its messages come, and how large they are.
+/// - [`joins`](NodeTypeBuilder::joins), of the node: whether messages of several inputs belong together.
 ///
 /// ```
 /// use ezrun::message::Received;
@@ -120,6 +128,7 @@ impl NodeTypeBuilder {
             settings: Value::Null,
             example: String::new(),
             uses: Vec::new(),
+            joins: Joins::Freely,
         })
     }
 
@@ -134,6 +143,7 @@ impl NodeTypeBuilder {
             required: true,
             many: false,
             holds: 1,
+            records: Records::Nothing,
         });
         self
     }
@@ -172,10 +182,40 @@ impl NodeTypeBuilder {
         self.change_input(|input| input.holds = holds)
     }
 
+    /// What comes in at this input is kept or verified: a message that was dropped on the way is missed.
+    #[must_use]
+    pub fn records(self) -> Self {
+        self.change_input(|input| input.records = Records::Everything)
+    }
+
+    /// As [`records`](Self::records), unless this setting is `true`.
+    #[must_use]
+    pub fn records_unless(self, setting: &str) -> Self {
+        self.change_input(|input| input.records = Records::Unless { setting: setting.to_owned() })
+    }
+
+    /// How the messages of several inputs belong together: [`Joins::Freely`] where nothing is said.
+    #[must_use]
+    pub fn joins(mut self, joins: Joins) -> Self {
+        self.0.joins = joins;
+        self
+    }
+
     /// Adds an output.
     #[must_use]
     pub fn output(mut self, name: &str, sends: PortType) -> Self {
-        self.0.outputs.push(OutputPort { name: name.to_owned(), sends });
+        self.0.outputs.push(OutputPort { name: name.to_owned(), sends, cadence: Cadence::Unknown });
+        self
+    }
+
+    /// How the messages of the output added last come, and how large they are: [`Cadence::Unknown`] where nothing is
+    /// said.
+    ///
+    /// # Panics
+    /// Where no output was added.
+    #[must_use]
+    pub fn cadence(mut self, cadence: Cadence) -> Self {
+        self.0.outputs.last_mut().expect("an output is declared before its properties").cadence = cadence;
         self
     }
 

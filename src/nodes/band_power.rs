@@ -1,7 +1,7 @@
 //! `band_power`: the power in each of some bands of a spectrum.
 
 use crate::message::{Axis, DType, Dim, Metadata, Payload, Received, TensorSpec};
-use crate::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError};
+use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError};
 use crate::nodes::signal::{samples, send};
 use anyhow::{Context as _, bail};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -22,6 +22,7 @@ pub fn node_type() -> NodeType {
     )
     .input("in", PortType::floats(&["frequency", "channel"]))
     .output("out", PortType::Tensor { dtypes: vec![DType::F64], dims })
+    .cadence(Cadence::Each)
     .example("{ bands: { theta: [4, 8], alpha: [8, 12] } }")
     .node(|Settings { bands, relative }| {
         check(&bands)?;

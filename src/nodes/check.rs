@@ -10,6 +10,7 @@ use serde::Deserialize;
 pub fn node_type() -> NodeType {
     NodeType::sink("check", "Verifies order, number and every byte of what `counter` sent; fails the run otherwise.")
         .input("in", PortType::Bytes)
+        .records_unless("gaps")
         .example("{ count: 10000 }")
         .node(|settings: Settings| Ok(Check { settings, received: 0, next: 0 }))
 }

@@ -4,7 +4,7 @@ use super::support::pattern;
 use crate::message::{Capture, Metadata};
 use crate::node::Pace;
 use crate::node::settings::{OneOrMany, Span};
-use crate::node::{Flow, NodeType, Outputs, PortType, Result, SettingError, Source};
+use crate::node::{Cadence, Flow, NodeType, Outputs, PortType, Quantity, Result, SettingError, Source};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use std::sync::Arc;
 pub fn node_type() -> NodeType {
     NodeType::source("counter", "Sends messages that carry their number and a pattern made from it, for `check`.")
         .output("out", PortType::Bytes)
+        .cadence(Cadence::Timed { interval: Quantity::of("interval"), bytes: Quantity::of("bytes").or(64.0) })
         .example("{ count: 10000, bytes: 4096 }")
         .source_node(Counter::new)
 }

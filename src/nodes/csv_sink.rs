@@ -15,6 +15,7 @@ pub fn node_type() -> NodeType {
         "Writes tensors and records to a CSV file: a row for each sample or record, below a row of names.",
     )
     .input("in", PortType::Any)
+    .records()
     .example("{ path: out/recording.csv }")
     .node(|settings: Settings| {
         Ok(CsvSink { path: settings.path, file: OutFile::default(), tables: Tables::new(settings.time), columns: None })

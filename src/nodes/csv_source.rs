@@ -1,9 +1,9 @@
 //! `csv_source`: the columns of a CSV file as a signal.
 
 use super::support::files;
-use super::support::samples::{Block, Samples};
+use super::support::samples::{self, Block, Samples};
 use crate::node::settings::Positive;
-use crate::node::{Context, Flow, NodeType, Outputs, PortType, Result, SettingError, Source};
+use crate::node::{Context, Flow, NodeType, Outputs, Quantity, Result, SettingError, Source};
 use anyhow::{anyhow, bail};
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -15,7 +15,8 @@ use std::path::PathBuf;
 
 pub fn node_type() -> NodeType {
     NodeType::source("csv_source", "Reads columns of numbers from a CSV file, each column a channel.")
-        .output("out", PortType::signal())
+        .output("out", samples::port())
+        .cadence(samples::cadence(Quantity::of("rate").or(1.0), Quantity::default().or_items_of("columns")))
         .example("{ path: data/ecg.csv, rate: 360, block: 36 }")
         .source_node(|settings: Settings| {
             if settings.columns.as_ref().is_some_and(Vec::is_empty) {

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 pub fn node_type() -> NodeType {
     NodeType::sink("digest", "Writes one hash over all payload bytes, and the number of messages, to compare runs.")
         .input("in", PortType::Any)
+        .records()
         .example("{ path: out/digest.txt }")
         .node(|settings: Settings| {
             Ok(Digest { path: settings.path, file: OutFile::default(), state: State::default() })

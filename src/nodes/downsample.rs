@@ -3,7 +3,7 @@
 use super::filter::{Cascade, Design};
 use super::signal::{Layout, SampleClock, Stream, rows, samples, send};
 use crate::message::{Metadata, Received};
-use crate::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError};
+use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Quantity, Result, SettingError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ pub fn node_type() -> NodeType {
     NodeType::transform("downsample", "Keeps every n-th sample, after a low-pass filter that prevents aliases.")
         .input("in", PortType::signal())
         .output("out", PortType::same_as("in"))
+        .cadence(Cadence::Thinned { factor: Quantity::of("factor") })
         .example("{ factor: 4 }")
         .node(|Settings { factor, filter }: Settings| {
             if factor == 0 {

@@ -2,7 +2,7 @@
 
 use crate::message::{DynRecord, FieldValue, Metadata, Payload, Received, Record};
 use crate::node::settings::Span;
-use crate::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Result};
+use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Result};
 use anyhow::bail;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -16,6 +16,7 @@ pub fn node_type() -> NodeType {
     )
     .input("in", PortType::Record { name: None })
     .output("out", PortType::record(Rate::NAME))
+    .cadence(Cadence::Sparse)
     .example("{ window: 30 s }")
     .node(|Settings { window }| {
         let window_s = window.map_or(DEFAULT_WINDOW_S, Span::seconds);

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 pub fn node_type() -> NodeType {
     NodeType::sink("file_sink", "Writes the payload bytes of all messages to a file.")
         .input("in", PortType::Any)
+        .records()
         .example("{ path: out/log.txt, framing: lines }")
         .node(|settings: Settings| Ok(FileSink { settings, file: OutFile::default(), rows: Tables::new(Some(false)) }))
 }

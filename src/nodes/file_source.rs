@@ -4,7 +4,7 @@ use super::support::files;
 use super::support::framing::Cut;
 use super::support::stream::{MessageReader, cut_from};
 use crate::message::Capture;
-use crate::node::{Context, Flow, NodeType, Outputs, PortType, Result, Source};
+use crate::node::{Cadence, Context, Flow, NodeType, Outputs, PortType, Quantity, Result, Source};
 use anyhow::bail;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -18,6 +18,7 @@ const CHUNK_BYTES: usize = 64 << 10;
 pub fn node_type() -> NodeType {
     NodeType::source("file_source", "Reads a file as bytes: in chunks, by lines, or by the length before each message.")
         .output("out", PortType::Bytes)
+        .cadence(Cadence::Timed { interval: Quantity::default(), bytes: Quantity::of("chunk") })
         .example("{ path: data/notes.txt, lines: true }")
         .source_node(|settings: Settings| {
             let cut = cut_from(settings.chunk, settings.lines, settings.length32, Cut::Chunks(CHUNK_BYTES))?;

@@ -1,9 +1,9 @@
 //! `npy_source`: an array that NumPy saved, as a signal.
 
 use super::support::files;
-use super::support::samples::{Block, Samples};
+use super::support::samples::{self, Block, Samples};
 use crate::node::settings::Positive;
-use crate::node::{Context, Flow, NodeType, Outputs, PortType, Result, Source};
+use crate::node::{Context, Flow, NodeType, Outputs, Quantity, Result, Source};
 use anyhow::{anyhow, bail, ensure};
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
 use schemars::JsonSchema;
@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 
 pub fn node_type() -> NodeType {
     NodeType::source("npy_source", "Reads an array that NumPy saved as a signal: `[time]` or `[time, channel]`.")
-        .output("out", PortType::signal())
+        .output("out", samples::port())
+        .cadence(samples::cadence(Quantity::of("rate").or(1.0), Quantity::default()))
         .example("{ path: data/recording.npy, rate: 250 }")
         .source_node(|settings: Settings| Ok(NpySource { settings, opened: None }))
 }

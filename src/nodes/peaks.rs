@@ -8,7 +8,7 @@ use super::channels::ChannelName;
 use super::signal::{Layout, SampleClock, Stream, rows, samples};
 use crate::message::{Capture, Metadata, Received, Record, codec};
 use crate::node::settings::Span;
-use crate::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError};
+use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ pub fn node_type() -> NodeType {
     NodeType::transform("peaks", "Finds the peaks of one channel and sends a record `Peak` for each.")
         .input("in", PortType::signal())
         .output("out", PortType::record(Peak::NAME))
+        .cadence(Cadence::Sparse)
         .example("{ threshold: 1.25, relative: true, polarity: both, refractory: 250 ms }")
         .node(|settings: Settings| {
             let above_zero = settings.threshold > 0.0 && settings.threshold.is_finite();

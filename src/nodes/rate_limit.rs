@@ -2,7 +2,7 @@
 
 use crate::message::Received;
 use crate::node::settings::Positive;
-use crate::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError};
+use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Quantity, Result, SettingError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ pub fn node_type() -> NodeType {
     )
     .input("in", PortType::Any)
     .output("out", PortType::same_as("in"))
+    .cadence(Cadence::Limited { rate: Quantity::of("rate") })
     .example("{ rate: 10 }")
     .node(|Settings { rate }| match Duration::try_from_secs_f64(1.0 / rate.get()) {
         Ok(interval) => Ok(RateLimit { interval, next: None }),

@@ -3,7 +3,7 @@
 use super::channels::ChannelName;
 use super::signal::{Layout, Stream, change_rows};
 use crate::message::Received;
-use crate::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError};
+use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -12,6 +12,7 @@ pub fn node_type() -> NodeType {
         .input("in", PortType::signal())
         .writes_in_place()
         .output("out", PortType::same_as("in"))
+        .cadence(Cadence::Same)
         .example("{ reference: [M1, M2] }")
         .node(|settings: Settings| match &settings.reference {
             Some(names) if names.is_empty() => {

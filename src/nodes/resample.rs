@@ -6,7 +6,7 @@
 use super::signal::{Layout, SampleClock, Stream, rows, samples, send};
 use crate::message::{Metadata, Received};
 use crate::node::settings::Positive;
-use crate::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Result};
+use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Quantity, Result};
 use anyhow::bail;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -17,6 +17,7 @@ pub fn node_type() -> NodeType {
     NodeType::transform("resample", "Gives a signal another sampling rate, without shifting it in time.")
         .input("in", PortType::signal())
         .output("out", PortType::same_as("in"))
+        .cadence(Cadence::Resampled { rate: Quantity::of("rate") })
         .example("{ rate: 250 }")
         .node(|settings: Settings| Ok(Resample { rate: settings.rate.get(), stream: Stream::default() }))
 }

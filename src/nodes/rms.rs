@@ -2,7 +2,7 @@
 
 use super::signal::{BLOCK_RATE, Layout, Stream, rows, samples, send};
 use crate::message::{DType, Metadata, Received};
-use crate::node::{Flow, InputId, NoSettings, Node, NodeType, Outputs, PortType, Result};
+use crate::node::{Cadence, Flow, InputId, NoSettings, Node, NodeType, Outputs, PortType, Result};
 use std::sync::Arc;
 
 pub fn node_type() -> NodeType {
@@ -13,6 +13,7 @@ pub fn node_type() -> NodeType {
     )
     .input("in", PortType::signal())
     .output("out", PortType::Tensor { dtypes: vec![DType::F64], dims: vec!["time".to_owned(), "channel".to_owned()] })
+    .cadence(Cadence::Each)
     .node(|_: NoSettings| Ok(Rms { stream: Stream::default() }))
 }
 

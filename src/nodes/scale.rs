@@ -2,7 +2,7 @@
 
 use super::signal::change_rows;
 use crate::message::Received;
-use crate::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError};
+use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -11,6 +11,7 @@ pub fn node_type() -> NodeType {
         .input("in", PortType::signal())
         .writes_in_place()
         .output("out", PortType::same_as("in"))
+        .cadence(Cadence::Same)
         .example("{ gain: 1000 }")
         .node(|Settings { gain, offset }| match (gain.is_finite(), offset.is_finite()) {
             (true, true) => Ok(Scale { gain, offset }),

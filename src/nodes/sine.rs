@@ -1,9 +1,9 @@
 //! `sine`: a synthetic signal, sines with noise.
 
 use super::support::pattern::splitmix;
-use super::support::samples::{Block, Samples};
+use super::support::samples::{self, Block, Samples};
 use crate::node::settings::{OneOrMany, Positive};
-use crate::node::{Flow, NodeType, Outputs, PortType, Result, SettingError, Source};
+use crate::node::{Flow, NodeType, Outputs, Quantity, Result, SettingError, Source};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::f64::consts::TAU;
@@ -14,7 +14,11 @@ const MOST_CHANNELS: usize = 65_536;
 
 pub fn node_type() -> NodeType {
     NodeType::source("sine", "Makes a signal of sines with noise, the same one for the same seed.")
-        .output("out", PortType::signal())
+        .output("out", samples::port())
+        .cadence(samples::cadence(
+            Quantity::of("rate").or(1000.0),
+            Quantity::of("channels").or_items_of("frequency").or(1.0),
+        ))
         .example("{ rate: 250, channels: 32, frequency: 10, noise: 0.5, block: 25, count: 400 }")
         .source_node(Sine::new)
 }

@@ -2,7 +2,7 @@
 
 use super::signal::{Layout, Stream, rows, samples, send};
 use crate::message::{Axis, DType, Dim, Metadata, Received, TensorSpec};
-use crate::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError};
+use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError};
 use anyhow::bail;
 use realfft::num_complex::Complex64;
 use realfft::{RealFftPlanner, RealToComplex};
@@ -16,6 +16,7 @@ pub fn node_type() -> NodeType {
     NodeType::transform("spectrum", "One-sided power density of each block, in the signal's unit squared per Hz.")
         .input("in", PortType::signal())
         .output("out", PortType::Tensor { dtypes: vec![DType::F64], dims })
+        .cadence(Cadence::Each)
         .example("{ segment: 256, overlap: 0.5 }")
         .node(|settings: Settings| Ok(Spectrum { method: settings.check()?, stream: Stream::default() }))
 }

@@ -3,7 +3,7 @@
 use crate::message::{Capture, Metadata, Record};
 use crate::node::Pace;
 use crate::node::settings::Span;
-use crate::node::{Flow, NodeType, Outputs, PortType, Result, Source};
+use crate::node::{Cadence, Flow, NodeType, Outputs, PortType, Quantity, Result, Source};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -21,6 +21,7 @@ crate::record! {
 pub fn node_type() -> NodeType {
     NodeType::source("timer", "Sends a tick at a steady interval; the first one at once.")
         .output("out", PortType::record(Tick::NAME))
+        .cadence(Cadence::Timed { interval: Quantity::of("interval").or(1.0), bytes: Quantity::default() })
         .example("{ interval: 500 ms, count: 10 }")
         .source_node(|settings: Settings| {
             let interval_s = settings.interval.map_or(1.0, Span::seconds);

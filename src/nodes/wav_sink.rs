@@ -14,6 +14,7 @@ const LONGEST_BYTES: u64 = u32::MAX as u64;
 pub fn node_type() -> NodeType {
     NodeType::sink("wav_sink", "Writes a signal to a WAV file.")
         .input("in", PortType::signal())
+        .records()
         .example("{ path: out/recording.wav, format: i16 }")
         .node(|settings: Settings| Ok(WavSink { settings, file: OutFile::default(), layout: None }))
 }

@@ -1,8 +1,8 @@
 //! `wav_source`: the channels of a WAV file as a signal.
 
 use super::support::files;
-use super::support::samples::{Block, Samples};
-use crate::node::{Context, Flow, NodeType, Outputs, PortType, Result, Source};
+use super::support::samples::{self, Block, Samples};
+use crate::node::{Context, Flow, NodeType, Outputs, Quantity, Result, Source};
 use anyhow::{anyhow, bail};
 use hound::{SampleFormat, WavReader};
 use schemars::JsonSchema;
@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 
 pub fn node_type() -> NodeType {
     NodeType::source("wav_source", "Reads a WAV file as a signal; whole numbers are scaled to [-1, 1).")
-        .output("out", PortType::signal())
+        .output("out", samples::port())
+        .cadence(samples::cadence(Quantity::default(), Quantity::default()))
         .example("{ path: data/speech.wav, block: 1024 }")
         .source_node(|settings: Settings| Ok(WavSource { settings, opened: None }))
 }

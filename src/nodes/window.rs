@@ -3,7 +3,7 @@
 use super::signal::{BLOCK_RATE, Layout, SampleClock, Stream, rows};
 use crate::message::{Metadata, Received};
 use crate::node::settings::Span;
-use crate::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Result};
+use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Quantity, Result};
 use anyhow::bail;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -17,6 +17,7 @@ pub fn node_type() -> NodeType {
     NodeType::transform("window", "Cuts a signal into blocks of one length, whatever blocks it comes in.")
         .input("in", PortType::Tensor { dtypes: Vec::new(), dims })
         .output("out", PortType::same_as("in"))
+        .cadence(Cadence::Windows { length: Quantity::of("length"), hop: Quantity::of("hop") })
         .example("{ length: 2 s, hop: 500 ms }")
         .node(|Settings { length, hop }| Ok(Window { hop: hop.unwrap_or(length), length, stream: Stream::default() }))
 }

@@ -12,7 +12,7 @@ mod console;
 mod ledger;
 mod report;
 
-use super::exit;
+use super::{exit, memory};
 use crate::channel::SegmentKind;
 use crate::control::LogLevel;
 use crate::graph::{self, Executing, Graph, Level, LoadOptions, Override, SourceFile, render};
@@ -53,6 +53,10 @@ pub struct Args {
     /// Say nothing but what went wrong.
     #[arg(long, short)]
     quiet: bool,
+    /// Refuse graphs whose queues may need more memory than this, such as `512 MiB`. Without it, a graph is warned of that
+    /// may need more than this machine has.
+    #[arg(long, value_name = "SIZE", value_parser = memory::size)]
+    memory_budget: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -91,7 +95,9 @@ pub fn run(args: &Args) -> u8 {
 
 fn load(file: &SourceFile, args: &Args) -> Option<Graph> {
     let registry = crate::nodes::registry();
-    let loaded = graph::load(file, &LoadOptions::run(&registry, &args.set), &Executing);
+    let options =
+        LoadOptions { memory: Some(memory::limit(args.memory_budget)), ..LoadOptions::run(&registry, &args.set) };
+    let loaded = graph::load(file, &options, &Executing);
     let worth_saying = if args.quiet { Level::Error } else { Level::Warning };
     let findings: Vec<_> = loaded.findings.into_iter().filter(|finding| finding.level <= worth_saying).collect();
     say_raw!("{}", render::text(&findings, &loaded.sources, render::Style::Coloured));

@@ -8,7 +8,7 @@ pub use design::Design;
 
 use super::signal::{Layout, Stream, change_rows};
 use crate::message::Received;
-use crate::node::{Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError};
+use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
@@ -26,6 +26,7 @@ where
         .input("in", PortType::signal())
         .writes_in_place()
         .output("out", PortType::same_as("in"))
+        .cadence(Cadence::Same)
         .example(example)
         .node(move |settings| Ok(Filter { design: design(settings)?, stream: Stream::default() }))
 }

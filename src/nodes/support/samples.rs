@@ -1,7 +1,7 @@
 //! Sources of sampled signals: what rate, block and pace have in common.
 
 use crate::message::{Axis, Capture, DType, Metadata, Payload, TensorSpec};
-use crate::node::{Outputs, Pace, Result};
+use crate::node::{Cadence, Outputs, Pace, PortType, Quantity, Result};
 use anyhow::Context as _;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -49,6 +49,19 @@ impl JsonSchema for Block {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "integer", "minimum": 1, "maximum": Block::LONGEST })
     }
+}
+
+/// What every source of sampled signals sends.
+#[must_use]
+pub fn port() -> PortType {
+    PortType::signal_of(DType::F64)
+}
+
+/// How it comes, with the settings `block` and `realtime` that all of them have.
+#[must_use]
+pub fn cadence(rate: Quantity, channels: Quantity) -> Cadence {
+    let block = Quantity::of("block").or(Block::default().get() as f64);
+    Cadence::Signal { rate, block, channels, realtime: Some("realtime".to_owned()) }
 }
 
 /// A stream of `f64[time, channel]`, sample by sample from 0.

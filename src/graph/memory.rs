@@ -1,0 +1,140 @@
+//! The rule on memory: what all queues together may hold fits into the budget, or into the machine.
+
+use super::finding::{Draft, Findings, Level};
+use super::load::{DEFAULT_MAX_MESSAGE, DEFAULT_QUEUE};
+use super::model::{Model, Wire};
+use super::source::Span;
+use super::streams::{Streams, bytes_in_words};
+use super::{Delivery, Overflow, rules};
+use std::collections::HashMap;
+
+/// Most places that a finding shows beside its own.
+const MAX_RELATED: usize = 3;
+
+/// How much memory the queues of a graph may need.
+#[derive(Clone, Copy, Debug)]
+pub struct MemoryLimit {
+    /// Bytes.
+    pub bytes: u64,
+    /// Who says so.
+    pub of: LimitOf,
+    /// How many bytes an output with these edges may need at most: what the plan would reserve for it.
+    pub port_bytes: fn(&[EdgeDemand]) -> u64,
+}
+
+/// Who limits the memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitOf {
+    /// The user, who wants to be sure: every edge counts with the largest messages that it lets through.
+    Budget,
+    /// The machine: memory that was reserved is not used before it is needed, so an edge counts with the messages that it
+    /// will have or that the file allows by name, and not at all where neither is known.
+    Machine,
+}
+
+/// What an edge asks of its output's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EdgeDemand {
+    /// How the consumer receives.
+    pub delivery: Delivery,
+    /// What happens when the queue is full.
+    pub overflow: Overflow,
+    /// Depth of the queue in messages.
+    pub queue: u32,
+    /// How many messages the input keeps.
+    pub holds: u32,
+    /// Largest payload in bytes.
+    pub max_message: u64,
+    /// Whether both ends are in one backend.
+    pub same_backend: bool,
+}
+
+/// An output and what it may need.
+struct Need<'m> {
+    bytes: u64,
+    wires: Vec<Wire<'m>>,
+}
+
+pub(super) fn budget(model: &Model<'_>, streams: &Streams, limit: &MemoryLimit, findings: &mut Findings) {
+    let mut needs = needs(model, streams, limit);
+    let total = needs.iter().fold(0u64, |sum, need| sum.saturating_add(need.bytes));
+    if total <= limit.bytes {
+        return;
+    }
+    needs.sort_by_key(|need| (std::cmp::Reverse(need.bytes), need.wires.first().map(|wire| wire.to_span)));
+    let Some((largest, others)) = needs.split_first() else { return };
+    let (all, most) = (bytes_in_words(total as f64), bytes_in_words(limit.bytes as f64));
+    let whose = match limit.of {
+        LimitOf::Budget => format!("the budget is {most}"),
+        LimitOf::Machine => format!("this machine has {most}"),
+    };
+    let level = if limit.of == LimitOf::Budget { Level::Error } else { Level::Warning };
+    let message = format!("the queues of this graph may need {all} of memory, and {whose}");
+    let own = format!("write a smaller `max_message` or `queue`; {}", share(model, largest));
+    let mut draft = Draft::new(rules::MEMORY_BUDGET, place(largest), message).level(level).help(own);
+    for need in others.iter().take(MAX_RELATED).filter(|need| need.bytes > 0) {
+        draft = draft.related(place(need), share(model, need));
+    }
+    findings.add(draft);
+}
+
+/// What each output may need, in the order of their first edges.
+fn needs<'m>(model: &'m Model<'_>, streams: &Streams, limit: &MemoryLimit) -> Vec<Need<'m>> {
+    let places = model.places();
+    let mut port_of: HashMap<(usize, usize), usize> = HashMap::new();
+    let mut ports: Vec<Vec<Wire<'m>>> = Vec::new();
+    for wire in model.wires() {
+        let at = *port_of.entry(wire.from).or_insert_with(|| {
+            ports.push(Vec::new());
+            ports.len() - 1
+        });
+        ports[at].push(wire);
+    }
+    let need = |wires: Vec<Wire<'m>>| {
+        let demands = wires.iter().filter_map(|wire| {
+            let same_backend = places[wire.from.0] == places[wire.to.0];
+            demand(model, streams, wire, limit.of).map(|demand| EdgeDemand { same_backend, ..demand })
+        });
+        let demands: Vec<EdgeDemand> = demands.collect();
+        Need { bytes: if demands.is_empty() { 0 } else { (limit.port_bytes)(&demands) }, wires }
+    };
+    ports.into_iter().map(need).collect()
+}
+
+/// Nothing where it is not known how large the messages are.
+fn demand(model: &Model<'_>, streams: &Streams, wire: &Wire<'_>, limit: LimitOf) -> Option<EdgeDemand> {
+    let written = wire.edge.max_message.map(|bytes| bytes.value);
+    let known = streams.sent(wire.from).bytes.map(|bytes| bytes.ceil() as u64);
+    let max_message = match limit {
+        LimitOf::Budget => written.unwrap_or(DEFAULT_MAX_MESSAGE),
+        LimitOf::Machine => known.or(written)?.min(written.unwrap_or(DEFAULT_MAX_MESSAGE)),
+    };
+    let zero_copy = wire.edge.zero_copy.is_some_and(|flag| flag.value);
+    Some(EdgeDemand {
+        delivery: if zero_copy { Delivery::ZeroCopy } else { Delivery::Copy },
+        overflow: wire.edge.overflow.map_or(Overflow::Block, |overflow| overflow.value),
+        queue: wire.edge.queue.map_or(DEFAULT_QUEUE, |queue| u32::try_from(queue.value).unwrap_or(u32::MAX)),
+        holds: model.nodes[wire.to.0].node_type.as_ref()?.inputs[wire.to.1].holds,
+        max_message,
+        same_backend: false,
+    })
+}
+
+/// Where the most can be gained: at the largest edge's `max_message`, else at its `queue`, else where it ends.
+fn place(need: &Need<'_>) -> Span {
+    let size = |wire: &&Wire<'_>| {
+        let queue = wire.edge.queue.map_or(i64::from(DEFAULT_QUEUE), |queue| queue.value);
+        (wire.edge.max_message.map_or(DEFAULT_MAX_MESSAGE, |bytes| bytes.value), queue)
+    };
+    // Of equals, the first.
+    let largest = need.wires.iter().rev().max_by_key(size);
+    largest.map_or(Span::default(), |wire| {
+        let written = wire.edge.max_message.map(|bytes| bytes.span);
+        written.or(wire.edge.queue.map(|queue| queue.span)).unwrap_or(wire.to_span)
+    })
+}
+
+fn share(model: &Model<'_>, need: &Need<'_>) -> String {
+    let from = need.wires.first().map_or("", |wire| model.nodes[wire.from.0].name.text.as_str());
+    format!("what `{from}` sends may need {}", bytes_in_words(need.bytes as f64))
+}

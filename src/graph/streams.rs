@@ -1,0 +1,256 @@
+//! What is known of the messages on each edge before anything runs: how often they come, and how large they are. From the
+//! settings of sources, through what each type says of its [`Cadence`]; nothing is guessed.
+
+use super::Overflow;
+use super::flow::sources_first;
+use super::model::{Model, ModelNode, Wire};
+use crate::node::{Amount, Cadence, OutputPort, PortType, Quantity};
+use serde_json::Value;
+use std::collections::HashMap;
+
+/// A node's index and a port's.
+type Port = (usize, usize);
+
+/// Samples of the slower rate that a resampler looks ahead.
+const RESAMPLER_REACH: f64 = 10.0;
+
+/// What is known of the messages of one output. Seconds are those of the signal: of the clock only where it is `realtime`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Stream {
+    pub messages_per_s: Option<f64>,
+    /// Sampling rate in Hz.
+    pub rate: Option<f64>,
+    /// Samples per message.
+    pub samples: Option<f64>,
+    /// Bytes per sample, over all channels.
+    pub row_bytes: Option<f64>,
+    /// Bytes per message.
+    pub bytes: Option<f64>,
+    pub realtime: bool,
+}
+
+/// What is known of the messages of each output.
+pub(super) struct Streams(HashMap<Port, Stream>);
+
+impl Streams {
+    pub fn of(model: &Model<'_>) -> Self {
+        let mut into: HashMap<usize, Vec<Wire<'_>>> = HashMap::new();
+        for wire in model.wires() {
+            into.entry(wire.to.0).or_default().push(wire);
+        }
+        let mut streams = Streams(HashMap::new());
+        for at in sources_first(model) {
+            let node = &model.nodes[at];
+            let (Some(node_type), Some(settings)) = (&node.node_type, &node.settings) else { continue };
+            let wires = into.get(&at).map_or(&[][..], Vec::as_slice);
+            for (port, output) in node_type.outputs.iter().enumerate() {
+                let input = feeding_input(node, output);
+                let incoming = streams.joined(wires.iter().filter(|wire| Some(wire.to.1) == input));
+                streams.0.insert((at, port), sent(output, settings, incoming));
+            }
+        }
+        streams
+    }
+
+    /// What `port` sends.
+    pub fn sent(&self, port: Port) -> Stream {
+        self.0.get(&port).copied().unwrap_or_default()
+    }
+
+    /// What comes out at the other end of an edge: where it drops, how much that is depends on the run.
+    pub fn received(&self, wire: &Wire<'_>) -> Stream {
+        let sent = self.sent(wire.from);
+        match wire.edge.overflow.map(|overflow| overflow.value) {
+            Some(Overflow::DropOldest | Overflow::DropNewest) => Stream { messages_per_s: None, ..sent },
+            _ => sent,
+        }
+    }
+
+    /// What comes in at an input where `wires` end: of several, what they have in common.
+    fn joined<'w, 'm: 'w>(&self, wires: impl Iterator<Item = &'w Wire<'m>>) -> Stream {
+        let join = |a: Stream, b: Stream| Stream {
+            messages_per_s: a.messages_per_s.zip(b.messages_per_s).map(|(a, b)| a + b),
+            rate: a.rate.filter(|_| a.rate == b.rate),
+            samples: a.samples.filter(|_| a.samples == b.samples),
+            row_bytes: a.row_bytes.filter(|_| a.row_bytes == b.row_bytes),
+            bytes: a.bytes.filter(|_| a.bytes == b.bytes),
+            realtime: a.realtime && b.realtime,
+        };
+        wires.map(|wire| self.received(wire)).reduce(join).unwrap_or_default()
+    }
+}
+
+impl Stream {
+    /// Of a signal whose rate, samples and rows are set: what follows from them.
+    fn signal(self) -> Self {
+        let per_second = |(rate, samples): (f64, f64)| rate / samples;
+        Stream {
+            messages_per_s: self.rate.zip(self.samples).map(per_second),
+            bytes: self.samples.zip(self.row_bytes).map(|(samples, row)| samples * row),
+            ..self
+        }
+    }
+
+    /// How many messages of this stream come in before a node with this cadence has sent `outputs`; nothing where that is
+    /// not known. Infinite where no number is enough.
+    pub fn needed_for(&self, outputs: f64, cadence: &Cadence, settings: &Value) -> Option<f64> {
+        match cadence {
+            Cadence::Same | Cadence::Each | Cadence::Limited { .. } => Some(outputs),
+            Cadence::Sparse => Some(f64::INFINITY),
+            Cadence::Windows { length, hop } => {
+                let (length, hop) = self.window(length, hop, settings)?;
+                Some(((length + (outputs - 1.0) * hop) / self.samples?).ceil())
+            }
+            Cadence::Thinned { factor } => {
+                let apart = factor.number(settings)? / self.samples?;
+                Some(if apart <= 1.0 { outputs } else { ((outputs - 1.0) * apart).floor() + 1.0 })
+            }
+            Cadence::Resampled { rate } => {
+                let (old, new) = (self.rate?, rate.number(settings)?);
+                let ahead = RESAMPLER_REACH * (old / new).max(1.0) / self.samples?;
+                let each = (old / new / self.samples?).max(1.0);
+                Some((ahead + (outputs - 1.0) * each).floor() + 1.0)
+            }
+            Cadence::Unknown | Cadence::Signal { .. } | Cadence::Timed { .. } => None,
+        }
+    }
+
+    /// Length and hop of a window in samples.
+    fn window(&self, length: &Quantity, hop: &Quantity, settings: &Value) -> Option<(f64, f64)> {
+        let samples = |amount: Amount| match amount {
+            Amount::Number(samples) => Some(samples),
+            Amount::Seconds(seconds) => Some((seconds * self.rate?).round()),
+        };
+        let length = samples(length.read(settings)?)?;
+        Some((length, hop.read(settings).map_or(Some(length), samples)?))
+    }
+}
+
+/// The input that an output's messages are made of, where it is one.
+fn feeding_input(node: &ModelNode<'_>, output: &OutputPort) -> Option<usize> {
+    let inputs = &node.node_type.as_ref()?.inputs;
+    match &output.sends {
+        PortType::SameAs { input } => inputs.iter().position(|port| port.name == *input),
+        _ if inputs.len() == 1 => Some(0),
+        _ => None,
+    }
+}
+
+/// What an output sends, given what comes in.
+fn sent(output: &OutputPort, settings: &Value, incoming: Stream) -> Stream {
+    let nothing = Stream { realtime: incoming.realtime, ..Stream::default() };
+    match &output.cadence {
+        Cadence::Unknown | Cadence::Sparse => nothing,
+        Cadence::Same => incoming,
+        Cadence::Each => Stream { messages_per_s: incoming.messages_per_s, ..nothing },
+        // A second of the signal may take longer from here on.
+        Cadence::Limited { rate } => {
+            let limit = rate.number(settings);
+            let limited = incoming.messages_per_s.zip(limit).map(|(coming, limit)| coming.min(limit));
+            let messages_per_s = if incoming.realtime { limited } else { incoming.messages_per_s };
+            Stream { messages_per_s, ..incoming }
+        }
+        Cadence::Signal { rate, block, channels, realtime } => {
+            let realtime = realtime.as_ref().and_then(|name| settings.get(name)).and_then(Value::as_bool);
+            Stream {
+                rate: rate.number(settings),
+                samples: block.number(settings),
+                row_bytes: channels.number(settings).zip(item_bytes(output)).map(|(channels, bytes)| channels * bytes),
+                realtime: realtime.unwrap_or(false),
+                ..nothing
+            }
+            .signal()
+        }
+        Cadence::Timed { interval, bytes } => Stream {
+            messages_per_s: interval.number(settings).map(f64::recip),
+            bytes: bytes.number(settings),
+            realtime: interval.number(settings).is_some(),
+            ..nothing
+        },
+        Cadence::Windows { length, hop } => match incoming.window(length, hop, settings) {
+            Some((length, hop)) => Stream {
+                messages_per_s: incoming.rate.map(|rate| rate / hop),
+                ..Stream { samples: Some(length), ..incoming }.signal()
+            },
+            None => Stream { messages_per_s: None, samples: None, bytes: None, ..incoming },
+        },
+        Cadence::Thinned { factor } => rescaled(incoming, factor.number(settings).map(f64::recip)),
+        Cadence::Resampled { rate } => {
+            let ratio = rate.number(settings).zip(incoming.rate).map(|(new, old)| new / old);
+            // The rate that comes out is known, whatever came in.
+            Stream { rate: rate.number(settings), ..rescaled(incoming, ratio) }
+        }
+    }
+}
+
+/// A signal with `ratio` times as many samples per second, in as many messages as have a sample.
+fn rescaled(incoming: Stream, ratio: Option<f64>) -> Stream {
+    let samples = incoming.samples.zip(ratio).map(|(samples, ratio)| (samples * ratio).max(1.0));
+    Stream { rate: incoming.rate.zip(ratio).map(|(rate, ratio)| rate * ratio), samples, ..incoming }.signal()
+}
+
+/// Bytes of an element, where the output says of which type they are.
+fn item_bytes(output: &OutputPort) -> Option<f64> {
+    match &output.sends {
+        PortType::Tensor { dtypes, .. } => match dtypes.as_slice() {
+            [only] => Some(only.bytes() as f64),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A number of bytes, as in `62.5 KiB`.
+pub(super) fn bytes_in_words(bytes: f64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    if bytes < 1024.0 {
+        return format!("{bytes:.0} bytes");
+    }
+    let power = ((bytes.log2() / 10.0).floor() as usize).clamp(1, UNITS.len());
+    let number = bytes / 1024f64.powi(power as i32);
+    let digits = if number < 10.0 { 2 } else { usize::from(number < 100.0) };
+    let text = format!("{number:.digits$}");
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text} {}", UNITS[power - 1])
+}
+
+/// A number of times per second, as in `12.5`.
+pub(super) fn number_in_words(number: f64) -> String {
+    let digits = if number < 10.0 { 3 } else { 1 };
+    let text = format!("{number:.digits$}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn sizes_are_told_in_units_that_the_file_knows() {
+        let sizes = [64.0, 1024.0, 64_000.0, 8.0 * 1024.0 * 1024.0, 704.0 * 1024.0 * 1024.0];
+        let words: Vec<String> = sizes.into_iter().map(bytes_in_words).collect();
+        assert_eq!(words, ["64 bytes", "1 KiB", "62.5 KiB", "8 MiB", "704 MiB"]);
+        assert_eq!([250.0, 12.5, 0.1].map(number_in_words), ["250", "12.5", "0.1"]);
+    }
+
+    #[test]
+    fn a_window_needs_its_length_and_then_a_hop_for_each_more() {
+        let stream = Stream { rate: Some(250.0), samples: Some(25.0), ..Stream::default() };
+        let cadence = Cadence::Windows { length: Quantity::of("length"), hop: Quantity::of("hop") };
+        let settings = json!({ "length": "2 s", "hop": 50 });
+        assert_eq!(stream.needed_for(1.0, &cadence, &settings), Some(20.0));
+        assert_eq!(stream.needed_for(2.0, &cadence, &settings), Some(22.0));
+        assert_eq!(Stream::default().needed_for(1.0, &cadence, &settings), None);
+        assert_eq!(stream.needed_for(1.0, &Cadence::Sparse, &settings), Some(f64::INFINITY));
+        assert_eq!(stream.needed_for(3.0, &Cadence::Same, &settings), Some(3.0));
+    }
+
+    #[test]
+    fn thinning_by_more_than_a_block_skips_messages() {
+        let stream = Stream { rate: Some(250.0), samples: Some(25.0), ..Stream::default() };
+        let cadence = Cadence::Thinned { factor: Quantity::of("factor") };
+        assert_eq!(stream.needed_for(2.0, &cadence, &json!({ "factor": 5 })), Some(2.0));
+        assert_eq!(stream.needed_for(2.0, &cadence, &json!({ "factor": 100 })), Some(5.0));
+    }
+}
