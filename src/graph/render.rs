@@ -14,8 +14,9 @@ pub enum Style {
     Coloured,
 }
 
-/// Most findings that are shown with their source lines; each of the others gets one line.
+/// Most findings that are shown with their source lines, and most bytes of such lines; each of the others gets one line.
 const MAX_SHOWN: usize = 200;
+const MAX_SHOWN_BYTES: usize = 1 << 20;
 
 /// All `findings` in `sources`, with an empty line after each.
 #[must_use]
@@ -25,10 +26,26 @@ pub fn text(findings: &[Finding], sources: &Sources, style: Style) -> String {
         Style::Coloured => Renderer::styled(),
     };
     let renderer = renderer.decor_style(DecorStyle::Ascii);
-    let (shown, others) = findings.split_at(findings.len().min(MAX_SHOWN));
+    let mut bytes = 0;
+    let fits = |finding: &&Finding| {
+        bytes += source_bytes(finding, sources);
+        bytes <= MAX_SHOWN_BYTES
+    };
+    let shown = findings.iter().take(MAX_SHOWN).take_while(fits).count();
+    let (shown, others) = findings.split_at(shown);
     let mut text: String = shown.iter().map(|finding| renderer.render(&[group(finding, sources)]) + "\n\n").collect();
     text.extend(others.iter().map(|finding| line(finding) + "\n"));
     text
+}
+
+/// Length of the lines that a finding stands on: what showing it costs.
+fn source_bytes(finding: &Finding, sources: &Sources) -> usize {
+    let places = std::iter::once(finding.place).chain(finding.related.iter().map(|related| related.place));
+    let line = |place: Place| {
+        let file = sources.file(place.span.file);
+        file.line_end(place.line) - file.offset(place.line, 1)
+    };
+    places.map(line).sum()
 }
 
 fn line(finding: &Finding) -> String {

@@ -8,10 +8,11 @@ const MAX_LISTED: usize = 12;
 pub fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let wanted = normal(name);
     let limit = (wanted.chars().count() / 3).clamp(1, 4);
-    let near_in_length = |candidate: &&str| candidate.len().abs_diff(name.len()) <= 4 * limit;
+    let letters = Letters::of(&wanted);
+    let near_in_letters = |candidate: &&str| letters.least_distance(&Letters::of(candidate)) <= limit;
     candidates
         .into_iter()
-        .filter(near_in_length)
+        .filter(near_in_letters)
         .map(|candidate| (strsim::damerau_levenshtein(&wanted, &normal(candidate)), candidate))
         .filter(|(distance, candidate)| *distance <= limit && *distance < candidate.chars().count())
         .min_by_key(|(distance, _)| *distance)
@@ -41,9 +42,34 @@ pub(super) fn list(names: &[&str]) -> String {
     }
 }
 
+/// How often each letter stands in a name: a bound of a distance that is much cheaper than the distance.
+struct Letters([i16; 64]);
+
+impl Letters {
+    fn of(name: &str) -> Self {
+        let mut counts = [0; 64];
+        for c in normal_chars(name) {
+            // Letters that share a place only make the bound lower.
+            counts[c as usize % 64] += 1;
+        }
+        Letters(counts)
+    }
+
+    /// Each step of a distance takes a letter away, adds one, changes one or swaps two.
+    fn least_distance(&self, other: &Letters) -> usize {
+        let differences = self.0.iter().zip(other.0).map(|(mine, theirs)| mine - theirs);
+        let (more, fewer) = differences.fold((0, 0), |(more, fewer), d| (more + d.max(0), fewer - d.min(0)));
+        more.max(fewer) as usize
+    }
+}
+
 fn normal(name: &str) -> String {
-    // Names in a file of 1 MiB may be long; a distance is quadratic in them.
-    name.chars().take(64).map(|c| if c == '-' || c == ' ' { '_' } else { c.to_ascii_lowercase() }).collect()
+    normal_chars(name).collect()
+}
+
+/// The name as it is compared. Names in a file of 1 MiB may be long, and a distance is quadratic in them.
+fn normal_chars(name: &str) -> impl Iterator<Item = char> {
+    name.chars().take(64).map(|c| if c == '-' || c == ' ' { '_' } else { c.to_ascii_lowercase() })
 }
 
 #[cfg(test)]

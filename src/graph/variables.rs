@@ -112,6 +112,8 @@ struct Param {
     name: String,
     span: Span,
     value: Tree,
+    /// How many values it has, lists and mappings counted through.
+    values: usize,
     used: bool,
 }
 
@@ -134,7 +136,8 @@ impl Scope<'_> {
             value.kind = Kind::Unknown;
         }
         self.by_name.insert(name.clone(), self.params.len());
-        self.params.push(Param { name, span: key.span, value, used: false });
+        let values = count(&value);
+        self.params.push(Param { name, span: key.span, value, values, used: false });
     }
 
     /// What the param is given from outside, if it is given anything.
@@ -272,11 +275,14 @@ impl Scope<'_> {
         };
         let param = &mut self.params[at];
         param.used = true;
-        let mut value = param.value.clone();
-        if matches!(value.kind, Kind::Unknown) {
+        if matches!(param.value.kind, Kind::Unknown) {
             return None;
         }
-        self.added += count(&value);
+        if self.added > MAX_ADDED_VALUES {
+            return None;
+        }
+        self.added += param.values;
+        let mut value = param.value.clone();
         if self.added > MAX_ADDED_VALUES {
             let message = format!("params add more than {MAX_ADDED_VALUES} values to this file");
             findings.add(Draft::new(rules::OUT_OF_RANGE, span, message));
