@@ -9,11 +9,16 @@ macro_rules! say {
     }};
 }
 
+mod explain;
+mod formats;
+mod inputs;
 mod memory;
 mod nodes;
+mod rules;
 #[cfg_attr(not(target_os = "linux"), path = "run_elsewhere.rs")]
 mod run;
 mod schema;
+mod selection;
 mod validate;
 
 use crate::node::Registry;
@@ -54,6 +59,8 @@ enum Verb {
     Run(run::Args),
     Validate(validate::Args),
     Nodes(nodes::Args),
+    Rules(rules::Args),
+    Explain(explain::Args),
     Schema(schema::Args),
 }
 
@@ -69,6 +76,8 @@ pub fn main() -> ExitCode {
         (Some(Verb::Run(args)), _) | (None, Some(args)) => run::run(&args),
         (Some(Verb::Validate(args)), _) => validate::run(&args),
         (Some(Verb::Nodes(args)), _) => nodes::run(&args),
+        (Some(Verb::Rules(args)), _) => rules::run(&args),
+        (Some(Verb::Explain(args)), _) => explain::run(&args),
         (Some(Verb::Schema(args)), _) => schema::run(&args),
         (None, None) => {
             // Without any argument: what there is to do, and the exit code of a wrong command line.

@@ -148,7 +148,7 @@ fn allowable(code: &str, span: Span, faults: &mut Findings) -> Option<&'static R
 
 /// Whether a rule tells something here and nothing elsewhere, though the file is the same.
 fn depends_on_surroundings(rule: &Rule) -> bool {
-    rule.group() == rules::MISSING_ENV.group()
+    rule.group() == rules::MISSING_ENV.group() || *rule == rules::MEMORY_BUDGET
 }
 
 fn unused(allowance: &Allowance) -> Draft {

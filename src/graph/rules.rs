@@ -84,6 +84,9 @@ rules! {
     BAD_PACK = Error "environment/bad-pack": "a pack can be asked for its node types";
 }
 
+/// Errors only to a run, or only where a limit was given.
+const MAY_BE_LESS: &[Rule] = &[MISSING_ENV, MEMORY_BUDGET];
+
 /// The rule with this code.
 #[must_use]
 pub fn find(code: &str) -> Option<&'static Rule> {
@@ -111,10 +114,10 @@ impl Rule {
         self.documentation.split("\n\n").nth(1).unwrap_or(self.summary).replace('\n', " ")
     }
 
-    /// Whether a breach is an error wherever the graph is checked. What can be less is an error only to a run.
+    /// Whether a breach is an error wherever the graph is checked, and however.
     #[must_use]
     pub fn is_always_an_error(&self) -> bool {
-        self.level == Level::Error && self.code != MISSING_ENV.code
+        self.level == Level::Error && !MAY_BE_LESS.contains(self)
     }
 }
 
