@@ -104,7 +104,7 @@ fn a_comment_allows_on_its_line_or_on_the_next_and_nowhere_else() {
     let not_allowed =
         [format!("{edge}\n{comment}\n"), format!("{comment}\n\n{edge}\n"), format!("{edge} # {comment}\n")];
     let within_a_text = format!(
-        "{{ ezrun: 1, name: 'x {comment}', nodes: {{ a: {{ use: counter }}, b: {{ use: check }} }}, \
+        "{{ ezrun: 1, name: 'x {comment} ', nodes: {{ a: {{ use: counter }}, b: {{ use: check }} }}, \
          edges: [{{ from: a, to: b }}] }}\n"
     );
     for graph in not_allowed.iter().map(|edges| graph(edges)).chain([within_a_text]) {
