@@ -124,3 +124,21 @@ fn a_run_heeds_the_same_comments() {
     assert!(warned.stderr.contains("warning[flow/unread-output]"), "{}", warned.stderr);
     assert!(!allowed.stderr.contains("warning"), "{}", allowed.stderr);
 }
+
+#[test]
+fn a_comment_in_a_file_that_is_used_by_another_works_there() {
+    let part = "ezrun: 1\nports: { inputs: { in: [held, kept] }, outputs: { out: held.out } }\nnodes:\n\
+                \x20 held: { use: merge }\n  kept: { use: check }\n  more: { use: counter }\n\
+                \x20 end: { use: check }\nedges:\n  - { from: more, to: end }COMMENT\n";
+    let whole = "ezrun: 1\nnodes:\n  a: { use: counter }\n  part: { use: ./part.yaml }\n  b: { use: 'null' }\nedges:\n\
+                 \x20 - { from: a, to: part, zero_copy: true }\n  - { from: part, to: b, zero_copy: true }\n";
+    let told = |comment: &str| {
+        let folder = Folder::with(&[("part.yaml", &part.replace("COMMENT", comment)), ("whole.yaml", whole)]);
+        folder.validate(&["whole.yaml", "--format", "concise"]).concise()
+    };
+    assert_eq!(told(""), ["part.yaml:9:23 delivery/needless-copy"]);
+    assert_eq!(told(" # ezrun: allow delivery/needless-copy"), Vec::<String>::new());
+    // Alone it may be needed.
+    assert_eq!(told(" # ezrun: allow delivery/needless-copy, flow/unread-output"), Vec::<String>::new());
+    assert_eq!(told(" # ezrun: allow delivery/needless-copy flow"), ["part.yaml:9:67 syntax/bad-allow"]);
+}
