@@ -24,7 +24,8 @@ fn blocks() -> Vec<Block> {
 fn checkout() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("graphs");
-    for (from, to) in [(from.clone(), dir.path().join("graphs")), (from.join("data"), dir.path().join("graphs/data"))] {
+    for folder in ["", "data", "parts"] {
+        let (from, to) = (from.join(folder), dir.path().join("graphs").join(folder));
         std::fs::create_dir_all(&to).unwrap();
         for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap).filter(|e| e.path().is_file()) {
             std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();

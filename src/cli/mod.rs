@@ -9,16 +9,23 @@ macro_rules! say {
     }};
 }
 
+mod completions;
+mod explain;
+mod formats;
+mod inputs;
+mod man;
 mod memory;
 mod nodes;
+mod rules;
 #[cfg_attr(not(target_os = "linux"), path = "run_elsewhere.rs")]
 mod run;
 mod schema;
+mod selection;
 mod validate;
 
 use crate::node::Registry;
 use crate::pack::answer_ezrun;
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use std::process::ExitCode;
 
 /// Exit codes, as README tells them.
@@ -54,7 +61,11 @@ enum Verb {
     Run(run::Args),
     Validate(validate::Args),
     Nodes(nodes::Args),
+    Rules(rules::Args),
+    Explain(explain::Args),
     Schema(schema::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// The whole command: from the arguments to the exit code.
@@ -69,10 +80,14 @@ pub fn main() -> ExitCode {
         (Some(Verb::Run(args)), _) | (None, Some(args)) => run::run(&args),
         (Some(Verb::Validate(args)), _) => validate::run(&args),
         (Some(Verb::Nodes(args)), _) => nodes::run(&args),
+        (Some(Verb::Rules(args)), _) => rules::run(&args),
+        (Some(Verb::Explain(args)), _) => explain::run(&args),
         (Some(Verb::Schema(args)), _) => schema::run(&args),
+        (Some(Verb::Completions(args)), _) => completions::run(&args, Cli::command()),
+        (Some(Verb::Man(args)), _) => man::run(&args, Cli::command()),
         (None, None) => {
             // Without any argument: what there is to do, and the exit code of a wrong command line.
-            let _ = <Cli as clap::CommandFactory>::command().print_help();
+            let _ = Cli::command().print_help();
             exit::USAGE
         }
     })

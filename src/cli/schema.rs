@@ -1,6 +1,6 @@
 //! `ezrun schema`: JSON Schemas, for editors and for readers of what ezrun writes.
 
-use super::{exit, nodes};
+use super::{exit, formats, nodes};
 use crate::graph;
 use serde_json::Value;
 
@@ -17,12 +17,15 @@ pub struct Args {
 enum Of {
     /// Graph files.
     Graph,
+    /// What `ezrun validate --format json` writes.
+    Findings,
 }
 
 /// Prints the schema and returns the exit code.
 pub fn run(args: &Args) -> u8 {
     let schema: Value = match args.of {
         Of::Graph => graph::file_schema(&crate::nodes::registry()),
+        Of::Findings => formats::json::schema(),
     };
     // A schema is a tree of texts and numbers, which can always be written.
     let text = serde_json::to_string_pretty(&schema).unwrap_or_default();

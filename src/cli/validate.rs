@@ -1,22 +1,33 @@
 //! `ezrun validate`: everything that can be found in graph files without running them.
 
+use super::exit;
+use super::formats::{Checked, Format, Found, Output, Unread};
+use super::inputs::{self, Input};
+use super::selection::{self, Selector};
 use super::{memory, nodes};
-use crate::graph::{self, Executing, LoadOptions, Loaded, Override, Packs, Saved, SourceFile, Tally, render};
-use std::path::PathBuf;
-
-/// No error.
-const OK: u8 = 0;
-/// At least one error, or a warning where they are denied.
-const FAULTY: u8 = 1;
-/// A file cannot be read.
-const UNREADABLE: u8 = 2;
+use crate::graph::{self, Executing, LoadOptions, Loaded, Override, Packs, Saved, render};
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 /// Check graph files without running anything.
+///
+/// Errors are always told, whatever is selected or ignored. A comment `# ezrun: allow CODE` in a file allows warnings and
+/// hints on its own line, or on the next one where it stands alone.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Graph files.
+    /// Graph files; directories, for all graphs below them but in hidden folders and `out`; `-` for standard input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// How findings are written, and where to: text, concise, json, github, sarif or junit; may be repeated.
+    #[arg(long = "format", value_name = "FORMAT[=PATH]", default_value = "text")]
+    outputs: Vec<Output>,
+    /// Tell only these warnings and hints, by code or group, parted by commas.
+    #[arg(long, value_name = "CODE", value_delimiter = ',', value_parser = selection::selector)]
+    select: Vec<Selector>,
+    /// Do not tell these warnings and hints, even if they are selected.
+    #[arg(long, value_name = "CODE", value_delimiter = ',', value_parser = selection::ignorable)]
+    ignore: Vec<Selector>,
     /// Give a param of the graphs another value.
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<Override>,
@@ -35,29 +46,112 @@ pub struct Args {
 /// Validates all files and returns the exit code.
 #[must_use]
 pub fn run(args: &Args) -> u8 {
+    let mut unread = Vec::new();
+    let inputs = inputs::gather(&args.files, &mut unread);
+    let reports = match open_reports(&args.outputs, &inputs) {
+        Ok(reports) => reports,
+        Err(message) => {
+            nodes::complain(&message);
+            return exit::USAGE;
+        }
+    };
+    let found = check(args, &inputs, unread);
+    for unread in &found.unread {
+        nodes::complain(&unread.cause);
+    }
+    let written = reports.into_iter().map(|report| report.write(&found)).max().unwrap_or(exit::OK);
+    written.max(verdict(&found))
+}
+
+fn check(args: &Args, inputs: &[Input], mut unread: Vec<Unread>) -> Found {
     let registry = crate::nodes::registry();
     let options =
         LoadOptions { memory: Some(memory::limit(args.memory_budget)), ..LoadOptions::validate(&registry, &args.set) };
     let packs: &dyn Packs = if args.allow_exec { &Executing } else { &Saved };
-    let mut code = OK;
-    for path in &args.files {
-        let file = match SourceFile::read(path) {
-            Ok(file) => file,
-            Err(error) => {
-                nodes::complain(&error.to_string());
-                code = UNREADABLE;
-                continue;
+    let mut checked = Vec::new();
+    for input in inputs {
+        match input.read() {
+            Ok(None) => {}
+            Ok(Some(file)) => {
+                let Loaded { mut findings, sources, .. } = graph::load(&file, &options, packs);
+                findings.retain(|finding| selection::is_told(finding, &args.select, &args.ignore));
+                checked.push(Checked { sources, findings });
             }
-        };
-        let Loaded { findings, sources, .. } = graph::load(&file, &options, packs);
-        let found = render::text(&findings, &sources, render::Style::Coloured);
-        let text = format!("{found}{}\n", render::summary(&findings, &sources));
-        code = code.max(nodes::print(&text, verdict(Tally::of(&findings), args.deny_warnings)));
+            Err(cause) => unread.push(Unread { file: input.name(), cause }),
+        }
     }
-    code
+    if checked.is_empty() && unread.is_empty() {
+        let file = args.files.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+        unread.push(Unread { cause: format!("there is no graph below {file}"), file });
+    }
+    Found { checked, unread, deny_warnings: args.deny_warnings }
 }
 
-fn verdict(tally: Tally, deny_warnings: bool) -> u8 {
-    let faulty = tally.errors > 0 || (deny_warnings && tally.warnings > 0);
-    if faulty { FAULTY } else { OK }
+fn verdict(found: &Found) -> u8 {
+    if !found.unread.is_empty() {
+        exit::USAGE
+    } else if found.findings().any(|finding| found.fails(finding.level)) {
+        exit::INVALID
+    } else {
+        exit::OK
+    }
+}
+
+/// A format on its way to where it goes.
+struct Report {
+    format: Format,
+    /// Standard output where there is none.
+    file: Option<(PathBuf, File)>,
+}
+
+impl Report {
+    /// Writes `found` and returns the exit code.
+    fn write(self, found: &Found) -> u8 {
+        let Some((path, mut file)) = self.file else {
+            return nodes::print(&self.format.write(found, render::Style::Coloured), exit::OK);
+        };
+        match file.write_all(self.format.write(found, render::Style::Plain).as_bytes()) {
+            Ok(()) => exit::OK,
+            Err(error) => {
+                nodes::complain(&format!("cannot write {}: {error}", path.display()));
+                exit::USAGE
+            }
+        }
+    }
+}
+
+/// Opens every output: what cannot be written is better known before the check than after it.
+fn open_reports(outputs: &[Output], inputs: &[Input]) -> Result<Vec<Report>, String> {
+    if outputs.iter().filter(|output| output.path.is_none()).count() > 1 {
+        return Err("one format goes to standard output; write the others to files, as in `--format json=PATH`".into());
+    }
+    if inputs.iter().filter(|input| input.path == Path::new("-")).count() > 1 {
+        return Err("standard input can be read once".into());
+    }
+    let mut taken: Vec<PathBuf> = inputs.iter().map(|input| identity(&input.path)).collect();
+    for path in outputs.iter().filter_map(|output| output.path.as_ref()) {
+        if taken.contains(&identity(path)) {
+            return Err(format!("{} is read or written already; give each format a file of its own", path.display()));
+        }
+        taken.push(identity(path));
+    }
+    outputs.iter().map(open).collect()
+}
+
+fn open(output: &Output) -> Result<Report, String> {
+    let file = match &output.path {
+        None => None,
+        Some(path) => {
+            let file = File::create(path).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+            Some((path.clone(), file))
+        }
+    };
+    Ok(Report { format: output.format, file })
+}
+
+/// The one path of a file that may not be there yet, however it is named.
+fn identity(path: &Path) -> PathBuf {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let there = || Some(std::fs::canonicalize(parent).ok()?.join(path.file_name()?));
+    std::fs::canonicalize(path).ok().or_else(there).unwrap_or_else(|| path.to_owned())
 }

@@ -58,6 +58,8 @@ pub struct Rule {
     pub level: Level,
     /// What the rule asks for, in one line.
     pub summary: &'static str,
+    /// Cause, a broken graph and a repaired one, in Markdown.
+    pub documentation: &'static str,
 }
 
 /// How many findings of each level.

@@ -9,7 +9,7 @@ use super::source::{SourceFile, Sources};
 use super::streams::Streams;
 use super::variables::Override;
 use super::{Backend, BackendId, Delivery, Edge, Graph, Node, NodeId, Overflow, PortRef};
-use super::{delivery, flow, joins, memory, mismatch, resources, settings, units, wiring};
+use super::{allow, delivery, flow, joins, memory, mismatch, resources, settings, units, wiring};
 use crate::node::Registry;
 use std::collections::BTreeMap;
 
@@ -70,7 +70,8 @@ pub fn load(file: &SourceFile, options: &LoadOptions<'_>, packs: &dyn Packs) -> 
     let mut findings = Findings::default();
     let mut sources = Sources::new(file.clone());
     let graph = read(&mut sources, options, packs, &mut findings);
-    Loaded { graph, findings: findings.into_sorted(&sources), sources }
+    let findings = allow::apply(findings.into_sorted(&sources), &sources);
+    Loaded { graph, findings, sources }
 }
 
 fn read(sources: &mut Sources, options: &LoadOptions<'_>, packs: &dyn Packs, findings: &mut Findings) -> Option<Graph> {

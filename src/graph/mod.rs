@@ -6,6 +6,8 @@
 //! the files that it uses as well; `written` reads each into what it says, and `flatten` makes one of them; `model` looks
 //! names up; the rules ([`rules`] names them) check that; `load` leads through all of it.
 
+mod allow;
+mod comments;
 mod delivery;
 mod fields;
 mod file_schema;
@@ -35,6 +37,7 @@ mod wiring;
 mod written;
 pub mod yaml;
 
+pub use comments::is_graph;
 pub use file_schema::file_schema;
 pub use finding::{Finding, Level, Related, Rule, Tally};
 pub use load::{DEFAULT_MAX_MESSAGE, DEFAULT_QUEUE, LoadOptions, Loaded, load};

@@ -48,8 +48,12 @@ fn source_bytes(finding: &Finding, sources: &Sources) -> usize {
     places.map(line).sum()
 }
 
-fn line(finding: &Finding) -> String {
+/// A finding on one line, as in ``x.yaml:3:5: error[wiring/unknown-node]: there is no node `a` ``.
+#[must_use]
+pub fn line(finding: &Finding) -> String {
     let Finding { file, place, level, code, message, .. } = finding;
+    // Texts of the file may have line breaks in them.
+    let message: String = message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     format!("{file}:{}:{}: {level}[{code}]: {message}", place.line, place.column)
 }
 

@@ -1,4 +1,5 @@
-//! Every rule that a graph file is checked against, by name. Each is one function elsewhere in this module.
+//! Every rule that a graph file is checked against, by name. Each is one function elsewhere in this module, and has its
+//! documentation in `rules/GROUP/NAME.md`: the cause in plain words, a broken graph, a repaired one.
 
 use super::finding::{Level, Rule};
 
@@ -6,7 +7,12 @@ macro_rules! rules {
     ($($name:ident = $level:ident $code:literal: $summary:literal;)*) => {
         $(
             #[doc = $summary]
-            pub const $name: Rule = Rule { code: $code, level: Level::$level, summary: $summary };
+            pub const $name: Rule = Rule {
+                code: $code,
+                level: Level::$level,
+                summary: $summary,
+                documentation: include_str!(concat!("rules/", $code, ".md")),
+            };
         )*
         /// All rules.
         pub const ALL: &[Rule] = &[$($name),*];
@@ -15,6 +21,8 @@ macro_rules! rules {
 
 rules! {
     SYNTAX = Error "syntax/yaml": "the file is one YAML document";
+    BAD_ALLOW = Warning "syntax/bad-allow": "a comment `ezrun: allow` names rules that can be allowed";
+    UNUSED_ALLOW = Warning "syntax/unused-allow": "a comment `ezrun: allow` is needed";
 
     VERSION = Error "schema/version": "`ezrun:` names a format version that this ezrun reads";
     UNKNOWN_KEY = Error "schema/unknown-key": "every key is one that ezrun knows";
@@ -76,16 +84,54 @@ rules! {
     BAD_PACK = Error "environment/bad-pack": "a pack can be asked for its node types";
 }
 
+/// Errors only to a run, or only where a limit was given.
+const MAY_BE_LESS: &[Rule] = &[MISSING_ENV, MEMORY_BUDGET];
+
+/// The rule with this code.
+#[must_use]
+pub fn find(code: &str) -> Option<&'static Rule> {
+    ALL.iter().find(|rule| rule.code == code)
+}
+
+/// The groups of the rules, in the order of [`ALL`].
+#[must_use]
+pub fn groups() -> Vec<&'static str> {
+    let mut groups: Vec<&str> = ALL.iter().map(Rule::group).collect();
+    groups.dedup();
+    groups
+}
+
+impl Rule {
+    /// What stands before the slash of the code.
+    #[must_use]
+    pub fn group(&self) -> &'static str {
+        self.code.split('/').next().unwrap_or(self.code)
+    }
+
+    /// Why a breach is one, in plain words.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        self.documentation.split("\n\n").nth(1).unwrap_or(self.summary).replace('\n', " ")
+    }
+
+    /// Whether a breach is an error wherever the graph is checked, and however.
+    #[must_use]
+    pub fn is_always_an_error(&self) -> bool {
+        self.level == Level::Error && !MAY_BE_LESS.contains(self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::ALL;
+    use super::{ALL, groups};
 
     #[test]
     fn codes_are_unique_and_grouped() {
-        let groups = ["syntax", "schema", "wiring", "types", "delivery", "flow", "resources", "environment"];
+        let expected = ["syntax", "schema", "wiring", "types", "delivery", "flow", "resources", "environment"];
+        assert_eq!(groups(), expected, "the rules of a group stand together");
         for (i, rule) in ALL.iter().enumerate() {
-            let (group, name) = rule.code.split_once('/').unwrap();
-            assert!(groups.contains(&group) && !name.is_empty(), "{}", rule.code);
+            let (_, name) = rule.code.split_once('/').unwrap();
+            assert!(!name.is_empty(), "{}", rule.code);
             assert!(ALL[..i].iter().all(|other| other.code != rule.code), "{} stands twice", rule.code);
         }
     }

@@ -1,4 +1,5 @@
-//! YAML text to a tree in which every key and every value knows its place. The only place that knows the parser.
+//! YAML text to a tree in which every key and every value knows its place. With `comments`, the only place
+//! that knows the parser.
 //!
 //! Scalars follow YAML 1.2 (`yes` is a string); a number with needless leading zeros is a string too.
 //! Duplicate keys are kept, so that they become findings like any other; merge keys are not special. Size, depth and

@@ -1,0 +1,86 @@
+//! The graph files that `ezrun validate` is given: by name, below a directory, or on standard input.
+
+use super::formats::Unread;
+use crate::graph::{MAX_FILE_BYTES, SourceFile, is_graph};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use walkdir::{DirEntry, WalkDir};
+
+/// What findings call the graph on standard input.
+const STDIN: &str = "<stdin>";
+
+/// A file that may be read.
+pub struct Input {
+    /// As it was named, or as it was found; `-` is standard input.
+    pub path: PathBuf,
+    /// Whether it was found below a directory: then it need not be a graph.
+    found: bool,
+}
+
+impl Input {
+    /// Reads it; nothing where it was only found and is no graph.
+    pub fn read(&self) -> Result<Option<SourceFile>, String> {
+        if self.path == Path::new("-") {
+            return read_stdin().map(Some);
+        }
+        let file = SourceFile::read(&self.path).map_err(|error| error.to_string())?;
+        Ok((!self.found || is_graph(&file)).then_some(file))
+    }
+
+    /// What messages call it.
+    pub fn name(&self) -> String {
+        if self.path == Path::new("-") { STDIN.to_owned() } else { self.path.display().to_string() }
+    }
+}
+
+/// The files that `named` stand for, those of each directory in the order of their names.
+pub fn gather(named: &[PathBuf], unread: &mut Vec<Unread>) -> Vec<Input> {
+    let mut inputs = Vec::new();
+    for path in named {
+        if path.is_dir() {
+            below(path, &mut inputs, unread);
+        } else {
+            inputs.push(Input { path: path.clone(), found: false });
+        }
+    }
+    inputs
+}
+
+/// Every YAML file below `dir`, but for hidden folders and those of outputs.
+fn below(dir: &Path, inputs: &mut Vec<Input>, unread: &mut Vec<Unread>) {
+    for entry in WalkDir::new(dir).sort_by_file_name().into_iter().filter_entry(is_looked_into) {
+        match entry {
+            // A link to a file is one, too.
+            Ok(entry) if is_yaml(entry.path()) && entry.path().is_file() => {
+                inputs.push(Input { path: entry.into_path(), found: true });
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let file = error.path().unwrap_or(dir).display().to_string();
+                unread.push(Unread { cause: format!("cannot read {error}"), file });
+            }
+        }
+    }
+}
+
+fn is_looked_into(entry: &DirEntry) -> bool {
+    let name = entry.file_name().to_string_lossy();
+    let is_left_out = entry.file_type().is_dir() && (name.starts_with('.') || name == "out");
+    entry.depth() == 0 || !is_left_out
+}
+
+fn is_yaml(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+}
+
+fn read_stdin() -> Result<SourceFile, String> {
+    let unreadable = |error: std::io::Error| format!("cannot read {STDIN}: {error}");
+    let mut bytes = Vec::new();
+    std::io::stdin().lock().take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(format!("{STDIN} has more than {MAX_FILE_BYTES} bytes, the most that a graph file has"));
+    }
+    let not_text = |at| format!("{STDIN} is not UTF-8 text: byte {at} belongs to no character");
+    let text = String::from_utf8(bytes).map_err(|error| not_text(error.utf8_error().valid_up_to()))?;
+    Ok(SourceFile::from_text(STDIN, &std::env::current_dir().map_err(unreadable)?, &text))
+}

@@ -1,0 +1,101 @@
+//! What the tree of a file does not keep: its comments, and whether it means to be a graph although it is broken.
+
+use super::source::{SourceFile, Span};
+use granit_parser::{Event, Parser};
+
+/// A comment of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Comment<'f> {
+    /// What follows the `#`.
+    pub text: &'f str,
+    /// Where that stands.
+    pub span: Span,
+    /// Counted from 1.
+    pub line: usize,
+    /// Whether nothing else stands on its line.
+    pub alone: bool,
+}
+
+/// The comments of `file`, up to where it is no YAML. A `#` in a text is none.
+pub(super) fn comments(file: &SourceFile) -> Vec<Comment<'_>> {
+    let options = granit_parser::options! { max_buffered_comment_events: usize::MAX };
+    let events = Parser::new_from_str_with_options(file.text(), options).map_while(Result::ok);
+    let spans = events.filter(|(event, _)| matches!(event, Event::Comment(..))).filter_map(|(_, span)| {
+        let range = span.byte_range()?;
+        Some(Span::new(range.start, range.end).in_file(file.id()))
+    });
+    spans.map(|span| comment(file, span)).collect()
+}
+
+fn comment(file: &SourceFile, whole: Span) -> Comment<'_> {
+    let place = file.place(whole);
+    let before = Span::new(file.offset(place.line, 1), whole.start);
+    let span = Span { start: (whole.start + 1).min(whole.end), ..whole };
+    Comment { text: file.slice(span), span, line: place.line, alone: file.slice(before).trim().is_empty() }
+}
+
+/// Whether a file means to be a graph: it is a mapping with a key `ezrun`, as far as it can be read.
+#[must_use]
+pub fn is_graph(file: &SourceFile) -> bool {
+    let mut depth = 0_usize;
+    let mut is_key = false;
+    for event in Parser::new_from_str(file.text()) {
+        let Ok((event, _)) = event else {
+            return file.text().lines().any(|line| line.starts_with("ezrun:"));
+        };
+        match event {
+            Event::MappingStart(..) if depth == 0 => (depth, is_key) = (1, true),
+            Event::MappingStart(..) | Event::SequenceStart(..) => depth += 1,
+            Event::MappingEnd | Event::SequenceEnd => {
+                depth = depth.saturating_sub(1);
+                is_key = if depth == 1 { !is_key } else { is_key };
+            }
+            Event::Scalar(text, ..) if depth == 1 => {
+                if is_key && text == "ezrun" {
+                    return true;
+                }
+                is_key = !is_key;
+            }
+            Event::Alias(..) if depth == 1 => is_key = !is_key,
+            _ => {}
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn file(text: &str) -> SourceFile {
+        SourceFile::from_text("x.yaml", Path::new("/"), text)
+    }
+
+    #[test]
+    fn a_hash_within_a_text_is_no_comment() {
+        let file = file(
+            "# one\na: '# no'\nb: \"x # no\" # two\nc: |\n  # no\n  # no\nd: x#no\n  # three\ne: [1, # four\n 2]\nf: http://x/#no\n",
+        );
+        let found: Vec<_> = comments(&file).iter().map(|c| (c.text.trim(), c.line, c.alone)).collect();
+        assert_eq!(found, [("one", 1, true), ("two", 3, false), ("three", 8, true), ("four", 9, false)]);
+    }
+
+    #[test]
+    fn any_number_of_comments_is_read() {
+        let text = "# x\n".repeat(1000) + "a:\n" + &"  # y\n".repeat(1000) + "  - 1\n";
+        assert_eq!(comments(&file(&text)).len(), 2000);
+    }
+
+    #[test]
+    fn a_graph_is_known_by_its_key_however_it_is_written() {
+        for text in
+            ["ezrun: 1\n", "{a: [1, {b: c}], \"ezrun\": 1}", "a: {x: y}\nb: [z]\nezrun : 1\n", "ezrun: 1\n a: [\n"]
+        {
+            assert!(is_graph(&file(text)), "{text}");
+        }
+        for text in ["", "a: ezrun\n", "ezrun\n", "- ezrun: 1\n", "a: { ezrun: 1 }\n", "a: |\n  ezrun: 1\n", "a: [\n"] {
+            assert!(!is_graph(&file(text)), "{text}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What `ezrun validate` is given: files, folders, standard input.
+
+use crate::support::{BROKEN, COPYING, Folder, GOOD};
+
+#[test]
+fn a_folder_stands_for_all_graphs_below_it_in_order() {
+    let folder = Folder::with(&[
+        ("graphs/b.yaml", GOOD),
+        ("graphs/a/z.yml", BROKEN),
+        ("graphs/a/compose.yaml", "services: { ezrun: 1 }\n"),
+        ("graphs/a/empty.yaml", ""),
+        ("graphs/a/broken.yaml", "ezrun: 1\nnodes: [\n"),
+        ("graphs/notes.txt", "ezrun: 1"),
+        ("graphs/.hidden/x.yaml", BROKEN),
+        ("graphs/out/x.yaml", BROKEN),
+        ("graphs/a/out/deep/x.yaml", BROKEN),
+    ]);
+    let outcome = folder.validate(&["graphs"]);
+    let summaries: Vec<&str> = outcome.stdout.lines().filter(|line| line.contains(" in graphs/")).collect();
+    let expected = ["1 error in graphs/a/broken.yaml", "1 error in graphs/a/z.yml", "no findings in graphs/b.yaml"];
+    assert_eq!(summaries, expected, "{}", outcome.stdout);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (1, ""));
+    // What is named is checked, wherever it is.
+    assert_eq!(folder.validate(&["graphs/out"]).code, 1);
+    assert_eq!(folder.validate(&["graphs/.hidden"]).code, 1);
+}
+
+#[test]
+fn a_file_that_is_named_must_be_a_graph() {
+    let folder = Folder::with(&[("compose.yaml", "services: {}\n")]);
+    let outcome = folder.validate(&["compose.yaml", "--format", "concise"]);
+    assert_eq!(outcome.code, 1);
+    assert!(outcome.concise().contains(&"compose.yaml:1:1 schema/missing-key".to_owned()), "{}", outcome.stdout);
+}
+
+#[test]
+fn a_folder_without_any_graph_is_an_error() {
+    let folder = Folder::with(&[("graphs/compose.yaml", "services: {}\n"), ("other/x.yaml", GOOD)]);
+    let outcome = folder.validate(&["graphs"]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (2, "error: there is no graph below graphs\n"));
+    let outcome = folder.validate(&["nowhere/"]);
+    assert_eq!(outcome.code, 2);
+    assert!(outcome.stderr.starts_with("error: cannot read nowhere/: "), "{}", outcome.stderr);
+}
+
+#[test]
+fn what_cannot_be_read_is_told_and_the_rest_is_checked() {
+    let folder = Folder::with(&[("a.yaml", BROKEN), ("graphs/z.yaml", GOOD)]);
+    std::fs::write(folder.path("graphs/binary.yaml"), b"ezrun: 1\xff\n").unwrap();
+    std::fs::write(folder.path("graphs/large.yaml"), " ".repeat(2 << 20)).unwrap();
+    let outcome = folder.validate(&["nowhere.yaml", "a.yaml", "graphs"]);
+    assert_eq!(outcome.code, 2);
+    let told: Vec<&str> = outcome.stderr.lines().collect();
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told[0].starts_with("error: cannot read nowhere.yaml: "), "{told:?}");
+    assert!(told[1].starts_with("error: graphs/binary.yaml is not UTF-8 text"), "{told:?}");
+    assert!(told[2].starts_with("error: graphs/large.yaml has 2097152 bytes"), "{told:?}");
+    assert!(outcome.stdout.contains("1 error in a.yaml"), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("no findings in graphs/z.yaml"), "{}", outcome.stdout);
+}
+
+#[test]
+fn standard_input_is_a_file_of_the_current_folder() {
+    let pack = std::fs::read_to_string(crate::support::project().join("tests/graphs/packs/demo.ezrun.json")).unwrap();
+    let folder = Folder::with(&[("demo.ezrun.json", &pack)]);
+    let text = "ezrun: 1\npacks: { demo: ./demo }\nnodes: { a: { use: demo/wave }, b: { use: 'null' } }\n\
+                edges: [{ from: a, to: b }]\n";
+    let outcome = folder.ezrun_with(&["validate", "-", "--format", "concise"], text);
+    assert_eq!((outcome.code, outcome.concise()), (0, vec!["<stdin>:4:24 delivery/needless-copy".to_owned()]));
+    let large = folder.ezrun_with(&["validate", "-"], &" ".repeat(2 << 20));
+    assert_eq!(large.code, 2);
+    assert!(large.stderr.starts_with("error: <stdin> has more than 1048576 bytes"), "{}", large.stderr);
+    let twice = folder.ezrun_with(&["validate", "-", "-"], COPYING);
+    assert_eq!((twice.code, twice.stderr.as_str()), (2, "error: standard input can be read once\n"));
+}
