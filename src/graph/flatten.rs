@@ -158,7 +158,7 @@ impl<'t> Unfolding<'t, '_, '_> {
         self.flat.parts.push(name.text);
         self.flat.loose.extend(flat.loose);
         self.flat.unclear.extend(flat.unclear);
-        self.refuse_no_mapping(&node);
+        self.check_with(&node);
         let names = interface.nodes.clone();
         self.inner.insert(node.name.text, interface);
         names
@@ -221,9 +221,24 @@ impl<'t> Unfolding<'t, '_, '_> {
         }
     }
 
-    /// Params are given by name.
-    fn refuse_no_mapping(&mut self, node: &WrittenNode<'_>) {
-        let Some(with) = node.with.filter(|with| !matches!(with.kind, Kind::Map(_) | Kind::Unknown)) else { return };
+    /// Params are given by name, each once.
+    fn check_with(&mut self, node: &WrittenNode<'_>) {
+        let Some(with) = node.with.filter(|with| with.kind != Kind::Unknown) else { return };
+        if let Kind::Map(entries) = &with.kind {
+            let mut first: HashMap<&str, Span> = HashMap::new();
+            let file = self.surroundings.sources.file(with.span.file);
+            for (key, _) in entries {
+                let name = key.text(file);
+                if let Some(&span) = first.get(name) {
+                    let message = format!("`{}` is given the param `{name}` twice", node.name.text);
+                    let draft = Draft::new(rules::DUPLICATE_KEY, key.span, message).help("keep one of the two");
+                    self.surroundings.findings.add(draft.related(span, "first given here"));
+                } else {
+                    first.insert(name, key.span);
+                }
+            }
+            return;
+        }
         let message = format!("the params of `{}` are a mapping, not {}", node.name.text, with.describe());
         let draft = Draft::new(rules::WRONG_TYPE, with.span, message).help("write `with: { param: value }`");
         self.surroundings.findings.add(draft);

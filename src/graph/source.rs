@@ -154,7 +154,7 @@ impl Sources {
         let name = Path::new(&*from.name).parent().unwrap_or(Path::new("")).join(path);
         let name: Arc<str> = tidy(&name).display().to_string().into();
         let known = self.iter().find(|known| known.name == name).cloned();
-        let mut file = known.map_or_else(|| from.read_beside(path), Ok)?;
+        let mut file = known.map_or_else(|| from.read_beside(path, &name), Ok)?;
         let id = FileId(u32::try_from(self.0.len()).unwrap_or(u32::MAX));
         (file.id, file.name) = (id, name);
         self.0.push(Source { file, used_at: Some(used_at) });
@@ -200,14 +200,18 @@ impl SourceFile {
         Ok(Self::new(&path.display().to_string(), &stem, dir, text))
     }
 
-    /// Reads the file that this one calls `path`.
-    fn read_beside(&self, path: &str) -> Result<Self, ReadError> {
-        let mut result = Self::read(&self.dir.join(path));
+    /// Reads the file that this one calls `path`, and errors call `name`. What is no file, such as a pipe, might never end.
+    fn read_beside(&self, path: &str, name: &str) -> Result<Self, ReadError> {
+        let full = self.dir.join(path);
+        if std::fs::metadata(&full).is_ok_and(|found| !found.is_file()) {
+            return Err(ReadError::Unreadable { path: name.into(), cause: std::io::Error::other("it is no file") });
+        }
+        let mut result = Self::read(&full);
         if let Err(
             ReadError::Unreadable { path, .. } | ReadError::TooLarge { path, .. } | ReadError::NotText { path, .. },
         ) = &mut result
         {
-            *path = tidy(path);
+            *path = name.into();
         }
         result
     }
