@@ -230,3 +230,19 @@ fn a_part_that_is_no_file_is_not_waited_for() {
     let said = refusal(&bench, "graph.yaml");
     assert!(said.contains("error[environment/unreadable-file]: cannot read pipe.yaml: it is no file"), "{said}");
 }
+
+#[test]
+fn a_pack_is_asked_once_however_many_parts_declare_it() {
+    let uses = user_of(&vec!["parts/packed.yaml".to_owned(); 3]);
+    let bench = Bench::new(&format!("{uses}  own: {{ use: own/thing }}\npacks: {{ own: parts/pack }}\n"));
+    let packed = "ezrun: 1\npacks: { own: ./pack }\nnodes: { a: { use: own/thing } }\n";
+    std::fs::write(bench.path("parts/packed.yaml"), packed).unwrap();
+    let pack = bench.path("parts/pack");
+    std::fs::write(&pack, "#!/bin/sh\necho asked >> parts/trace\necho '{\"ezrun_pack\": 1, \"types\": []}'\n").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&pack, mode).unwrap();
+    let output = bench.ezrun(&["validate", "--allow-exec", "graph.yaml"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(said.matches("the pack `own` has no node type `thing`").count(), 2, "once for each file: {said}");
+    assert_eq!(std::fs::read_to_string(bench.path("parts/trace")).unwrap(), "asked\n");
+}

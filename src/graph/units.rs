@@ -5,10 +5,11 @@
 use super::finding::{Draft, Findings};
 use super::load::LoadOptions;
 use super::rules;
-use super::source::{FileId, MAX_FILE_BYTES, Sources, Span};
+use super::source::{FileId, MAX_FILE_BYTES, SourceFile, Span};
+use super::sources::Sources;
 use super::variables::{self, Given};
 use super::yaml::{self, Kind, Tree};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// Most uses of files in one graph, those within others included.
@@ -62,6 +63,23 @@ struct Use {
     given: Given,
 }
 
+fn entries(tree: Option<&Tree>) -> &[(Tree, Tree)] {
+    match tree {
+        Some(Tree { kind: Kind::Map(entries), .. }) => entries,
+        _ => &[],
+    }
+}
+
+fn value<'t>(tree: &'t Tree, name: &str, file: &SourceFile) -> Option<&'t Tree> {
+    entries(Some(tree)).iter().find(|(key, _)| key.text(file) == name).map(|(_, value)| value)
+}
+
+/// What the nodes and backends of a file are called.
+fn names(tree: &Tree, file: &SourceFile) -> HashSet<String> {
+    let keys = ["nodes", "backends"].into_iter().flat_map(|section| entries(value(tree, section, file)));
+    keys.map(|(key, _)| key.text(file).to_owned()).collect()
+}
+
 impl Gatherer<'_> {
     /// `chain` are the uses that led here.
     fn unit(&mut self, file: FileId, given: Option<&Given>, chain: &mut Vec<(FileId, Span)>) -> Option<Unit> {
@@ -75,6 +93,7 @@ impl Gatherer<'_> {
             self.refuse_more(at, format!("the files of this graph have more than {MAX_VALUES} values in all"));
             return None;
         }
+        self.sources.set_names(file, names(&tree, self.sources.file(file)));
         let mut inner = BTreeMap::new();
         for used in self.uses(&tree, file) {
             let node = used.given.node.clone();
@@ -107,18 +126,13 @@ impl Gatherer<'_> {
     /// The nodes of `tree` that stand for files. What is wrong with them otherwise is told when the file is read.
     fn uses(&self, tree: &Tree, file: FileId) -> Vec<Use> {
         let file = self.sources.file(file);
-        let value = |tree: &Tree, name: &str| {
-            let Kind::Map(entries) = &tree.kind else { return None };
-            entries.iter().find(|(key, _)| key.text(file) == name).map(|(_, value)| value.clone())
-        };
-        let Some(Tree { kind: Kind::Map(nodes), .. }) = value(tree, "nodes") else { return Vec::new() };
         let as_use = |(name, node): &(Tree, Tree)| {
-            let uses = value(node, "use")?;
+            let uses = value(node, "use", file)?;
             let Kind::String(path) = &uses.kind else { return None };
-            let given = || Given::new(name.text(file), name.span, value(node, "with").as_ref(), file);
+            let given = || Given::new(name.text(file), name.span, value(node, "with", file), file);
             is_file(path).then(|| Use { path: path.clone(), at: uses.span, given: given() })
         };
-        nodes.iter().filter_map(as_use).collect()
+        entries(value(tree, "nodes", file)).iter().filter_map(as_use).collect()
     }
 
     fn follow(&mut self, from: FileId, used: Use, chain: &mut Vec<(FileId, Span)>) -> Option<Unit> {
@@ -131,7 +145,7 @@ impl Gatherer<'_> {
             self.refuse_more(used.at, message);
             return None;
         }
-        let file = match self.sources.open(&used.path, used.at) {
+        let file = match self.sources.open(&used.path, &used.given.node, used.at) {
             Ok(file) => file,
             Err(error) => {
                 let help = "correct the path; it is relative to this file";

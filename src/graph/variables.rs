@@ -37,7 +37,12 @@ impl FromStr for Override {
 
 /// Whether `text` can name a node, a param, a pack or a backend.
 pub(super) fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+    !text.is_empty() && text.chars().all(is_name_char)
+}
+
+/// Whether names are made of such characters.
+pub(super) fn is_name_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == '-'
 }
 
 /// The values of params where a file stands for a node.
