@@ -172,3 +172,77 @@ fn parts_without_end_and_files_beyond_counting_are_refused_in_time() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert_eq!(said.matches("files are used more than 1000 times").count(), 1, "{said}");
 }
+
+/// A graph whose nodes are these files.
+fn user_of(files: &[String]) -> String {
+    let nodes: String = files.iter().enumerate().map(|(i, file)| format!("  n{i}: {{ use: {file} }}\n")).collect();
+    format!("ezrun: 1\nnodes:\n{nodes}")
+}
+
+const SMALL: &str =
+    "ezrun: 1\nnodes:\n  a: { use: timer }\n  b: { use: 'null' }\nedges:\n  - { from: a, to: b, zero_copy: true }\n";
+
+/// What `validate` says of the graph `name`, which has an error.
+fn refusal(bench: &Bench, name: &str) -> String {
+    let output = bench.ezrun(&["validate", name]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    said
+}
+
+#[test]
+fn parts_within_parts_are_refused_beyond_a_depth_and_not_before() {
+    let bench = Bench::new(PARTED);
+    for depth in 0..20 {
+        std::fs::write(bench.path(&format!("{depth}.yaml")), user_of(&[format!("{}.yaml", depth + 1)])).unwrap();
+    }
+    std::fs::write(bench.path("20.yaml"), SMALL).unwrap();
+    let said = refusal(&bench, "0.yaml");
+    assert!(said.contains("error[schema/out-of-range]: files are nested deeper than 16\n --> 16.yaml:3:14"), "{said}");
+    assert!(refusal(&bench, "3.yaml").contains("files are nested deeper than 16\n --> 19.yaml:3:14"));
+    assert!(bench.ezrun(&["validate", "4.yaml"]).status.success());
+}
+
+#[test]
+fn the_size_of_all_parts_together_is_bounded() {
+    let bench = Bench::new(PARTED);
+    for name in ["large1.yaml", "large2.yaml"] {
+        std::fs::write(bench.path(name), format!("# {}\n{SMALL}", "x".repeat(600 << 10))).unwrap();
+    }
+    std::fs::write(bench.path("one.yaml"), user_of(&vec!["large1.yaml".to_owned(); 3])).unwrap();
+    assert!(bench.ezrun(&["validate", "one.yaml"]).status.success(), "a file that is used again is no larger");
+    std::fs::write(bench.path("two.yaml"), user_of(&["large1.yaml".to_owned(), "large2.yaml".to_owned()])).unwrap();
+    let said = refusal(&bench, "two.yaml");
+    assert!(said.contains("two.yaml:4:14") && said.contains("more than 1048576 bytes in all"), "{said}");
+
+    let values = format!("{SMALL}# {}\nparams: {{ p: [{}] }}\n", "p: ${p}", "0, ".repeat(100_000));
+    std::fs::write(bench.path("long.yaml"), values).unwrap();
+    std::fs::write(bench.path("longer.yaml"), user_of(&vec!["long.yaml".to_owned(); 500])).unwrap();
+    let said = refusal(&bench, "longer.yaml");
+    assert!(said.contains("longer.yaml:6:14") && said.contains("more than 400000 values in all"), "{said}");
+    assert_eq!(said.matches("in all").count(), 1);
+}
+
+#[test]
+fn a_part_that_is_no_file_is_not_waited_for() {
+    let bench = Bench::new(&user_of(&["./pipe.yaml".to_owned()]));
+    assert!(Command::new("mkfifo").arg(bench.path("pipe.yaml")).status().unwrap().success());
+    let said = refusal(&bench, "graph.yaml");
+    assert!(said.contains("error[environment/unreadable-file]: cannot read pipe.yaml: it is no file"), "{said}");
+}
+
+#[test]
+fn a_pack_is_asked_once_however_many_parts_declare_it() {
+    let uses = user_of(&vec!["parts/packed.yaml".to_owned(); 3]);
+    let bench = Bench::new(&format!("{uses}  own: {{ use: own/thing }}\npacks: {{ own: parts/pack }}\n"));
+    let packed = "ezrun: 1\npacks: { own: ./pack }\nnodes: { a: { use: own/thing } }\n";
+    std::fs::write(bench.path("parts/packed.yaml"), packed).unwrap();
+    let pack = bench.path("parts/pack");
+    std::fs::write(&pack, "#!/bin/sh\necho asked >> parts/trace\necho '{\"ezrun_pack\": 1, \"types\": []}'\n").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&pack, mode).unwrap();
+    let output = bench.ezrun(&["validate", "--allow-exec", "graph.yaml"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(said.matches("the pack `own` has no node type `thing`").count(), 2, "once for each file: {said}");
+    assert_eq!(std::fs::read_to_string(bench.path("parts/trace")).unwrap(), "asked\n");
+}

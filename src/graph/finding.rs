@@ -1,7 +1,7 @@
 //! Findings: what is wrong with a graph file, where, and what would be right.
 
-use super::source::{Place, Sources, Span};
-use std::collections::HashSet;
+use super::source::{Place, Span};
+use super::sources::Sources;
 use std::fmt;
 use std::sync::Arc;
 
@@ -169,42 +169,52 @@ impl Findings {
         self.0.iter().any(|draft| draft.level == Level::Error)
     }
 
-    /// All of them, in the order of their places, each once.
+    /// All of them, in the order of their places, each once: also one in a file that is used more than once.
     pub fn into_sorted(self, sources: &Sources) -> Vec<Finding> {
-        let mut findings: Vec<Finding> = self.0.into_iter().map(|draft| finish(draft, sources)).collect();
-        findings.sort_by(|a, b| {
+        let mut drafts = self.0;
+        // Of the uses of a file, the first is shown.
+        drafts.sort_by_key(|draft| draft.span.file);
+        let mut findings: Vec<(Finding, Vec<Span>)> = drafts.into_iter().map(|draft| finish(draft, sources)).collect();
+        findings.sort_by(|(a, _), (b, _)| {
             (a.place.span, a.level, a.code, &a.message).cmp(&(b.place.span, b.level, b.code, &b.message))
         });
-        findings.dedup();
-        // What is wrong with a file that is used twice is told once.
-        let mut told = HashSet::new();
-        findings.retain(|finding| {
-            let Span { file, start, end } = finding.place.span;
-            let inner = file != sources.first().id();
-            !inner || told.insert((Arc::clone(&finding.file), start, end, finding.code))
-        });
-        findings
+        findings.dedup_by(|(a, _), (b, _)| a == b);
+        findings.into_iter().map(|(finding, uses)| with_uses(finding, &uses, sources)).collect()
     }
 }
 
-fn finish(draft: Draft, sources: &Sources) -> Finding {
-    let place = |span: Span| {
-        let file = sources.file(span.file);
-        (Arc::clone(file.name()), file.place(span))
-    };
-    let uses = sources.uses(draft.span.file).into_iter().map(|span| (span, "used here".to_owned()));
-    let related = draft.related.into_iter().chain(uses).map(|(span, message)| {
-        let (file, place) = place(span);
-        Related { file, place, message }
-    });
-    let (file, at) = place(draft.span);
-    Finding {
-        file,
-        place: at,
+/// The finding, and where its file is used.
+fn finish(draft: Draft, sources: &Sources) -> (Finding, Vec<Span>) {
+    let own = draft.span.file;
+    // A finding that speaks of several files has names that all of them understand.
+    let is_of_one_file = draft.related.iter().all(|(span, _)| span.file == own);
+    let words = |text: String| if is_of_one_file { sources.in_own_words(own, &text) } else { text };
+    let mut uses = sources.uses(own);
+    // Two uses of one file may be wrong only together.
+    let others = draft.related.iter().map(|(span, _)| span.file).filter(|file| sources.are_one_file(*file, own));
+    uses.extend(others.flat_map(|file| sources.uses(file)));
+    let related = draft.related.into_iter().map(|(span, message)| related(span, words(message), sources));
+    let finding = Finding {
+        file: Arc::clone(sources.file(own).name()),
+        place: sources.place(draft.span),
         code: draft.rule.code,
         level: draft.level,
-        message: draft.message,
-        help: draft.help,
+        message: words(draft.message),
+        help: draft.help.map(words),
         related: related.collect(),
+    };
+    (finding, uses)
+}
+
+fn with_uses(mut finding: Finding, uses: &[Span], sources: &Sources) -> Finding {
+    for (at, span) in uses.iter().enumerate() {
+        if !uses[..at].contains(span) {
+            finding.related.push(related(*span, "used here".to_owned(), sources));
+        }
     }
+    finding
+}
+
+fn related(span: Span, message: String, sources: &Sources) -> Related {
+    Related { file: Arc::clone(sources.file(span.file).name()), place: sources.place(span), message }
 }

@@ -4,16 +4,15 @@
 use super::fields::{Reader, Word};
 use super::finding::{Draft, Findings};
 use super::model::{ModelNode, PortNames, Side, find_port};
-use super::packs::Packs;
 use super::rules;
-use super::source::{FileId, Sources, Span};
+use super::source::{FileId, Span};
+use super::sources::Sources;
 use super::suggest;
-use super::types::Types;
+use super::types::{KnownTypes, Types};
 use super::units::{self, Unit};
 use super::written::{self, Written, WrittenBackend, WrittenEdge, WrittenNode, WrittenPort};
 use super::yaml::Kind;
-use crate::node::Registry;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// A graph file, with all that it uses written out.
@@ -24,8 +23,8 @@ pub(super) struct Flat<'t> {
     pub nodes: Vec<ModelNode<'t>>,
     pub edges: Vec<WrittenEdge>,
     pub backends: Vec<WrittenBackend>,
-    /// The nodes that files stand for.
-    pub parts: Vec<String>,
+    /// The files that stand for nodes, by the names of these.
+    pub parts: BTreeMap<String, FileId>,
     /// What the ports of every file stand for.
     pub declared: Vec<Declared>,
     /// Ends of which it is not clear whether edges were meant to be at them.
@@ -54,8 +53,7 @@ pub(super) struct Declared {
 /// What writing out needs.
 pub(super) struct Surroundings<'t, 'f> {
     pub sources: &'t Sources,
-    pub registry: &'f Registry,
-    pub packs: &'f dyn Packs,
+    pub types: KnownTypes<'f>,
     pub findings: &'f mut Findings,
 }
 
@@ -68,6 +66,8 @@ struct Interface {
     outputs: Vec<(String, Vec<String>)>,
     /// Its nodes.
     nodes: Vec<String>,
+    /// The nodes of each file inside it, by the name of the node that stands for that one.
+    groups: HashMap<String, Vec<String>>,
     /// Ports that edges, or ports of the outer file, are at.
     reached: HashSet<(Side, usize)>,
 }
@@ -78,6 +78,9 @@ struct Unfolding<'t, 'u, 'f> {
     prefix: &'u str,
     surroundings: &'u mut Surroundings<'t, 'f>,
     inner: HashMap<String, Interface>,
+    groups: HashMap<String, Vec<String>>,
+    /// Nodes that stand for files which cannot be read.
+    unread: HashSet<String>,
     flat: Flat<'t>,
 }
 
@@ -98,10 +101,11 @@ fn unfold<'t>(
     prefix: &str,
     surroundings: &mut Surroundings<'t, '_>,
 ) -> (Flat<'t>, Interface) {
-    let Surroundings { sources, registry, packs, findings } = surroundings;
-    let types = Types::gather(&written, registry, *packs, sources.file(unit.file), findings);
+    let Surroundings { sources, types, findings } = surroundings;
+    let types = types.of_file(&written, sources.file(unit.file), findings);
     let flat = Flat { name: written.name, ..Flat::default() };
-    let mut unfolding = Unfolding { prefix, surroundings, inner: HashMap::new(), flat };
+    let (inner, groups, unread) = (HashMap::new(), HashMap::new(), HashSet::new());
+    let mut unfolding = Unfolding { prefix, surroundings, inner, groups, unread, flat };
     let mut names = Vec::new();
     let keys: Vec<Word> = written.nodes.iter().map(|node| node.name.clone()).collect();
     for node in written.nodes {
@@ -117,7 +121,8 @@ fn unfold<'t>(
     let outputs = unfolding.ports(&written.ports.outputs, Side::Output, unit.file);
     unfolding.loose_ports(&keys);
     let file = Arc::clone(unfolding.surroundings.sources.file(unit.file).name());
-    (unfolding.flat, Interface { file, inputs, outputs, nodes: names, reached: HashSet::new() })
+    let (groups, reached) = (unfolding.groups, HashSet::new());
+    (unfolding.flat, Interface { file, inputs, outputs, nodes: names, groups, reached })
 }
 
 impl Interface {
@@ -143,6 +148,7 @@ impl<'t> Unfolding<'t, '_, '_> {
         };
         let Some(inner) = unit.inner.get(&node.name.text) else {
             // What is wrong with it is told already, and edges to it are not wrong.
+            self.unread.insert(node.name.text.clone());
             let uses = Some(uses.clone());
             let (with, file) = (None, unit.file);
             self.flat.nodes.push(ModelNode { file, name, uses, with, pack: None, node_type: None, settings: None });
@@ -155,11 +161,14 @@ impl<'t> Unfolding<'t, '_, '_> {
         self.flat.backends.extend(flat.backends);
         self.flat.declared.extend(flat.declared);
         self.flat.parts.extend(flat.parts);
-        self.flat.parts.push(name.text);
+        self.flat.parts.insert(name.text, inner.file);
         self.flat.loose.extend(flat.loose);
         self.flat.unclear.extend(flat.unclear);
-        self.refuse_no_mapping(&node);
+        self.check_with(&node);
         let names = interface.nodes.clone();
+        let within = interface.groups.iter().map(|(name, nodes)| (format!("{}/{name}", node.name.text), nodes.clone()));
+        self.groups.extend(within);
+        self.groups.insert(node.name.text.clone(), names.clone());
         self.inner.insert(node.name.text, interface);
         names
     }
@@ -221,9 +230,24 @@ impl<'t> Unfolding<'t, '_, '_> {
         }
     }
 
-    /// Params are given by name.
-    fn refuse_no_mapping(&mut self, node: &WrittenNode<'_>) {
-        let Some(with) = node.with.filter(|with| !matches!(with.kind, Kind::Map(_) | Kind::Unknown)) else { return };
+    /// Params are given by name, each once.
+    fn check_with(&mut self, node: &WrittenNode<'_>) {
+        let Some(with) = node.with.filter(|with| with.kind != Kind::Unknown) else { return };
+        if let Kind::Map(entries) = &with.kind {
+            let mut first: HashMap<&str, Span> = HashMap::new();
+            let file = self.surroundings.sources.file(with.span.file);
+            for (key, _) in entries {
+                let name = key.text(file);
+                if let Some(&span) = first.get(name) {
+                    let message = format!("`{}` is given the param `{name}` twice", node.name.text);
+                    let draft = Draft::new(rules::DUPLICATE_KEY, key.span, message).help("keep one of the two");
+                    self.surroundings.findings.add(draft.related(span, "first given here"));
+                } else {
+                    first.insert(name, key.span);
+                }
+            }
+            return;
+        }
         let message = format!("the params of `{}` are a mapping, not {}", node.name.text, with.describe());
         let draft = Draft::new(rules::WRONG_TYPE, with.span, message).help("write `with: { param: value }`");
         self.surroundings.findings.add(draft);
@@ -243,10 +267,10 @@ impl<'t> Unfolding<'t, '_, '_> {
         backend.name = self.prefixed(&backend.name);
         let mut nodes = Vec::new();
         for word in backend.nodes {
-            match self.inner.get(&word.text) {
-                Some(interface) => {
-                    nodes.extend(interface.nodes.iter().map(|node| Word { text: node.clone(), span: word.span }));
-                }
+            let is_unread = word.text.split_once('/').is_some_and(|(outer, _)| self.unread.contains(outer));
+            match self.groups.get(&word.text) {
+                Some(group) => nodes.extend(group.iter().map(|node| Word { text: node.clone(), span: word.span })),
+                None if is_unread => {}
                 None => nodes.push(self.prefixed(&word)),
             }
         }

@@ -5,8 +5,10 @@ use super::flatten::{Surroundings, flatten};
 use super::memory::MemoryLimit;
 use super::model::{Model, ModelEdge};
 use super::packs::Packs;
-use super::source::{SourceFile, Sources};
+use super::source::SourceFile;
+use super::sources::Sources;
 use super::streams::Streams;
+use super::types::KnownTypes;
 use super::variables::Override;
 use super::{Backend, BackendId, Delivery, Edge, Graph, Node, NodeId, Overflow, PortRef};
 use super::{allow, delivery, flow, joins, memory, mismatch, resources, settings, units, wiring};
@@ -77,7 +79,8 @@ pub fn load(file: &SourceFile, options: &LoadOptions<'_>, packs: &dyn Packs) -> 
 fn read(sources: &mut Sources, options: &LoadOptions<'_>, packs: &dyn Packs, findings: &mut Findings) -> Option<Graph> {
     let unit = units::gather(sources, options, findings)?;
     let sources = &*sources;
-    let flat = flatten(&unit, &mut Surroundings { sources, registry: options.registry, packs, findings });
+    let types = KnownTypes::new(options.registry, packs);
+    let flat = flatten(&unit, &mut Surroundings { sources, types, findings });
     let first = sources.first();
     let name = flat.name.as_ref().map_or_else(|| first.stem().to_owned(), |name| name.text.clone());
     let mut model = Model::resolve(flat, first.id(), findings);

@@ -4,8 +4,7 @@ use super::fields::Word;
 use super::finding::{Draft, Findings};
 use super::flatten::{Flat, Loose, help_in_file, own_name};
 use super::rules;
-use super::source::FileId;
-use super::source::Span;
+use super::source::{FileId, Span};
 use super::suggest;
 use super::variables::is_name;
 use super::written::{WrittenBackend, WrittenEdge};
@@ -23,7 +22,7 @@ pub(super) struct Model<'t> {
     /// Nodes by their names.
     pub by_name: HashMap<String, usize>,
     /// Nodes that files stand for, and that are not among the nodes.
-    pub parts: Vec<String>,
+    pub parts: BTreeMap<String, FileId>,
     /// Nodes of which an edge means an output, or an input, that could not be found: what is missing there is known
     /// already.
     pub faulty_outputs: BTreeSet<usize>,
@@ -136,9 +135,15 @@ impl<'t> Model<'t> {
         if let Some(&node) = self.by_name.get(name) {
             return Some(node);
         }
-        let names = self.nodes.iter().map(|node| node.name.text.as_str()).chain(self.parts.iter().map(String::as_str));
-        let help = findings.are_few().then(|| help_in_file(name, names, "node")).flatten();
-        let message = format!("there is no node `{}`", own_name(name));
+        let names = self.nodes.iter().map(|node| node.name.text.as_str()).chain(self.parts.keys().map(String::as_str));
+        let outer = name.strip_suffix(own_name(name)).and_then(|prefix| prefix.strip_suffix('/'));
+        let (wanted, within) = match outer.filter(|outer| self.parts.get(*outer) != Some(&span.file)) {
+            None => (name, String::new()),
+            Some(outer) if self.parts.contains_key(outer) => (name, format!(" in `{outer}`")),
+            Some(outer) => (outer, String::new()),
+        };
+        let help = findings.are_few().then(|| help_in_file(wanted, names, "node")).flatten();
+        let message = format!("there is no node `{}`{within}", own_name(wanted));
         findings.add(Draft::new(rules::UNKNOWN_NODE, span, message).maybe_help(help));
         None
     }
@@ -173,10 +178,8 @@ impl<'t> Model<'t> {
         };
         let few = findings.are_few();
         let Some(node) = self.node(name, word.span, findings) else {
-            let names = self.nodes.iter().map(|node| node.name.text.as_str());
-            let meant = few.then(|| suggest::nearest(name, names)).flatten();
-            if let Some(&meant) = meant.and_then(|meant| self.by_name.get(meant)) {
-                self.faulty(side).insert(meant);
+            if few {
+                self.mark_meant(name, side);
             }
             return None;
         };
@@ -193,6 +196,20 @@ impl<'t> Model<'t> {
                 (!none).then_some(End { node, port: None, span: word.span })
             }
         }
+    }
+
+    /// The node that was probably meant by `name`, or those behind the ports of the file, lack nothing that is not known.
+    fn mark_meant(&mut self, name: &str, side: Side) {
+        let names = self.nodes.iter().map(|node| node.name.text.as_str()).chain(self.parts.keys().map(String::as_str));
+        let Some(meant) = suggest::nearest(name, names).map(str::to_owned) else { return };
+        if let Some(&meant) = self.by_name.get(&meant) {
+            self.faulty(side).insert(meant);
+        }
+        let loose = if side == Side::Input { &self.loose_inputs } else { &self.loose_outputs };
+        let prefix = format!("{meant}/");
+        let behind = loose.keys().map(|(node, _)| *node);
+        let behind: Vec<usize> = behind.filter(|node| self.nodes[*node].name.text.starts_with(&prefix)).collect();
+        self.faulty(side).extend(behind);
     }
 
     fn faulty(&mut self, side: Side) -> &mut BTreeSet<usize> {

@@ -1,7 +1,8 @@
 //! Findings as text: the source line, a caret under the exact token, the code and the way out.
 
 use super::finding::{Finding, Level, Tally};
-use super::source::{Place, SourceFile, Sources};
+use super::source::{Place, SourceFile};
+use super::sources::Sources;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level as Title, Renderer, Snippet};
 use std::ops::Range;

@@ -4,7 +4,8 @@ use super::fields::Word;
 use super::finding::{Draft, Findings};
 use super::model::{Model, ModelNode};
 use super::rules;
-use super::source::{SourceFile, Sources, Span};
+use super::source::{SourceFile, Span};
+use super::sources::Sources;
 use super::yaml::Kind;
 use crate::node::{Role, Stream};
 use std::collections::{HashMap, HashSet};
@@ -37,7 +38,7 @@ pub(super) fn mixed_packs(model: &Model<'_>, findings: &mut Findings) {
             let node = model.by_name.get(&word.text).map(|&at| &model.nodes[at]);
             let Some(pack) = node.and_then(|node| node.pack.as_deref()) else { continue };
             match first {
-                Some((other, other_word)) if other != pack => {
+                Some((other, other_word)) if !is_same_program(other, pack) => {
                     let message = format!("`{}` and `{}` come from different packs", other_word.text, word.text);
                     let draft = Draft::new(rules::MIXED_PACKS, word.span, message);
                     let help = "a backend runs one pack's executable: put them into two backends";
@@ -48,6 +49,12 @@ pub(super) fn mixed_packs(model: &Model<'_>, findings: &mut Findings) {
             }
         }
     }
+}
+
+/// Whether they are one, however the files that declare it call it.
+fn is_same_program(a: &Path, b: &Path) -> bool {
+    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| normal(path));
+    a == b || real(a) == real(b)
 }
 
 /// A node without a backend of the file has its own, with its own name.

@@ -11,7 +11,8 @@ use super::rules;
 use super::schema::{
     branch_in_words, constants, first_sentence, has_key_of, in_words, is_type, out_of_range, same, types,
 };
-use super::source::{SourceFile, Sources, Span};
+use super::source::{SourceFile, Span};
+use super::sources::Sources;
 use super::suggest;
 use super::yaml::{Kind, Tree};
 use crate::node::{Registry, SettingError, SettingsToCheck, TypeDescription};

@@ -1,6 +1,6 @@
 //! The text of graph files, and places in it.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Largest graph file that is read, in bytes.
@@ -11,7 +11,7 @@ const BLOCK_BYTES: usize = 1024;
 
 /// A file in its place in a graph: the first one, or one use of another. A file that is used twice has two of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FileId(u32);
+pub struct FileId(pub(super) u32);
 
 /// A part of a file, in bytes from its beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,17 +46,6 @@ pub struct SourceFile {
     line_starts: Arc<[usize]>,
     /// Characters before each block of [`BLOCK_BYTES`], so that a column costs no more on a very long line.
     chars_before: Arc<[usize]>,
-}
-
-/// The files of one graph, each for every time that it is used.
-#[derive(Clone, Debug)]
-pub struct Sources(Vec<Source>);
-
-#[derive(Clone, Debug)]
-struct Source {
-    file: SourceFile,
-    /// Where it is used.
-    used_at: Option<Span>,
 }
 
 /// A graph file that cannot be read.
@@ -109,74 +98,6 @@ impl Span {
     }
 }
 
-impl Sources {
-    /// A graph whose first file is `file`.
-    #[must_use]
-    pub fn new(file: SourceFile) -> Self {
-        Sources(vec![Source { file: SourceFile { id: FileId(0), ..file }, used_at: None }])
-    }
-
-    /// The first file.
-    #[must_use]
-    pub fn first(&self) -> &SourceFile {
-        &self.0[0].file
-    }
-
-    /// All of them, the first one first.
-    pub fn iter(&self) -> impl Iterator<Item = &SourceFile> {
-        self.0.iter().map(|source| &source.file)
-    }
-
-    /// One of the files.
-    #[must_use]
-    pub fn file(&self, id: FileId) -> &SourceFile {
-        &self.0[id.0 as usize].file
-    }
-
-    /// The file that findings call `name`; the first one where there is none.
-    #[must_use]
-    pub fn named(&self, name: &str) -> &SourceFile {
-        self.iter().find(|file| &**file.name() == name).unwrap_or(self.first())
-    }
-
-    /// The places where a file is used, from the one in the file that uses it to the one in the first file.
-    #[must_use]
-    pub fn uses(&self, file: FileId) -> Vec<Span> {
-        std::iter::successors(self.0[file.0 as usize].used_at, |at| self.0[at.file.0 as usize].used_at).collect()
-    }
-
-    /// Adds the use, at `used_at`, of the file that is called `path` there. It is read unless it was before.
-    ///
-    /// # Errors
-    /// [`ReadError`] as [`SourceFile::read`].
-    pub fn open(&mut self, path: &str, used_at: Span) -> Result<FileId, ReadError> {
-        let from = self.file(used_at.file);
-        let name = Path::new(&*from.name).parent().unwrap_or(Path::new("")).join(path);
-        let name: Arc<str> = tidy(&name).display().to_string().into();
-        let known = self.iter().find(|known| known.name == name).cloned();
-        let mut file = known.map_or_else(|| from.read_beside(path), Ok)?;
-        let id = FileId(u32::try_from(self.0.len()).unwrap_or(u32::MAX));
-        (file.id, file.name) = (id, name);
-        self.0.push(Source { file, used_at: Some(used_at) });
-        Ok(id)
-    }
-}
-
-/// The path without `.` and, as far as its text alone tells, without `..`.
-fn tidy(path: &Path) -> PathBuf {
-    let mut tidy = PathBuf::new();
-    for part in path.components() {
-        let goes_back =
-            part == Component::ParentDir && matches!(tidy.components().next_back(), Some(Component::Normal(_)));
-        match part {
-            Component::CurDir => {}
-            _ if goes_back => drop(tidy.pop()),
-            other => tidy.push(other),
-        }
-    }
-    tidy
-}
-
 impl SourceFile {
     /// Reads the file at `path`.
     ///
@@ -200,16 +121,25 @@ impl SourceFile {
         Ok(Self::new(&path.display().to_string(), &stem, dir, text))
     }
 
-    /// Reads the file that this one calls `path`.
-    fn read_beside(&self, path: &str) -> Result<Self, ReadError> {
-        let mut result = Self::read(&self.dir.join(path));
+    /// Reads the file that this one calls `path`, and errors call `name`. What is no file, such as a pipe, might never end.
+    pub(super) fn read_beside(&self, path: &str, name: &str) -> Result<Self, ReadError> {
+        let full = self.dir.join(path);
+        if std::fs::metadata(&full).is_ok_and(|found| !found.is_file()) {
+            return Err(ReadError::Unreadable { path: name.into(), cause: std::io::Error::other("it is no file") });
+        }
+        let mut result = Self::read(&full);
         if let Err(
             ReadError::Unreadable { path, .. } | ReadError::TooLarge { path, .. } | ReadError::NotText { path, .. },
         ) = &mut result
         {
-            *path = tidy(path);
+            *path = name.into();
         }
         result
+    }
+
+    /// The same file in another place of its graph.
+    pub(super) fn known_as(self, id: FileId, name: Arc<str>) -> Self {
+        SourceFile { id, name, ..self }
     }
 
     /// Whether both were read from one place.

@@ -1,14 +1,15 @@
 //! Finds the type of each node: built in, or a pack's.
 
 use super::fields::Word;
-use super::finding::{Draft, Findings, Level};
+use super::finding::{Draft, Findings, Level, Rule};
 use super::packs::{PackFault, Packs};
 use super::rules;
 use super::source::SourceFile;
 use super::suggest;
+use super::units::is_file;
 use super::written::{Written, WrittenPack};
 use crate::node::{Registry, TypeDescription};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -21,28 +22,42 @@ pub(super) struct Found {
     pub node_type: Option<Arc<TypeDescription>>,
 }
 
+type ByName = BTreeMap<String, Arc<TypeDescription>>;
+
+/// The built-in types and those of the packs that were asked: each is asked once, however many files declare it.
+pub(super) struct KnownTypes<'p> {
+    built_in: Arc<ByName>,
+    packs: &'p dyn Packs,
+    asked: HashMap<PathBuf, Result<Arc<ByName>, Silence>>,
+}
+
+/// Why nothing is known of a pack.
+struct Silence {
+    rule: Rule,
+    cause: String,
+    help: &'static str,
+}
+
 /// All node types that a file may use.
 pub(super) struct Types {
-    built_in: BTreeMap<String, Arc<TypeDescription>>,
+    built_in: Arc<ByName>,
     packs: BTreeMap<String, Pack>,
 }
 
 struct Pack {
     executable: Option<PathBuf>,
-    types: Option<BTreeMap<String, Arc<TypeDescription>>>,
+    types: Option<Arc<ByName>>,
 }
 
-impl Types {
-    /// The built-in types, and those of the packs that the file declares.
-    pub fn gather(
-        written: &Written<'_>,
-        registry: &Registry,
-        packs: &dyn Packs,
-        file: &SourceFile,
-        findings: &mut Findings,
-    ) -> Self {
+impl<'p> KnownTypes<'p> {
+    pub fn new(registry: &Registry, packs: &'p dyn Packs) -> Self {
         let built_in = by_name(registry.iter().map(|node_type| node_type.description().clone()));
-        let uses = written.nodes.iter().filter_map(|node| node.uses.as_ref());
+        KnownTypes { built_in: Arc::new(built_in), packs, asked: HashMap::new() }
+    }
+
+    /// The built-in types, and those of the packs that the file declares.
+    pub fn of_file(&mut self, written: &Written<'_>, file: &SourceFile, findings: &mut Findings) -> Types {
+        let uses = written.nodes.iter().filter_map(|node| node.uses.as_ref()).filter(|uses| !is_file(&uses.text));
         let used: BTreeSet<&str> = uses.filter_map(|uses| uses.text.split_once('/')).map(|(pack, _)| pack).collect();
         let mut all = BTreeMap::new();
         for pack in &written.packs {
@@ -51,11 +66,42 @@ impl Types {
                 let help = format!("write `use: {}/type`, or take it out", pack.name.text);
                 findings.add(Draft::new(rules::UNUSED_PACK, pack.name.span, message).help(help));
             }
-            all.insert(pack.name.text.clone(), ask(pack, packs, file, findings));
+            all.insert(pack.name.text.clone(), self.ask(pack, file, findings));
         }
-        Types { built_in, packs: all }
+        Types { built_in: Arc::clone(&self.built_in), packs: all }
     }
 
+    fn ask(&mut self, pack: &WrittenPack, file: &SourceFile, findings: &mut Findings) -> Pack {
+        let Some(path) = &pack.path else { return Pack { executable: None, types: None } };
+        let executable = file.dir().join(&path.text);
+        let packs = self.packs;
+        let program = std::fs::canonicalize(&executable).unwrap_or_else(|_| executable.clone());
+        let answer = self.asked.entry(program).or_insert_with(|| match packs.describe(&executable) {
+            Ok(description) => Ok(Arc::new(by_name(description.types.into_iter()))),
+            Err(fault) => Err(Silence::from(&fault)),
+        });
+        if let Err(Silence { rule, cause, help }) = answer {
+            let mut message = format!("the pack `{}`: {cause}", pack.name.text);
+            if rule.level == Level::Warning {
+                message.push_str("; its nodes are not checked");
+            }
+            findings.add(Draft::new(*rule, path.span, message).help(*help));
+        }
+        Pack { executable: Some(executable), types: answer.as_ref().ok().cloned() }
+    }
+}
+
+impl From<&PackFault> for Silence {
+    fn from(fault: &PackFault) -> Self {
+        let rule = match fault {
+            PackFault::NotSaved { .. } => rules::NO_DESCRIPTION,
+            _ => rules::BAD_PACK,
+        };
+        Silence { rule, cause: fault.to_string(), help: fault.help() }
+    }
+}
+
+impl Types {
     /// The type that `uses` names.
     pub fn find(&self, uses: &Word, findings: &mut Findings) -> Option<Found> {
         match uses.text.split_once('/') {
@@ -106,27 +152,6 @@ impl Types {
     }
 }
 
-fn ask(pack: &WrittenPack, packs: &dyn Packs, file: &SourceFile, findings: &mut Findings) -> Pack {
-    let Some(path) = &pack.path else { return Pack { executable: None, types: None } };
-    let executable = file.dir().join(&path.text);
-    let types = match packs.describe(&executable) {
-        Ok(description) => Some(by_name(description.types.into_iter())),
-        Err(fault) => {
-            let rule = match fault {
-                PackFault::NotSaved { .. } => rules::NO_DESCRIPTION,
-                _ => rules::BAD_PACK,
-            };
-            let mut message = format!("the pack `{}`: {fault}", pack.name.text);
-            if rule.level == Level::Warning {
-                message.push_str("; its nodes are not checked");
-            }
-            findings.add(Draft::new(rule, path.span, message).help(fault.help()));
-            None
-        }
-    };
-    Pack { executable: Some(executable), types }
-}
-
-fn by_name(types: impl Iterator<Item = TypeDescription>) -> BTreeMap<String, Arc<TypeDescription>> {
+fn by_name(types: impl Iterator<Item = TypeDescription>) -> ByName {
     types.map(|node_type| (node_type.name.clone(), Arc::new(node_type))).collect()
 }

@@ -5,14 +5,19 @@
 use super::finding::{Draft, Findings};
 use super::load::LoadOptions;
 use super::rules;
-use super::source::{FileId, Sources, Span};
+use super::source::{FileId, MAX_FILE_BYTES, SourceFile, Span};
+use super::sources::Sources;
 use super::variables::{self, Given};
 use super::yaml::{self, Kind, Tree};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// Most uses of files in one graph, those within others included.
 const MAX_USES: usize = 1000;
+/// Deepest nesting of files in files.
+const MAX_DEPTH: usize = 16;
+/// Most values in all files of a graph, those of a file counted for each of its uses.
+const MAX_VALUES: usize = 400_000;
 
 /// One use of a file.
 pub(super) struct Unit {
@@ -32,7 +37,9 @@ pub(super) fn is_file(uses: &str) -> bool {
 /// Reads the first file of `sources`, and adds those that it uses. Nothing where the first one is no YAML.
 pub(super) fn gather(sources: &mut Sources, options: &LoadOptions<'_>, findings: &mut Findings) -> Option<Unit> {
     let first = sources.first().id();
-    Gatherer { sources, options, findings, trees: BTreeMap::new(), uses: 0 }.unit(first, None, &mut Vec::new())
+    let trees = BTreeMap::new();
+    let mut gatherer = Gatherer { sources, options, findings, trees, uses: 0, bytes: 0, values: 0, full: false };
+    gatherer.unit(first, None, &mut Vec::new())
 }
 
 struct Gatherer<'a> {
@@ -42,6 +49,11 @@ struct Gatherer<'a> {
     /// What each file says as it stands, by its name; nothing where it is no YAML.
     trees: BTreeMap<Arc<str>, Option<Tree>>,
     uses: usize,
+    /// Of all files, each once.
+    bytes: u64,
+    values: usize,
+    /// Whether a limit was reached, which is told once.
+    full: bool,
 }
 
 /// A node that stands for a file.
@@ -51,11 +63,37 @@ struct Use {
     given: Given,
 }
 
+fn entries(tree: Option<&Tree>) -> &[(Tree, Tree)] {
+    match tree {
+        Some(Tree { kind: Kind::Map(entries), .. }) => entries,
+        _ => &[],
+    }
+}
+
+fn value<'t>(tree: &'t Tree, name: &str, file: &SourceFile) -> Option<&'t Tree> {
+    entries(Some(tree)).iter().find(|(key, _)| key.text(file) == name).map(|(_, value)| value)
+}
+
+/// What the nodes and backends of a file are called.
+fn names(tree: &Tree, file: &SourceFile) -> HashSet<String> {
+    let keys = ["nodes", "backends"].into_iter().flat_map(|section| entries(value(tree, section, file)));
+    keys.map(|(key, _)| key.text(file).to_owned()).collect()
+}
+
 impl Gatherer<'_> {
     /// `chain` are the uses that led here.
     fn unit(&mut self, file: FileId, given: Option<&Given>, chain: &mut Vec<(FileId, Span)>) -> Option<Unit> {
-        let mut tree = self.tree(file)?;
+        let used_at = chain.last().map(|(_, at)| *at);
+        let mut tree = self.tree(file, used_at)?;
         variables::substitute(&mut tree, self.sources.file(file), self.options, given, self.findings);
+        self.values += variables::count(&tree);
+        if self.values > MAX_VALUES
+            && let Some(at) = used_at
+        {
+            self.refuse_more(at, format!("the files of this graph have more than {MAX_VALUES} values in all"));
+            return None;
+        }
+        self.sources.set_names(file, names(&tree, self.sources.file(file)));
         let mut inner = BTreeMap::new();
         for used in self.uses(&tree, file) {
             let node = used.given.node.clone();
@@ -66,10 +104,21 @@ impl Gatherer<'_> {
         Some(Unit { file, tree, inner })
     }
 
-    fn tree(&mut self, file: FileId) -> Option<Tree> {
+    fn tree(&mut self, file: FileId, used_at: Option<Span>) -> Option<Tree> {
         let source = self.sources.file(file);
-        let known = self.trees.entry(Arc::clone(source.name()));
-        let mut tree = known.or_insert_with(|| yaml::parse(source, self.findings)).clone()?;
+        let name = Arc::clone(source.name());
+        if let Some(at) = used_at
+            && !self.trees.contains_key(&name)
+            && self.bytes + source.text().len() as u64 > MAX_FILE_BYTES
+        {
+            self.refuse_more(at, format!("the files of this graph have more than {MAX_FILE_BYTES} bytes in all"));
+            return None;
+        }
+        let known = self.trees.entry(name).or_insert_with(|| {
+            self.bytes += source.text().len() as u64;
+            yaml::parse(source, self.findings)
+        });
+        let mut tree = known.clone()?;
         yaml::place_in(&mut tree, file);
         Some(tree)
     }
@@ -77,30 +126,26 @@ impl Gatherer<'_> {
     /// The nodes of `tree` that stand for files. What is wrong with them otherwise is told when the file is read.
     fn uses(&self, tree: &Tree, file: FileId) -> Vec<Use> {
         let file = self.sources.file(file);
-        let value = |tree: &Tree, name: &str| {
-            let Kind::Map(entries) = &tree.kind else { return None };
-            entries.iter().find(|(key, _)| key.text(file) == name).map(|(_, value)| value.clone())
-        };
-        let Some(Tree { kind: Kind::Map(nodes), .. }) = value(tree, "nodes") else { return Vec::new() };
         let as_use = |(name, node): &(Tree, Tree)| {
-            let uses = value(node, "use")?;
+            let uses = value(node, "use", file)?;
             let Kind::String(path) = &uses.kind else { return None };
-            let given = || Given::new(name.text(file), name.span, value(node, "with").as_ref(), file);
+            let given = || Given::new(name.text(file), name.span, value(node, "with", file), file);
             is_file(path).then(|| Use { path: path.clone(), at: uses.span, given: given() })
         };
-        nodes.iter().filter_map(as_use).collect()
+        entries(value(tree, "nodes", file)).iter().filter_map(as_use).collect()
     }
 
     fn follow(&mut self, from: FileId, used: Use, chain: &mut Vec<(FileId, Span)>) -> Option<Unit> {
-        self.uses += 1;
-        if self.uses > MAX_USES {
-            if self.uses == MAX_USES + 1 {
-                let message = format!("files are used more than {MAX_USES} times, those within others included");
-                self.findings.add(Draft::new(rules::OUT_OF_RANGE, used.at, message).help("write it flatter"));
-            }
+        if self.full {
             return None;
         }
-        let file = match self.sources.open(&used.path, used.at) {
+        self.uses += 1;
+        if self.uses > MAX_USES {
+            let message = format!("files are used more than {MAX_USES} times, those within others included");
+            self.refuse_more(used.at, message);
+            return None;
+        }
+        let file = match self.sources.open(&used.path, &used.given.node, used.at) {
             Ok(file) => file,
             Err(error) => {
                 let help = "correct the path; it is relative to this file";
@@ -113,11 +158,21 @@ impl Gatherer<'_> {
         let unit = if let Some(first) = chain.iter().position(|(on_the_way, _)| is_this(*on_the_way)) {
             self.report_circle(file, &chain[first..]);
             None
+        } else if chain.len() > MAX_DEPTH {
+            let message = format!("files are nested deeper than {MAX_DEPTH}");
+            self.findings.add(Draft::new(rules::OUT_OF_RANGE, used.at, message).help("write it flatter"));
+            None
         } else {
             self.unit(file, Some(&used.given), chain)
         };
         chain.pop();
         unit
+    }
+
+    /// No file more is used.
+    fn refuse_more(&mut self, at: Span, message: String) {
+        self.full = true;
+        self.findings.add(Draft::new(rules::OUT_OF_RANGE, at, message).help("make several graphs of it"));
     }
 
     /// `circle` are the uses that lead from `file` back to it.

@@ -37,7 +37,12 @@ impl FromStr for Override {
 
 /// Whether `text` can name a node, a param, a pack or a backend.
 pub(super) fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+    !text.is_empty() && text.chars().all(is_name_char)
+}
+
+/// Whether names are made of such characters.
+pub(super) fn is_name_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == '-'
 }
 
 /// The values of params where a file stands for a node.
@@ -47,14 +52,19 @@ pub(super) struct Given {
     pub at: Span,
     /// What stands under `with:`: names, their places, and values with the variables of the outer file filled in.
     pub values: Vec<(String, Span, Tree)>,
+    /// The values by their names; of two with one name the first counts.
+    by_name: HashMap<String, usize>,
+    /// Whether it is known what is given: not where `with:` is no mapping, or a variable that is not known.
+    is_known: bool,
 }
 
 impl Given {
     /// What `with`, a mapping in the file `outer`, gives to the node called `node`.
     pub fn new(node: &str, at: Span, with: Option<&Tree>, outer: &SourceFile) -> Self {
-        let entries = match with.map(|with| &with.kind) {
-            Some(Kind::Map(entries)) => entries.as_slice(),
-            _ => &[],
+        let (entries, is_known) = match with.map(|with| &with.kind) {
+            Some(Kind::Map(entries)) => (entries.as_slice(), true),
+            None | Some(Kind::Null) => (&[][..], true),
+            Some(_) => (&[][..], false),
         };
         let values = entries.iter().map(|(key, value)| {
             let mut value = value.clone();
@@ -65,7 +75,9 @@ impl Given {
             }
             (key.text(outer).to_owned(), key.span, value)
         });
-        Given { node: node.to_owned(), at, values: values.collect() }
+        let values: Vec<(String, Span, Tree)> = values.collect();
+        let by_name = values.iter().enumerate().rev().map(|(at, (name, ..))| (name.clone(), at)).collect();
+        Given { node: node.to_owned(), at, values, by_name, is_known }
     }
 }
 
@@ -147,7 +159,8 @@ impl Scope<'_> {
             let text = Some(set.value.as_str().into());
             return Some(Tree { span: Span::default(), kind: plain_scalar(&set.value), substituted: text });
         };
-        given.values.iter().find(|(known, ..)| known == name).map(|(.., value)| value.clone())
+        let known = given.by_name.get(name).map(|&at| given.values[at].2.clone());
+        known.or_else(|| (!given.is_known).then(|| Tree::new(given.at, Kind::Unknown)))
     }
 
     /// A param without a value: what uses the file has to give one. Only where it is checked by itself may it be missing.
@@ -170,10 +183,11 @@ impl Scope<'_> {
 
     fn check_given(&self, given: &Given, findings: &mut Findings) {
         let names: Vec<&str> = self.params.iter().map(|param| param.name.as_str()).collect();
-        for (name, key, _) in given.values.iter().filter(|(name, ..)| !names.contains(&name.as_str())) {
+        for (name, key, _) in given.values.iter().filter(|(name, ..)| !self.by_name.contains_key(name)) {
             let message = format!("`{}` has no param `{name}`", self.file.name());
             let draft = Draft::new(rules::UNKNOWN_PARAM, *key, message);
-            findings.add(draft.maybe_help(suggest::help(name, &names, "param")));
+            let help = findings.are_few().then(|| suggest::help(name, &names, "param")).flatten();
+            findings.add(draft.maybe_help(help));
         }
     }
 
@@ -302,7 +316,8 @@ impl Scope<'_> {
     }
 }
 
-fn count(tree: &Tree) -> usize {
+/// How many values there are in `tree`, keys included.
+pub(super) fn count(tree: &Tree) -> usize {
     match &tree.kind {
         Kind::Seq(items) => 1 + items.iter().map(count).sum::<usize>(),
         Kind::Map(entries) => 1 + entries.iter().map(|(_, value)| 1 + count(value)).sum::<usize>(),

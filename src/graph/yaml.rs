@@ -341,7 +341,7 @@ impl<'de> Visitor<'de> for KindVisitor {
 
 #[cfg(test)]
 mod tests {
-    use super::super::source::Sources;
+    use super::super::sources::Sources;
     use super::*;
     use std::path::Path;
 
