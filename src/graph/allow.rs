@@ -6,7 +6,8 @@
 use super::comments::{Comment, comments};
 use super::finding::{Draft, Finding, Findings, Level, Rule};
 use super::rules;
-use super::source::{SourceFile, Sources, Span};
+use super::source::{SourceFile, Span};
+use super::sources::Sources;
 use super::suggest;
 use std::collections::HashSet;
 use std::sync::Arc;
