@@ -38,8 +38,12 @@ fn printed(of: &str) -> String {
 
 #[test]
 fn the_schemas_are_those_that_the_code_makes() {
+<<<<<<< HEAD
     const SCHEMAS: &[&str] = &["graph"];
     for of in SCHEMAS {
+=======
+    for of in ["graph", "plan"] {
+>>>>>>> d068394 (ezrun plan: processes, edges with their reasons, memory; ezrun new: a first graph)
         let path = project().join(format!("schemas/{of}.schema.json"));
         let schema = printed(of);
         if std::env::var_os("EZRUN_BLESS").is_some() {

@@ -9,8 +9,11 @@ macro_rules! say {
     }};
 }
 
+mod loading;
 mod memory;
+mod new;
 mod nodes;
+mod plan;
 #[cfg_attr(not(target_os = "linux"), path = "run_elsewhere.rs")]
 mod run;
 mod schema;
@@ -53,7 +56,9 @@ struct Cli {
 enum Verb {
     Run(run::Args),
     Validate(validate::Args),
+    New(new::Args),
     Nodes(nodes::Args),
+    Plan(plan::Args),
     Schema(schema::Args),
 }
 
@@ -68,7 +73,9 @@ pub fn main() -> ExitCode {
     ExitCode::from(match (cli.verb, cli.run) {
         (Some(Verb::Run(args)), _) | (None, Some(args)) => run::run(&args),
         (Some(Verb::Validate(args)), _) => validate::run(&args),
+        (Some(Verb::New(args)), _) => new::run(&args),
         (Some(Verb::Nodes(args)), _) => nodes::run(&args),
+        (Some(Verb::Plan(args)), _) => plan::run(&args),
         (Some(Verb::Schema(args)), _) => schema::run(&args),
         (None, None) => {
             // Without any argument: what there is to do, and the exit code of a wrong command line.

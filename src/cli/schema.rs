@@ -2,6 +2,7 @@
 
 use super::{exit, nodes};
 use crate::graph;
+use crate::plan::Outline;
 use serde_json::Value;
 
 /// Print a JSON Schema.
@@ -17,11 +18,14 @@ pub struct Args {
 enum Of {
     /// Graph files.
     Graph,
+    /// What `ezrun plan --format json` prints.
+    Plan,
 }
 
 /// Prints the schema and returns the exit code.
 pub fn run(args: &Args) -> u8 {
     let schema: Value = match args.of {
+        Of::Plan => schemars::schema_for!(Outline).into(),
         Of::Graph => graph::file_schema(&crate::nodes::registry()),
     };
     // A schema is a tree of texts and numbers, which can always be written.
