@@ -9,6 +9,7 @@ macro_rules! say {
     }};
 }
 
+mod graph;
 mod loading;
 mod memory;
 mod new;
@@ -56,6 +57,7 @@ struct Cli {
 enum Verb {
     Run(run::Args),
     Validate(validate::Args),
+    Graph(graph::Args),
     New(new::Args),
     Nodes(nodes::Args),
     Plan(plan::Args),
@@ -73,6 +75,7 @@ pub fn main() -> ExitCode {
     ExitCode::from(match (cli.verb, cli.run) {
         (Some(Verb::Run(args)), _) | (None, Some(args)) => run::run(&args),
         (Some(Verb::Validate(args)), _) => validate::run(&args),
+        (Some(Verb::Graph(args)), _) => graph::run(&args),
         (Some(Verb::New(args)), _) => new::run(&args),
         (Some(Verb::Nodes(args)), _) => nodes::run(&args),
         (Some(Verb::Plan(args)), _) => plan::run(&args),
