@@ -9,11 +9,13 @@
 //! pack    control
 //!  │         │
 //!  └────► backend ──► channel, node         the processes that run the nodes
+//! cli ──► picture ──► graph                 what a graph looks like
 //! nodes ──► node ──► message                what the nodes are written against
 //! ```
 //!
 //! - [`graph`]: from a YAML file to a valid, immutable [`graph::Graph`], or to all findings at once.
 //! - [`plan`](mod@plan): from a graph to processes and segments. Pure data.
+//! - [`picture`]: from a graph to DOT, Mermaid and SVG.
 //! - [`runner`]: one loop that starts the backends, introduces them to each other, and sees the run to its end.
 //! - [`control`]: what the runner and a backend say to each other.
 //! - [`backend`]: one process that runs one or more nodes. [`pack_main`] makes an executable that can be one, with node
@@ -23,8 +25,8 @@
 //! - [`nodes`]: the built-in types, written against the same.
 //! - [`cli`]: argv to exit code; the only place that prints results.
 //!
-//! On systems other than Linux the half that reads graphs builds (`cli`, `graph`, `plan`, `node`, `nodes`, `message`); the
-//! half that runs them is left out.
+//! On systems other than Linux the half that reads graphs builds (`cli`, `graph`, `plan`, `picture`, `node`, `nodes`,
+//! `message`); the half that runs them is left out.
 //!
 //! # The invariants
 //!
@@ -56,6 +58,7 @@ pub mod message;
 pub mod node;
 pub mod nodes;
 mod pack;
+pub mod picture;
 pub mod plan;
 #[cfg(target_os = "linux")]
 pub mod runner;

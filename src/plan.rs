@@ -1,8 +1,16 @@
 //! From a valid graph to what will run: processes, segments, and how each edge crosses. Pure data.
 
+mod outline;
+
+pub use outline::{
+    BackendOutline, EdgeOutline, NodeOutline, Outline, PolicyOutline, Receives, SegmentOutline, SegmentUse, Totals,
+    outline,
+};
+
 use crate::channel::{self, EdgeLayout, EdgeTerms, PortLayout, SegmentKind, StationLayout};
 use crate::graph::{BackendId, Delivery, Edge, EdgeDemand, EdgeId, Graph, Overflow, PortRef};
 use crate::node::MAX_HOLDS;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -57,7 +65,7 @@ pub struct EdgePlan {
 }
 
 /// What carries an edge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Transport {
     /// Both ends are in one backend.
@@ -198,6 +206,12 @@ pub fn edge_ends(graph: &Graph, edge: &Edge) -> (String, String) {
     let output = &from.node_type.outputs[edge.from.port].name;
     let input = &to.node_type.inputs[edge.to.port].name;
     (format!("{}.{output}", from.name), format!("{}.{input}", to.name))
+}
+
+/// What a backend's executable is started with, by the process `parent`.
+#[must_use]
+pub fn backend_args(parent: &str) -> [String; 3] {
+    ["backend", "--parent", parent].map(str::to_owned)
 }
 
 fn transport(same_backend: bool, segments: SegmentKind) -> Transport {

@@ -4,18 +4,19 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Each module, and every other one that it may name.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("message", &[]),
     ("node", &["message", "nodes"]), // `nodes` in examples and tests of its documentation alone
     ("nodes", &["message", "node"]),
     ("graph", &["node", "nodes", "message"]),
     ("channel", &["message", "graph"]), // only what an edge's policy is called
     ("plan", &["channel", "graph", "node"]),
+    ("picture", &["graph"]),
     ("control", &["channel", "graph", "message"]),
     ("backend", &["channel", "control", "graph", "message", "node", "nodes"]), // of `graph` only Delivery
     ("runner", &["channel", "control", "graph", "message", "node", "plan"]),
     ("pack", &["backend", "node", "nodes"]),
-    ("cli", &["channel", "control", "graph", "node", "nodes", "pack", "plan", "runner"]),
+    ("cli", &["channel", "control", "graph", "node", "nodes", "pack", "picture", "plan", "runner"]),
 ];
 
 fn sources(path: &Path, found: &mut Vec<(String, String)>) {

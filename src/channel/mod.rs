@@ -83,6 +83,7 @@ pub use self::{
 };
 
 use crate::graph::Overflow;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What can go wrong on an edge.
@@ -168,7 +169,9 @@ pub struct EdgeTerms {
 }
 
 /// What a segment is made of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, bincode::Encode, bincode::Decode)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, bincode::Encode, bincode::Decode,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum SegmentKind {
     /// A sealed memfd: read-only for all others is enforced by the kernel.

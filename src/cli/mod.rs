@@ -12,10 +12,14 @@ macro_rules! say {
 mod completions;
 mod explain;
 mod formats;
+mod graph;
 mod inputs;
+mod loading;
 mod man;
 mod memory;
+mod new;
 mod nodes;
+mod plan;
 mod rules;
 #[cfg_attr(not(target_os = "linux"), path = "run_elsewhere.rs")]
 mod run;
@@ -60,9 +64,12 @@ struct Cli {
 enum Verb {
     Run(run::Args),
     Validate(validate::Args),
+    Graph(graph::Args),
+    New(new::Args),
     Nodes(nodes::Args),
     Rules(rules::Args),
     Explain(explain::Args),
+    Plan(plan::Args),
     Schema(schema::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -79,9 +86,12 @@ pub fn main() -> ExitCode {
     ExitCode::from(match (cli.verb, cli.run) {
         (Some(Verb::Run(args)), _) | (None, Some(args)) => run::run(&args),
         (Some(Verb::Validate(args)), _) => validate::run(&args),
+        (Some(Verb::Graph(args)), _) => graph::run(&args),
+        (Some(Verb::New(args)), _) => new::run(&args),
         (Some(Verb::Nodes(args)), _) => nodes::run(&args),
         (Some(Verb::Rules(args)), _) => rules::run(&args),
         (Some(Verb::Explain(args)), _) => explain::run(&args),
+        (Some(Verb::Plan(args)), _) => plan::run(&args),
         (Some(Verb::Schema(args)), _) => schema::run(&args),
         (Some(Verb::Completions(args)), _) => completions::run(&args, Cli::command()),
         (Some(Verb::Man(args)), _) => man::run(&args, Cli::command()),

@@ -2,6 +2,7 @@
 
 use super::{exit, formats, nodes};
 use crate::graph;
+use crate::plan::Outline;
 use serde_json::Value;
 
 /// Print a JSON Schema.
@@ -19,11 +20,14 @@ enum Of {
     Graph,
     /// What `ezrun validate --format json` writes.
     Findings,
+    /// What `ezrun plan --format json` prints.
+    Plan,
 }
 
 /// Prints the schema and returns the exit code.
 pub fn run(args: &Args) -> u8 {
     let schema: Value = match args.of {
+        Of::Plan => schemars::schema_for!(Outline).into(),
         Of::Graph => graph::file_schema(&crate::nodes::registry()),
         Of::Findings => formats::json::schema(),
     };

@@ -3,6 +3,7 @@
 use super::event::{Event, Exit};
 use crate::control::{FrameReader, FromBackend, ToBackend, encode, send_part};
 use crate::graph::BackendId;
+use crate::plan::backend_args;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
@@ -47,7 +48,7 @@ impl Backend {
         let (ours, theirs) = StdUnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let mut child = Command::new(program)
-            .args(["backend", "--parent", &std::process::id().to_string()])
+            .args(backend_args(&std::process::id().to_string()))
             .current_dir(dir)
             .envs(env)
             .stdin(Stdio::from(OwnedFd::from(theirs)))

@@ -1,0 +1,44 @@
+//! A valid graph for the verbs that show what is in it.
+
+use super::{exit, nodes};
+use crate::graph::{self, Executing, Graph, Level, LoadOptions, Override, Packs, Saved, SourceFile, render};
+use std::io::Write;
+use std::path::PathBuf;
+
+/// Which graph, and how it is loaded.
+#[derive(Debug, clap::Args)]
+pub struct Which {
+    /// The graph file.
+    #[arg(value_name = "FILE")]
+    graph: PathBuf,
+    /// Set a param of the graph; may be repeated.
+    #[arg(long, value_name = "NAME=VALUE")]
+    set: Vec<Override>,
+    /// Ask packs for their node types by running them, rather than reading the descriptions saved beside them.
+    #[arg(long)]
+    allow_exec: bool,
+}
+
+/// Loads the graph as a run would; else says what is wrong with it, on standard error, and returns the exit code.
+pub fn load(which: &Which) -> Result<Graph, u8> {
+    let file = SourceFile::read(&which.graph).map_err(|error| {
+        nodes::complain(&error.to_string());
+        exit::USAGE
+    })?;
+    let registry = crate::nodes::registry();
+    let packs: &dyn Packs = if which.allow_exec { &Executing } else { &Saved };
+    let loaded = graph::load(&file, &LoadOptions::run(&registry, &which.set), packs);
+    // What a valid graph could do better is for `validate` to say.
+    let is_shown = |level: Level| loaded.graph.is_none() || level < Level::Hint;
+    let shown: Vec<_> = loaded.findings.iter().filter(|finding| is_shown(finding.level)).cloned().collect();
+    // Where it cannot be said, the exit code tells.
+    let _ = write!(anstream::stderr(), "{}", render::text(&shown, &loaded.sources, render::Style::Coloured));
+    let is_unknown = loaded.graph.is_none() && !loaded.has_errors();
+    if loaded.graph.is_none() {
+        say!("{}", render::summary(&shown, &loaded.sources));
+    }
+    if is_unknown {
+        nodes::complain("the graph has nodes of unknown types; `--allow-exec` asks their packs");
+    }
+    loaded.graph.ok_or(exit::INVALID)
+}

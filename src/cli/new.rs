@@ -1,0 +1,40 @@
+//! `ezrun new`: a small graph to begin with.
+
+use super::{exit, nodes};
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Validates without a finding, and runs to its end at once.
+const TEMPLATE: &str = include_str!("new.yaml");
+
+/// Write a small graph to begin with.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The file to write; it must not be there yet. `-` prints the graph.
+    #[arg(value_name = "PATH", default_value = "graph.yaml")]
+    path: PathBuf,
+}
+
+/// Writes the graph and returns the exit code.
+pub fn run(args: &Args) -> u8 {
+    if args.path == Path::new("-") {
+        return nodes::print(TEMPLATE, exit::OK);
+    }
+    if let Err(e) = write(&args.path) {
+        let path = args.path.display();
+        nodes::complain(&match e.kind() {
+            io::ErrorKind::AlreadyExists => format!("{path} is there already; give another path, or `-` to print it"),
+            _ => format!("cannot write {path}: {e}"),
+        });
+        return exit::USAGE;
+    }
+    let path = args.path.display();
+    nodes::print(&format!("wrote {path}; run it: ezrun {path}\n"), exit::OK)
+}
+
+/// Never over a file that is there, even one that appears at this moment.
+fn write(path: &Path) -> io::Result<()> {
+    let mut file = File::create_new(path)?;
+    file.write_all(TEMPLATE.as_bytes())
+}

@@ -1,0 +1,62 @@
+//! `ezrun plan`: what a run would start, how each edge would cross and why, and the memory for it.
+
+mod tables;
+
+use super::{exit, loading, nodes};
+use crate::channel::SegmentKind;
+use crate::plan::{Outline, outline, plan};
+
+/// Show what would run: processes, edges, memory.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    which: loading::Which,
+    /// Tables for people, or JSON as `ezrun schema plan` describes it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// What shared memory is made of: `sealed` is enforced by the kernel, `named` lies under /dev/shm.
+    #[arg(long, value_enum, default_value_t = Segments::Sealed)]
+    segments: Segments,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Segments {
+    Sealed,
+    Named,
+}
+
+/// Prints the plan and returns the exit code.
+pub fn run(args: &Args) -> u8 {
+    let graph = match loading::load(&args.which) {
+        Ok(graph) => graph,
+        Err(code) => return code,
+    };
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(e) => {
+            nodes::complain(&format!("cannot find ezrun's own program: {e}"));
+            return exit::USAGE;
+        }
+    };
+    let segments = match args.segments {
+        Segments::Sealed => SegmentKind::Sealed,
+        Segments::Named => SegmentKind::Named,
+    };
+    let outline = outline(&plan(&graph, segments), &program);
+    let text = match args.format {
+        Format::Text => tables::text(&outline),
+        Format::Json => json(&outline),
+    };
+    nodes::print(&text, exit::OK)
+}
+
+fn json(outline: &Outline) -> String {
+    // Texts and numbers can always be written.
+    serde_json::to_string_pretty(outline).unwrap_or_default() + "\n"
+}

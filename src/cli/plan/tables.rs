@@ -1,0 +1,146 @@
+//! A plan as tables for people.
+
+use crate::channel::SegmentKind;
+use crate::graph::{Delivery, Overflow};
+use crate::plan::{BackendOutline, EdgeOutline, Outline, SegmentOutline, SegmentUse, Totals, Transport};
+use indicatif::BinaryBytes;
+use std::fmt::Write;
+
+/// A table up to so many columns stands side by side; in a wider one the last column goes below its row.
+const MAX_COLUMNS: usize = 120;
+
+/// The whole plan.
+pub fn text(outline: &Outline) -> String {
+    let mut text = headline(outline);
+    text += "\nBackends\n";
+    text += &table(&["backend", "program", "cpu", "priority", "env", "nodes"], 1, outline.backends.iter().map(backend));
+    if !outline.edges.is_empty() {
+        text += "\nEdges\n";
+        let titles = ["edge", "delivery", "transport", "queue", "overflow", "max message", "slots", "why"];
+        text += &table(&titles, 1, outline.edges.iter().map(edge));
+    }
+    text += "\nShared memory\n";
+    let segments = outline.memory.iter().map(segment).chain([totals(&outline.totals)]);
+    text + &table(&["segment", "written by", "slots", "at start", "at most", "reserved"], 0, segments)
+}
+
+fn headline(outline: &Outline) -> String {
+    let Totals { processes, nodes, edges, copying_edges, .. } = outline.totals;
+    let kind = match outline.segments {
+        SegmentKind::Sealed => "sealed segments",
+        SegmentKind::Named => "named segments: read-only by how they are mapped, not by the kernel",
+    };
+    let (nodes, backends, edges) = (count(nodes, "node"), count(processes, "backend"), count(edges, "edge"));
+    format!("{}: {nodes} in {backends}, {edges} ({copying_edges} copying), {kind}\n", outline.graph)
+}
+
+fn count(count: usize, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}
+
+fn backend(backend: &BackendOutline) -> Vec<String> {
+    let program = if backend.is_pack { backend.program.as_str() } else { "ezrun" };
+    let nodes = backend.nodes.iter().map(|node| format!("{} ({})", node.name, node.node_type));
+    let or_dash = |text: Option<String>| text.filter(|text| !text.is_empty()).unwrap_or_else(|| "-".to_owned());
+    vec![
+        backend.name.clone(),
+        program.to_owned(),
+        or_dash(backend.cpu.map(|cpu| cpu.to_string())),
+        or_dash(backend.priority.map(|priority| priority.to_string())),
+        or_dash(Some(backend.env.join(" "))),
+        nodes.collect::<Vec<_>>().join(", "),
+    ]
+}
+
+fn edge(edge: &EdgeOutline) -> Vec<String> {
+    let feedback = if edge.policy.feedback { " (feedback)" } else { "" };
+    vec![
+        format!("{} -> {}{feedback}", edge.from, edge.to),
+        delivery(edge.delivery).to_owned(),
+        transport(edge.transport).to_owned(),
+        edge.policy.queue.to_string(),
+        overflow(edge.policy.overflow).to_owned(),
+        bytes(edge.policy.max_message_bytes),
+        edge.slots.map_or_else(|| "-".to_owned(), |slots| slots.to_string()),
+        edge.why.clone(),
+    ]
+}
+
+fn segment(segment: &SegmentOutline) -> Vec<String> {
+    let (name, slots) = match segment.holds {
+        SegmentUse::Messages => (format!("messages of {}", segment.name), segment.slots.to_string()),
+        SegmentUse::Receipts => (format!("receipts of {}", segment.name), "-".to_owned()),
+    };
+    vec![
+        name,
+        segment.written_by.clone(),
+        slots,
+        bytes(segment.at_start_bytes),
+        bytes(segment.at_most_bytes),
+        bytes(segment.reserved_bytes),
+    ]
+}
+
+fn totals(totals: &Totals) -> Vec<String> {
+    vec![
+        "total".to_owned(),
+        format!("{} processes", totals.processes),
+        String::new(),
+        bytes(totals.at_start_bytes),
+        bytes(totals.at_most_bytes),
+        bytes(totals.reserved_bytes),
+    ]
+}
+
+/// As in `64 MiB`, `1.19 GiB`.
+fn bytes(bytes: u64) -> String {
+    BinaryBytes(bytes).to_string().replace(".00 ", " ")
+}
+
+fn delivery(delivery: Delivery) -> &'static str {
+    match delivery {
+        Delivery::Copy => "copy",
+        Delivery::ZeroCopy => "zero_copy",
+    }
+}
+
+fn transport(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Local => "local",
+        Transport::Sealed => "sealed",
+        Transport::Named => "named",
+    }
+}
+
+fn overflow(overflow: Overflow) -> &'static str {
+    match overflow {
+        Overflow::Block => "block",
+        Overflow::DropOldest => "drop_oldest",
+        Overflow::DropNewest => "drop_newest",
+        Overflow::Fail => "fail",
+    }
+}
+
+/// Rows under a line of titles. The last `foldable` columns go below their rows where the table is too wide with them.
+fn table(titles: &[&str], foldable: usize, rows: impl Iterator<Item = Vec<String>>) -> String {
+    let titles: Vec<String> = titles.iter().map(|&title| title.to_owned()).collect();
+    let rows: Vec<Vec<String>> = std::iter::once(titles).chain(rows).collect();
+    let columns = rows[0].len();
+    let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let folds = widths.iter().map(|width| width + 2).sum::<usize>() > MAX_COLUMNS;
+    let beside = if folds { columns - foldable } else { columns };
+    let mut text = String::new();
+    for (at, row) in rows.iter().enumerate() {
+        let mut line = String::new();
+        for (cell, &width) in row[..beside].iter().zip(&widths) {
+            // Writing to a string cannot fail.
+            let _ = write!(line, "  {cell:<width$}");
+        }
+        text += &format!("{}\n", line.trim_end());
+        for cell in row[beside..].iter().filter(|_| at > 0) {
+            text += &format!("      {cell}\n");
+        }
+    }
+    text
+}
