@@ -1,7 +1,7 @@
 //! The graph files that `ezrun validate` is given: by name, below a directory, or on standard input.
 
 use super::formats::Unread;
-use crate::graph::{MAX_FILE_BYTES, SourceFile, is_graph};
+use crate::graph::{SourceFile, is_graph};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
@@ -19,11 +19,12 @@ pub struct Input {
 
 impl Input {
     /// Reads it; nothing where it was only found and is no graph.
-    pub fn read(&self) -> Result<Option<SourceFile>, String> {
+    /// At most `limit` bytes are read.
+    pub fn read(&self, limit: u64) -> Result<Option<SourceFile>, String> {
         if self.path == Path::new("-") {
-            return read_stdin().map(Some);
+            return read_stdin(limit).map(Some);
         }
-        let file = SourceFile::read(&self.path).map_err(|error| error.to_string())?;
+        let file = SourceFile::read_up_to(&self.path, limit).map_err(|error| error.to_string())?;
         Ok((!self.found || is_graph(&file)).then_some(file))
     }
 
@@ -73,12 +74,12 @@ fn is_yaml(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 
-fn read_stdin() -> Result<SourceFile, String> {
+fn read_stdin(limit: u64) -> Result<SourceFile, String> {
     let unreadable = |error: std::io::Error| format!("cannot read {STDIN}: {error}");
     let mut bytes = Vec::new();
-    std::io::stdin().lock().take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(format!("{STDIN} has more than {MAX_FILE_BYTES} bytes, the most that a graph file has"));
+    std::io::stdin().lock().take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > limit {
+        return Err(format!("{STDIN} has more than {limit} bytes, the most that a graph file has"));
     }
     let not_text = |at| format!("{STDIN} is not UTF-8 text: byte {at} belongs to no character");
     let text = String::from_utf8(bytes).map_err(|error| not_text(error.utf8_error().valid_up_to()))?;

@@ -5,7 +5,7 @@ use super::formats::{Checked, Format, Found, Output, Unread};
 use super::inputs::{self, Input};
 use super::selection::{self, Selector};
 use super::{memory, nodes};
-use crate::graph::{self, Executing, LoadOptions, Loaded, Override, Packs, Saved, render};
+use crate::graph::{self, Executing, LoadOptions, Loaded, MAX_FILE_BYTES, Override, Packs, Saved, render};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -41,6 +41,9 @@ pub struct Args {
     /// may need more than this machine has.
     #[arg(long, value_name = "SIZE", value_parser = memory::size)]
     memory_budget: Option<u64>,
+    /// Read graph files up to this size, such as `64 MiB`.
+    #[arg(long, value_name = "SIZE", value_parser = memory::size, default_value_t = MAX_FILE_BYTES)]
+    max_file_size: u64,
 }
 
 /// Validates all files and returns the exit code.
@@ -70,7 +73,7 @@ fn check(args: &Args, inputs: &[Input], mut unread: Vec<Unread>) -> Found {
     let packs: &dyn Packs = if args.allow_exec { &Executing } else { &Saved };
     let mut checked = Vec::new();
     for input in inputs {
-        match input.read() {
+        match input.read(args.max_file_size) {
             Ok(None) => {}
             Ok(Some(file)) => {
                 let Loaded { mut findings, sources, .. } = graph::load(&file, &options, packs);

@@ -61,12 +61,14 @@ pub enum ReadError {
         cause: std::io::Error,
     },
     /// The file is too large.
-    #[error("{} has {bytes} bytes; a graph file has at most {MAX_FILE_BYTES}", path.display())]
+    #[error("{} has {bytes} bytes; a graph file has at most {limit} (`--max-file-size` says otherwise)", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
         /// Its size in bytes.
         bytes: u64,
+        /// The largest size that is read.
+        limit: u64,
     },
     /// The file is not text.
     #[error("{} is not UTF-8 text: byte {offset} belongs to no character", path.display())]
@@ -104,14 +106,22 @@ impl SourceFile {
     /// # Errors
     /// [`ReadError`] where it cannot be read, is no text or is larger than [`MAX_FILE_BYTES`].
     pub fn read(path: &Path) -> Result<Self, ReadError> {
+        Self::read_up_to(path, MAX_FILE_BYTES)
+    }
+
+    /// As [`SourceFile::read`], with another limit in bytes.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn read_up_to(path: &Path, limit: u64) -> Result<Self, ReadError> {
         let unreadable = |cause| ReadError::Unreadable { path: path.to_owned(), cause };
         let file = std::fs::File::open(path).map_err(unreadable)?;
         let mut bytes = Vec::new();
-        std::io::Read::read_to_end(&mut std::io::Read::take(file, MAX_FILE_BYTES + 1), &mut bytes)
+        std::io::Read::read_to_end(&mut std::io::Read::take(file, limit.saturating_add(1)), &mut bytes)
             .map_err(unreadable)?;
-        if bytes.len() as u64 > MAX_FILE_BYTES {
+        if bytes.len() as u64 > limit {
             let bytes = std::fs::metadata(path).map_or(bytes.len() as u64, |m| m.len());
-            return Err(ReadError::TooLarge { path: path.to_owned(), bytes });
+            return Err(ReadError::TooLarge { path: path.to_owned(), bytes, limit });
         }
         let text = String::from_utf8(bytes)
             .map_err(|e| ReadError::NotText { path: path.to_owned(), offset: e.utf8_error().valid_up_to() })?;

@@ -15,7 +15,7 @@ use std::fmt;
 
 /// Deepest nesting of lists and mappings.
 const MAX_DEPTH: usize = 64;
-/// Most nodes of a document, aliases written out.
+/// Most values of a document, aliases written out; a file that is larger than most may have one for each two bytes.
 const MAX_NODES: usize = 400_000;
 /// Most aliases of a document.
 const MAX_ALIASES: usize = 10_000;
@@ -81,7 +81,7 @@ impl Tree {
 
 /// Reads the one document of `file`. A syntax error is a finding, and then there is no tree.
 pub(super) fn parse(file: &SourceFile, findings: &mut Findings) -> Option<Tree> {
-    match serde_saphyr::from_str_with_options::<Tree>(file.text(), options()) {
+    match serde_saphyr::from_str_with_options::<Tree>(file.text(), options(file.text())) {
         Ok(mut tree) => {
             stretch(&mut tree, file.text());
             place_in(&mut tree, file.id());
@@ -132,13 +132,14 @@ pub fn plain_scalar(text: &str) -> Kind {
     }
 }
 
-fn options() -> serde_saphyr::Options {
+fn options(text: &str) -> serde_saphyr::Options {
+    let max_nodes = MAX_NODES.max(text.len() / 2);
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: MAX_DEPTH,
             flow_nesting_limit: MAX_DEPTH,
-            max_nodes: MAX_NODES,
-            max_events: 3 * MAX_NODES,
+            max_nodes: max_nodes,
+            max_events: 3 * max_nodes,
             max_aliases: MAX_ALIASES,
             max_anchors: MAX_ALIASES,
         },

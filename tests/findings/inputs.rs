@@ -73,3 +73,26 @@ fn standard_input_is_a_file_of_the_current_folder() {
     let twice = folder.ezrun_with(&["validate", "-", "-"], COPYING);
     assert_eq!((twice.code, twice.stderr.as_str()), (2, "error: standard input can be read once\n"));
 }
+
+/// Ten thousand nodes are more than a file of the usual size holds.
+#[test]
+fn a_larger_file_is_read_where_that_is_asked_for() {
+    let nodes: String = (0..10_000).map(|i| format!("  node_with_a_long_name_{i}: {{ use: merge }}\n")).collect();
+    let edges: String = (1..10_000)
+        .map(|i| {
+            format!("- {{ from: node_with_a_long_name_{}, to: node_with_a_long_name_{i}, zero_copy: true }}\n", i - 1)
+        })
+        .collect();
+    let text = format!(
+        "ezrun: 1\nnodes:\n  numbers: {{ use: counter }}\n{nodes}edges:\n- {{ from: numbers, to: node_with_a_long_name_0 }}\n{edges}"
+    );
+    assert!(text.len() > 1 << 20);
+    let folder = Folder::with(&[("large.yaml", &text)]);
+    let refused = folder.validate(&["large.yaml"]);
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains("`--max-file-size` says otherwise"), "{}", refused.stderr);
+    let read = folder.validate(&["large.yaml", "--max-file-size", "4 MiB", "--format", "concise"]);
+    assert_eq!((read.code, read.stderr.as_str()), (0, ""));
+    let codes: Vec<String> = read.concise().iter().map(|found| found.split(' ').nth(1).unwrap().to_owned()).collect();
+    assert_eq!(codes, ["flow/unread-output", "delivery/needless-copy"]);
+}

@@ -15,7 +15,7 @@ mod report;
 use super::{exit, memory};
 use crate::channel::SegmentKind;
 use crate::control::LogLevel;
-use crate::graph::{self, Executing, Graph, Level, LoadOptions, Override, SourceFile, render};
+use crate::graph::{self, Executing, Graph, Level, LoadOptions, MAX_FILE_BYTES, Override, SourceFile, render};
 use crate::plan::{Plan, plan};
 use crate::runner::{self, End, Interruption, Options, Summary};
 use console::Console;
@@ -57,6 +57,9 @@ pub struct Args {
     /// may need more than this machine has.
     #[arg(long, value_name = "SIZE", value_parser = memory::size)]
     memory_budget: Option<u64>,
+    /// Read a graph file up to this size, such as `64 MiB`.
+    #[arg(long, value_name = "SIZE", value_parser = memory::size, default_value_t = MAX_FILE_BYTES)]
+    max_file_size: u64,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -67,7 +70,7 @@ enum Segments {
 
 /// Runs the graph and returns the exit code.
 pub fn run(args: &Args) -> u8 {
-    let file = match SourceFile::read(&args.graph) {
+    let file = match SourceFile::read_up_to(&args.graph, args.max_file_size) {
         Ok(file) => file,
         Err(e) => return refuse(&e),
     };
