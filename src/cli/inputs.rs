@@ -1,4 +1,4 @@
-//! The graph files that `ezrun validate` is given: by name, below a directory, or on standard input.
+//! The graph files that a verb is given: by name, below a directory, or on standard input.
 
 use super::formats::Unread;
 use crate::graph::{SourceFile, is_graph};

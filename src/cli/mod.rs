@@ -11,6 +11,7 @@ macro_rules! say {
 
 mod completions;
 mod explain;
+mod fmt;
 mod formats;
 mod graph;
 mod inputs;
@@ -64,6 +65,7 @@ struct Cli {
 enum Verb {
     Run(run::Args),
     Validate(validate::Args),
+    Fmt(fmt::Args),
     Graph(graph::Args),
     New(new::Args),
     Nodes(nodes::Args),
@@ -86,6 +88,7 @@ pub fn main() -> ExitCode {
     ExitCode::from(match (cli.verb, cli.run) {
         (Some(Verb::Run(args)), _) | (None, Some(args)) => run::run(&args),
         (Some(Verb::Validate(args)), _) => validate::run(&args),
+        (Some(Verb::Fmt(args)), _) => fmt::run(&args),
         (Some(Verb::Graph(args)), _) => graph::run(&args),
         (Some(Verb::New(args)), _) => new::run(&args),
         (Some(Verb::Nodes(args)), _) => nodes::run(&args),

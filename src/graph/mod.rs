@@ -9,11 +9,13 @@
 mod allow;
 mod comments;
 mod delivery;
+mod edit;
 mod fields;
 mod file_schema;
 mod finding;
 mod flatten;
 mod flow;
+mod format;
 mod joins;
 mod load;
 mod memory;
@@ -39,8 +41,10 @@ mod written;
 pub mod yaml;
 
 pub use comments::is_graph;
+pub use edit::{Edit, apply as apply_edits};
 pub use file_schema::file_schema;
 pub use finding::{Finding, Level, Related, Rule, Tally};
+pub use format::{FormatError, format};
 pub use load::{DEFAULT_MAX_MESSAGE, DEFAULT_QUEUE, LoadOptions, Loaded, load};
 pub use memory::{EdgeDemand, LimitOf, MemoryLimit};
 pub use packs::{Executing, PackFault, Packs, Saved};

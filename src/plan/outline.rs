@@ -236,13 +236,16 @@ fn why(plan: &Plan<'_>, id: EdgeId, port: &PortPlan) -> String {
     let (edge, planned) = (&plan.graph[id], plan.edge(id));
     let node_type = &plan.graph[edge.to.node].node_type;
     let (input, name) = (&node_type.inputs[edge.to.port], &node_type.name);
+    let receives = receives(planned, port);
     let reason = match planned.delivery {
         Delivery::ZeroCopy if input.needs_views => format!("as the file says; `{name}` asks for views"),
         Delivery::ZeroCopy => "as the file says".to_owned(),
         Delivery::Copy if input.writes_in_place => format!("as `{name}` writes in place"),
+        // A move is no dearer than a view.
+        Delivery::Copy if receives == Receives::Move => "as the file asks for no view".to_owned(),
         Delivery::Copy => format!("as the file asks for no view; `{name}` only reads, so `zero_copy: true` would do"),
     };
-    match receives(planned, port) {
+    match receives {
         Receives::View | Receives::Copy => reason,
         Receives::Move => format!("{reason}; moved, to the one reader in its process"),
         Receives::MoveOrCopy => {

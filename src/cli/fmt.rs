@@ -1,0 +1,68 @@
+//! `ezrun fmt`: white space in order, and nothing else changed.
+
+use super::inputs::{self, Input};
+use super::{exit, nodes};
+use crate::graph;
+use std::path::{Path, PathBuf};
+
+/// Put the white space of graph files in order; comments, quotes and what stands in columns stay as they are.
+///
+/// Line breaks become those of Unix, spaces at the ends of lines and empty lines at the end of the file go away, and there
+/// is a space inside braces and behind commas.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Graph files; directories, for all graphs below them but in hidden folders and `out`; `-` for standard input, which
+    /// is written to standard output.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Write nothing; name the files that are not in order, and fail if there are any.
+    #[arg(long)]
+    check: bool,
+}
+
+/// What became of a file.
+enum Outcome {
+    InOrder,
+    Formatted,
+    /// To be printed, since it came from standard input.
+    Printed(String),
+}
+
+/// Formats all files and returns the exit code.
+pub fn run(args: &Args) -> u8 {
+    let mut unread = Vec::new();
+    let files = inputs::gather(&args.files, &mut unread);
+    unread.iter().for_each(|unread| nodes::complain(&unread.cause));
+    let mut code = if unread.is_empty() { exit::OK } else { exit::USAGE };
+    for input in files {
+        code = code.max(match format(&input, args.check) {
+            Ok(Outcome::Formatted) if args.check => {
+                nodes::print(&format!("{} is not in order\n", input.name()), exit::INVALID)
+            }
+            Ok(Outcome::Formatted) => nodes::print(&format!("formatted {}\n", input.name()), exit::OK),
+            Ok(Outcome::Printed(text)) => nodes::print(&text, exit::OK),
+            Ok(Outcome::InOrder) => exit::OK,
+            Err((message, code)) => {
+                nodes::complain(&message);
+                code
+            }
+        });
+    }
+    code
+}
+
+fn format(input: &Input, check: bool) -> Result<Outcome, (String, u8)> {
+    // One that was found below a directory and is no graph is left alone.
+    let Some(file) = input.read().map_err(|cause| (cause, exit::USAGE))? else { return Ok(Outcome::InOrder) };
+    let formatted = graph::format(file.text());
+    let formatted = formatted.map_err(|e| (format!("cannot format {}: {e}", input.name()), exit::INVALID))?;
+    let is_in_order = formatted == file.text();
+    if input.path == Path::new("-") && !check {
+        return Ok(Outcome::Printed(formatted));
+    }
+    if !is_in_order && !check {
+        let written = std::fs::write(&input.path, formatted);
+        written.map_err(|e| (format!("cannot write {}: {e}", input.name()), exit::USAGE))?;
+    }
+    Ok(if is_in_order { Outcome::InOrder } else { Outcome::Formatted })
+}

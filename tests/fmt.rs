@@ -1,0 +1,108 @@
+//! `ezrun fmt`: white space is put in order, and nothing else changes.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use assert_cmd::Command;
+use std::path::{Path, PathBuf};
+
+/// Exit code, standard output and standard error.
+fn ezrun(dir: &Path, args: &[&str], stdin: &str) -> (i32, String, String) {
+    let mut command = Command::cargo_bin("ezrun").unwrap();
+    let output = command.current_dir(dir).args(args).write_stdin(stdin).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+/// Every graph of the project, broken ones included.
+fn graphs() -> Vec<(PathBuf, String)> {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = walkdir::WalkDir::new(project.join("graphs")).into_iter();
+    let files =
+        files.chain(walkdir::WalkDir::new(project.join("tests/graphs"))).map(|entry| entry.unwrap().into_path());
+    let yaml = files.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    yaml.filter_map(|path| Some((path.clone(), std::fs::read_to_string(path).ok()?))).collect()
+}
+
+fn tree(text: &str) -> Option<yaml_serde::Value> {
+    yaml_serde::from_str(text).ok()
+}
+
+/// The same file after a careless editor.
+fn ruffled(text: &str) -> Vec<String> {
+    let ends = |end: &str| text.lines().map(|line| format!("{line}{end}")).collect::<String>();
+    let tight = text.replace("{ ", "{").replace(" }", "}");
+    vec![ends("  \n"), ends("\t\n"), ends("\r\n"), text.trim_end().to_owned(), format!("{text}\n \n\n"), tight]
+}
+
+#[test]
+fn what_a_file_says_stays_the_same_and_formatting_twice_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut formatted_files, mut changed) = (0, 0);
+    for (path, text) in graphs() {
+        for ruffled in ruffled(&text).into_iter().chain([text.clone()]) {
+            let (code, formatted, stderr) = ezrun(dir.path(), &["fmt", "-"], &ruffled);
+            if code != 0 {
+                // What is no YAML, or is none any more, is left alone.
+                assert!(formatted.is_empty() && stderr.starts_with("error: cannot format <stdin>: "), "{stderr}");
+                continue;
+            }
+            formatted_files += 1;
+            changed += usize::from(formatted != ruffled);
+            assert_eq!(tree(&formatted), tree(&ruffled), "{}", path.display());
+            let comments = |text: &str| {
+                text.lines().filter_map(|l| l.split_once('#')).map(|(_, c)| c.trim_end().to_owned()).collect::<Vec<_>>()
+            };
+            assert_eq!(comments(&formatted), comments(&ruffled), "{}", path.display());
+            let (code, again, _) = ezrun(dir.path(), &["fmt", "-"], &formatted);
+            assert_eq!((code, again.as_str()), (0, formatted.as_str()), "{}", path.display());
+        }
+    }
+    assert!(formatted_files > 400 && changed > 300, "{formatted_files} files, {changed} changed");
+}
+
+#[test]
+fn a_careless_editor_leaves_no_trace_in_graphs_that_ship() {
+    let dir = tempfile::tempdir().unwrap();
+    let shipped = graphs().into_iter().filter(|(path, _)| path.to_str().unwrap().contains("/graphs/ok/"));
+    for (path, text) in shipped.chain(graphs().into_iter().filter(|(p, _)| p.parent().unwrap().ends_with("graphs"))) {
+        let (_, formatted, _) = ezrun(dir.path(), &["fmt", "-"], &text);
+        assert_eq!(formatted, text, "{} is not in order", path.display());
+        for ruffled in &ruffled(&text)[..5] {
+            let (_, formatted, _) = ezrun(dir.path(), &["fmt", "-"], ruffled);
+            assert_eq!(formatted, text, "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn files_are_written_and_folders_are_looked_through() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
+    write("good.yaml", "ezrun: 1\nnodes: { a: { use: null } }\n");
+    write("bad.yaml", "ezrun: 1   # one\nnodes: {a: {use: null}}   \n\n");
+    write("other.yaml", "no: graph   \n");
+    let (code, stdout, _) = ezrun(dir.path(), &["fmt", "--check", "."], "");
+    assert_eq!((code, stdout.as_str()), (1, "./bad.yaml is not in order\n"));
+    assert!(read("bad.yaml").ends_with("   \n\n"));
+    let (code, stdout, stderr) = ezrun(dir.path(), &["fmt", "."], "");
+    assert_eq!((code, stdout.as_str(), stderr.as_str()), (0, "formatted ./bad.yaml\n", ""));
+    assert_eq!(read("bad.yaml"), "ezrun: 1   # one\nnodes: { a: { use: null } }\n");
+    assert_eq!(read("other.yaml"), "no: graph   \n");
+    let (code, stdout, _) = ezrun(dir.path(), &["fmt", "--check", "."], "");
+    assert_eq!((code, stdout.as_str()), (0, ""));
+}
+
+#[test]
+fn what_cannot_be_formatted_is_named_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("broken.yaml"), "ezrun: [1,   \n").unwrap();
+    let (code, stdout, stderr) = ezrun(dir.path(), &["fmt", "broken.yaml", "nowhere.yaml"], "");
+    assert_eq!((code, stdout.as_str()), (2, ""));
+    assert!(
+        stderr.starts_with("error: cannot format broken.yaml: it is not YAML; `ezrun validate` tells where\n"),
+        "{stderr}"
+    );
+    assert!(stderr.contains("error: cannot read nowhere.yaml"), "{stderr}");
+    assert_eq!(std::fs::read_to_string(dir.path().join("broken.yaml")).unwrap(), "ezrun: [1,   \n");
+}
