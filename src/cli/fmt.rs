@@ -53,7 +53,9 @@ pub fn run(args: &Args) -> u8 {
 
 fn format(input: &Input, check: bool) -> Result<Outcome, (String, u8)> {
     // One that was found below a directory and is no graph is left alone.
-    let Some(file) = input.read().map_err(|cause| (cause, exit::USAGE))? else { return Ok(Outcome::InOrder) };
+    let Some(file) = input.read(graph::MAX_FILE_BYTES).map_err(|cause| (cause, exit::USAGE))? else {
+        return Ok(Outcome::InOrder);
+    };
     let formatted = graph::format(file.text());
     let formatted = formatted.map_err(|e| (format!("cannot format {}: {e}", input.name()), exit::INVALID))?;
     let is_in_order = formatted == file.text();
