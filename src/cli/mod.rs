@@ -11,6 +11,7 @@ macro_rules! say {
 
 mod completions;
 mod explain;
+mod fix;
 mod fmt;
 mod formats;
 mod graph;

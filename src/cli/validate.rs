@@ -1,11 +1,12 @@
 //! `ezrun validate`: everything that can be found in graph files without running them.
 
 use super::exit;
+use super::fix::{self, Fixes};
 use super::formats::{Checked, Format, Found, Output, Unread};
 use super::inputs::{self, Input};
 use super::selection::{self, Selector};
 use super::{memory, nodes};
-use crate::graph::{self, Executing, LoadOptions, Loaded, MAX_FILE_BYTES, Override, Packs, Saved, render};
+use crate::graph::{self, Executing, LoadOptions, Loaded, MAX_FILE_BYTES, Override, Packs, Saved, SourceFile, render};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -34,6 +35,10 @@ pub struct Args {
     /// Ask packs for their node types by running them, rather than reading the descriptions saved beside them.
     #[arg(long)]
     allow_exec: bool,
+    /// First put right in the files what is wrong beyond doubt, such as misspelt names: errors and warnings, or `hints` as
+    /// well. Comments and everything else stay as they are.
+    #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "faults")]
+    fix: Option<Fixes>,
     /// Fail on warnings too.
     #[arg(long)]
     deny_warnings: bool,
@@ -51,7 +56,7 @@ pub struct Args {
 pub fn run(args: &Args) -> u8 {
     let mut unread = Vec::new();
     let inputs = inputs::gather(&args.files, &mut unread);
-    let reports = match open_reports(&args.outputs, &inputs) {
+    let reports = match open_reports(&args.outputs, &inputs, args.fix.is_some()) {
         Ok(reports) => reports,
         Err(message) => {
             nodes::complain(&message);
@@ -71,15 +76,22 @@ fn check(args: &Args, inputs: &[Input], mut unread: Vec<Unread>) -> Found {
     let options =
         LoadOptions { memory: Some(memory::limit(args.memory_budget)), ..LoadOptions::validate(&registry, &args.set) };
     let packs: &dyn Packs = if args.allow_exec { &Executing } else { &Saved };
+    let load = |file: &SourceFile| {
+        let mut loaded = graph::load(file, &options, packs);
+        loaded.findings.retain(|finding| selection::is_told(finding, &args.select, &args.ignore));
+        loaded
+    };
     let mut checked = Vec::new();
     for input in inputs {
         match input.read(args.max_file_size) {
             Ok(None) => {}
-            Ok(Some(file)) => {
-                let Loaded { mut findings, sources, .. } = graph::load(&file, &options, packs);
-                findings.retain(|finding| selection::is_told(finding, &args.select, &args.ignore));
-                checked.push(Checked { sources, findings });
-            }
+            Ok(Some(file)) => match args.fix.map_or(Ok(file.clone()), |fixes| put_right(input, &file, fixes, &load)) {
+                Ok(file) => {
+                    let Loaded { findings, sources, .. } = load(&file);
+                    checked.push(Checked { sources, findings });
+                }
+                Err(cause) => unread.push(Unread { file: input.name(), cause }),
+            },
             Err(cause) => unread.push(Unread { file: input.name(), cause }),
         }
     }
@@ -88,6 +100,23 @@ fn check(args: &Args, inputs: &[Input], mut unread: Vec<Unread>) -> Found {
         unread.push(Unread { cause: format!("there is no graph below {file}"), file });
     }
     Found { checked, unread, deny_warnings: args.deny_warnings }
+}
+
+/// Fixes a file, and says on standard error what was done.
+fn put_right(
+    input: &Input,
+    file: &SourceFile,
+    fixes: Fixes,
+    load: &dyn Fn(&SourceFile) -> Loaded,
+) -> Result<SourceFile, String> {
+    let fixed = fix::fix(file, fixes, load);
+    if !fixed.done.is_empty() {
+        std::fs::write(&input.path, fixed.file.text()).map_err(|e| format!("cannot write {}: {e}", input.name()))?;
+    }
+    for line in fixed.done {
+        say!("fixed: {line}");
+    }
+    Ok(fixed.file)
 }
 
 fn verdict(found: &Found) -> u8 {
@@ -124,12 +153,15 @@ impl Report {
 }
 
 /// Opens every output: what cannot be written is better known before the check than after it.
-fn open_reports(outputs: &[Output], inputs: &[Input]) -> Result<Vec<Report>, String> {
+fn open_reports(outputs: &[Output], inputs: &[Input], fixes: bool) -> Result<Vec<Report>, String> {
     if outputs.iter().filter(|output| output.path.is_none()).count() > 1 {
         return Err("one format goes to standard output; write the others to files, as in `--format json=PATH`".into());
     }
     if inputs.iter().filter(|input| input.path == Path::new("-")).count() > 1 {
         return Err("standard input can be read once".into());
+    }
+    if fixes && inputs.iter().any(|input| input.path == Path::new("-")) {
+        return Err("standard input cannot be fixed; give a file".into());
     }
     let mut taken: Vec<PathBuf> = inputs.iter().map(|input| identity(&input.path)).collect();
     for path in outputs.iter().filter_map(|output| output.path.as_ref()) {

@@ -1,6 +1,7 @@
 //! Rules on delivery: a copy where the input writes, a view where it only reads; and nothing lost on the way to what
 //! records.
 
+use super::edit::Change;
 use super::finding::{Draft, Findings};
 use super::load::DEFAULT_QUEUE;
 use super::model::{Model, Wire};
@@ -29,6 +30,7 @@ pub(super) fn in_place_views(model: &Model<'_>, findings: &mut Findings) {
                 format!("`{type_name}` writes into what it receives at `{name}.{port}`: it needs its own copy");
             let help = "take `zero_copy: true` out";
             let draft = Draft::new(rules::IN_PLACE_VIEW, zero_copy.span, message).help(help);
+            let draft = draft.fix(Change::Replace(zero_copy.span, "false"));
             findings.add(draft.related(node.name.span, format!("`{name}` writes in place")));
         }
     }
@@ -43,7 +45,8 @@ pub(super) fn copies_for_views(model: &Model<'_>, findings: &mut Findings) {
             let span = wire.edge.zero_copy.map_or(wire.to_span, |flag| flag.span);
             let (name, type_name) = (&node.name.text, &node_type.name);
             let message = format!("`{type_name}` asks for views at `{name}.{}`, and this edge copies", input.name);
-            findings.add(Draft::new(rules::NEEDS_VIEWS, span, message).help("write `zero_copy: true` on this edge"));
+            let draft = Draft::new(rules::NEEDS_VIEWS, span, message).help("write `zero_copy: true` on this edge");
+            findings.add(draft.fix(views(&wire)));
         }
     }
 }
@@ -71,8 +74,17 @@ pub(super) fn needless_copies(model: &Model<'_>, streams: &Streams, findings: &m
             let cost = cost(streams.received(&wire)).map_or(String::new(), |cost| format!(": {cost}"));
             let message =
                 format!("`{}.{}` only reads, yet each message is copied for it{cost}", node.name.text, input.name);
-            findings.add(Draft::new(rules::NEEDLESS_COPY, span, message).help("write `zero_copy: true` on this edge"));
+            let draft = Draft::new(rules::NEEDLESS_COPY, span, message).help("write `zero_copy: true` on this edge");
+            findings.add(draft.fix(views(&wire)));
         }
+    }
+}
+
+/// Gives an edge `zero_copy: true`, if it is written in braces.
+fn views(wire: &Wire<'_>) -> Change {
+    match wire.edge.zero_copy {
+        Some(flag) => Change::Replace(flag.span, "true"),
+        None => Change::Append(wire.to_span, ", zero_copy: true"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Changes of parts of a text.
 
-use super::source::Span;
+use super::source::{SourceFile, Span};
 
 /// A part of a text, and what is to stand there instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +11,54 @@ pub struct Edit {
     pub old: String,
     /// What is to stand there.
     pub new: String,
+}
+
+/// A change that would be right, before the text is looked at.
+#[derive(Clone, Debug)]
+pub(super) enum Change {
+    /// Everything there becomes this.
+    Replace(Span, &'static str),
+    /// This follows what is there.
+    Append(Span, &'static str),
+    /// One of the names there becomes another.
+    Rename { span: Span, part: Part, old: String, new: String },
+}
+
+/// Which of the names in `node.port` or `pack/type`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Part {
+    #[default]
+    Whole,
+    Front,
+    Back,
+}
+
+impl Change {
+    /// The change in the file that it is for; nothing where that does not say what it was made for.
+    pub fn in_file(&self, file: &SourceFile) -> Option<Edit> {
+        match self {
+            Change::Replace(span, new) => Some(Edit::replace(*span, file.slice(*span), new)),
+            Change::Append(span, new) => Some(Edit::replace(Span { start: span.end, ..*span }, "", new)),
+            Change::Rename { span, part, old, new } => {
+                let written = file.slice(*span);
+                let bare = written.trim_matches(['"', '\'']);
+                let at = match part {
+                    Part::Whole if bare == old => 0,
+                    Part::Front if bare.strip_prefix(old).is_some_and(|rest| rest.is_empty() || is_part_end(rest)) => 0,
+                    Part::Back if bare.strip_suffix(old).is_some_and(|rest| rest.ends_with(['.', '/'])) => {
+                        bare.len() - old.len()
+                    }
+                    _ => return None,
+                };
+                let start = span.start + written.find(bare)? + at;
+                Some(Edit::replace(Span { start, end: start + old.len(), ..*span }, old, new))
+            }
+        }
+    }
+}
+
+fn is_part_end(rest: &str) -> bool {
+    rest.starts_with(['.', '/'])
 }
 
 impl Edit {

@@ -1,5 +1,6 @@
 //! Reads mappings and scalars of the tree into what they should be; what they are instead becomes a finding.
 
+use super::edit::Part;
 use super::finding::{Draft, Findings, Rule};
 use super::rules;
 use super::source::{SourceFile, Span};
@@ -94,7 +95,7 @@ impl<'t> Reader<'_, 't> {
         for field in fields.iter().filter(|field| !allowed.contains(&field.name)) {
             let help = suggest::help(field.name, allowed, "key");
             let draft = Draft::new(rules::UNKNOWN_KEY, field.span, format!("{what} has no key `{}`", field.name));
-            self.findings.add(draft.maybe_help(help));
+            self.findings.add(draft.suggest(help, Part::Whole));
         }
         Some(fields)
     }
@@ -185,9 +186,9 @@ impl<'t> Reader<'_, 't> {
         }
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
         let draft = Draft::new(rules::WRONG_VALUE, word.span, format!("{what} cannot be `{}`", word.text));
-        let help = suggest::nearest(&word.text, names.iter().copied()).map(|near| format!("did you mean `{near}`?"));
-        let help = help.unwrap_or_else(|| format!("it is one of {}", suggest::list(&names)));
-        self.findings.add(draft.help(help));
+        let meant = suggest::meant(&word.text, names.iter().copied());
+        let help = meant.unwrap_or_else(|| format!("it is one of {}", suggest::list(&names)).into());
+        self.findings.add(draft.suggest(Some(help), Part::Whole));
         None
     }
 }

@@ -1,7 +1,9 @@
 //! Findings: what is wrong with a graph file, where, and what would be right.
 
+use super::edit::{Change, Edit, Part};
 use super::source::{Place, Span};
 use super::sources::Sources;
+use super::suggest::Suggestion;
 use std::fmt;
 use std::sync::Arc;
 
@@ -25,6 +27,8 @@ pub struct Finding {
     pub help: Option<String>,
     /// Other places that matter, in the order in which they should be read.
     pub related: Vec<Related>,
+    /// What would put it right in its file, where there is no doubt.
+    pub fix: Option<Edit>,
 }
 
 /// How bad a finding is.
@@ -113,11 +117,12 @@ pub(super) struct Draft {
     message: String,
     help: Option<String>,
     related: Vec<(Span, String)>,
+    fix: Option<Change>,
 }
 
 impl Draft {
     pub fn new(rule: Rule, span: Span, message: impl Into<String>) -> Self {
-        Draft { rule, level: rule.level, span, message: message.into(), help: None, related: Vec::new() }
+        Draft { rule, level: rule.level, span, message: message.into(), help: None, related: Vec::new(), fix: None }
     }
 
     pub fn help(mut self, help: impl Into<String>) -> Self {
@@ -125,9 +130,16 @@ impl Draft {
         self
     }
 
-    /// As [`help`](Self::help), where there is help.
-    pub fn maybe_help(mut self, help: Option<String>) -> Self {
-        self.help = help.or(self.help);
+    /// The help of a suggestion, and the fix that it stands for: `part` of what stands there is misspelt.
+    pub fn suggest(mut self, suggestion: Option<Suggestion>, part: Part) -> Self {
+        let Some(Suggestion { text, instead }) = suggestion else { return self };
+        self.fix = instead.map(|(old, new)| Change::Rename { span: self.span, part, old, new });
+        self.help(text)
+    }
+
+    /// What would put it right without doubt.
+    pub fn fix(mut self, change: Change) -> Self {
+        self.fix = Some(change);
         self
     }
 
@@ -194,14 +206,18 @@ fn finish(draft: Draft, sources: &Sources) -> (Finding, Vec<Span>) {
     let others = draft.related.iter().map(|(span, _)| span.file).filter(|file| sources.are_one_file(*file, own));
     uses.extend(others.flat_map(|file| sources.uses(file)));
     let related = draft.related.into_iter().map(|(span, message)| related(span, words(message), sources));
+    let place = sources.place(draft.span);
+    let fix = draft.fix.and_then(|change| change.in_file(sources.file(own)));
     let finding = Finding {
         file: Arc::clone(sources.file(own).name()),
-        place: sources.place(draft.span),
+        place,
         code: draft.rule.code,
         level: draft.level,
         message: words(draft.message),
         help: draft.help.map(words),
         related: related.collect(),
+        // As the place, in the file's first use.
+        fix: fix.map(|edit| Edit { span: edit.span.in_file(place.span.file), ..edit }),
     };
     (finding, uses)
 }

@@ -7,7 +7,7 @@ use super::model::{ModelNode, PortNames, Side, find_port};
 use super::rules;
 use super::source::{FileId, Span};
 use super::sources::Sources;
-use super::suggest;
+use super::suggest::{self, Suggestion};
 use super::types::{KnownTypes, Types};
 use super::units::{self, Unit};
 use super::written::{self, Written, WrittenBackend, WrittenEdge, WrittenNode, WrittenPort};
@@ -299,7 +299,7 @@ pub(super) fn own_name(name: &str) -> &str {
 }
 
 /// Help for a name that is not there: of what stands in the same file, the nearest.
-pub(super) fn help_in_file<'n>(name: &str, names: impl Iterator<Item = &'n str>, what: &str) -> Option<String> {
+pub(super) fn help_in_file<'n>(name: &str, names: impl Iterator<Item = &'n str>, what: &str) -> Option<Suggestion> {
     let prefix = &name[..name.len() - own_name(name).len()];
     let names: Vec<&str> = names.filter_map(|known| known.strip_prefix(prefix)).collect();
     suggest::help(own_name(name), &names.into_iter().filter(|n| super::variables::is_name(n)).collect::<Vec<_>>(), what)

@@ -1,6 +1,7 @@
 //! Rules on flow: cycles and feedback, and nodes to which nothing flows.
 
 use super::Overflow;
+use super::edit::Change;
 use super::finding::{Draft, Findings};
 use super::model::{Model, ModelNode};
 use super::{rules, suggest};
@@ -40,7 +41,8 @@ pub(super) fn feedback(model: &Model<'_>, findings: &mut Findings) {
         let Some(flag) = written.feedback else { continue };
         if component[&edge.source()] != component[&edge.target()] {
             let message = "this edge closes no cycle, so it is no feedback";
-            findings.add(Draft::new(rules::NO_FEEDBACK, flag.span, message).help("take `feedback: true` out"));
+            let draft = Draft::new(rules::NO_FEEDBACK, flag.span, message).help("take `feedback: true` out");
+            findings.add(draft.fix(Change::Replace(flag.span, "false")));
             continue;
         }
         let drops = written.overflow.map(|overflow| overflow.value);

@@ -1,6 +1,7 @@
 //! Repairs of a file's looks that are certainly right: white space where it means nothing. Comments, quotes, the order of
 //! keys, indentation and everything that stands in columns stay as they are.
 
+use super::differences::differences;
 use super::edit::{Edit, apply};
 use super::finding::Findings;
 use super::source::{SourceFile, Span};
@@ -34,8 +35,15 @@ pub fn format(text: &str) -> Result<String, FormatError> {
     ends_of_lines(&unix, &kept, &mut edits);
     end_of_file(&unix, &kept, &mut edits);
     let (formatted, _) = apply(&unix, &edits);
-    let same = yaml::differences(&before, &read(&formatted)?) == 0 && ink(text).eq(ink(&formatted));
+    let same = differences(&before, &read(&formatted)?) == 0 && ink(text).eq(ink(&formatted));
     if same { Ok(formatted) } else { Err(FormatError::Meaning) }
+}
+
+/// Whether two texts say the same but for so many values.
+#[must_use]
+pub fn differ_only_in(one: &str, other: &str, values: usize) -> bool {
+    let (Ok(one), Ok(other)) = (read(one), read(other)) else { return false };
+    differences(&one, &other) == values
 }
 
 fn read(text: &str) -> Result<Tree, FormatError> {

@@ -9,6 +9,7 @@
 mod allow;
 mod comments;
 mod delivery;
+mod differences;
 mod edit;
 mod fields;
 mod file_schema;
@@ -44,7 +45,7 @@ pub use comments::is_graph;
 pub use edit::{Edit, apply as apply_edits};
 pub use file_schema::file_schema;
 pub use finding::{Finding, Level, Related, Rule, Tally};
-pub use format::{FormatError, format};
+pub use format::{FormatError, differ_only_in, format};
 pub use load::{DEFAULT_MAX_MESSAGE, DEFAULT_QUEUE, LoadOptions, Loaded, load};
 pub use memory::{EdgeDemand, LimitOf, MemoryLimit};
 pub use packs::{Executing, PackFault, Packs, Saved};

@@ -1,11 +1,12 @@
 //! The file with its names looked up: which node an edge means, which port, which type. What the rules work on.
 
+use super::edit::Part;
 use super::fields::Word;
 use super::finding::{Draft, Findings};
 use super::flatten::{Flat, Loose, help_in_file, own_name};
 use super::rules;
 use super::source::{FileId, Span};
-use super::suggest;
+use super::suggest::{self, Suggestion};
 use super::variables::is_name;
 use super::written::{WrittenBackend, WrittenEdge};
 use crate::node::TypeDescription;
@@ -144,7 +145,7 @@ impl<'t> Model<'t> {
         };
         let help = findings.are_few().then(|| help_in_file(wanted, names, "node")).flatten();
         let message = format!("there is no node `{}`{within}", own_name(wanted));
-        findings.add(Draft::new(rules::UNKNOWN_NODE, span, message).maybe_help(help));
+        findings.add(Draft::new(rules::UNKNOWN_NODE, span, message).suggest(help, Part::Front));
         None
     }
 
@@ -254,8 +255,8 @@ pub(super) fn find_port(names: &PortNames<'_>, node: &str, port: Option<&str>, s
         Side::Output => (outputs, inputs, "output", "input"),
         Side::Input => (inputs, outputs, "input", "output"),
     };
-    let late = |rule, message: String, help: Option<String>| {
-        Err(Box::new(move |span| Draft::new(rule, span, message).maybe_help(help)) as LatePlace)
+    let late = |rule, message: String, help: Option<Suggestion>| {
+        Err(Box::new(move |span| Draft::new(rule, span, message).suggest(help, Part::Back)) as LatePlace)
     };
     let type_name = names.type_name;
     if ports.is_empty() {
@@ -265,7 +266,7 @@ pub(super) fn find_port(names: &PortNames<'_>, node: &str, port: Option<&str>, s
             Side::Output => "messages end there; begin the edge at another node",
             Side::Input => "messages begin there; end the edge at another node",
         };
-        return late(rule, message, Some(help.to_owned()));
+        return late(rule, message, Some(help.to_owned().into()));
     }
     match (port, ports) {
         (None, [_]) => Ok(0),
@@ -273,7 +274,7 @@ pub(super) fn find_port(names: &PortNames<'_>, node: &str, port: Option<&str>, s
             let choices: Vec<String> = ports.iter().map(|port| format!("{node}.{port}")).collect();
             let choices: Vec<&str> = choices.iter().map(String::as_str).collect();
             let message = format!("`{node}` has {} {what}s", ports.len());
-            late(rules::AMBIGUOUS_PORT, message, Some(format!("say which one: {}", suggest::list(&choices))))
+            late(rules::AMBIGUOUS_PORT, message, Some(format!("say which one: {}", suggest::list(&choices)).into()))
         }
         (Some(name), _) => match ports.iter().position(|port| *port == name) {
             Some(at) => Ok(at),
@@ -281,7 +282,7 @@ pub(super) fn find_port(names: &PortNames<'_>, node: &str, port: Option<&str>, s
                 let message = format!("`{node}` has no {what} `{name}`");
                 let mut help = suggest::help(name, ports, what);
                 if others.contains(&name) {
-                    help = Some(format!("`{name}` is an {other}; {what}s: {}", suggest::list(ports)));
+                    help = Some(format!("`{name}` is an {other}; {what}s: {}", suggest::list(ports)).into());
                 }
                 late(rules::UNKNOWN_PORT, message, help)
             }

@@ -3,6 +3,7 @@
 //! A small walker over the tree, so that every fault has its place, and a pack's types are checked as fully as built-in
 //! ones. It knows what `schemars` writes for serde types.
 
+use super::edit::Part;
 use super::fields::Word;
 use super::finding::{Draft, Findings, Rule};
 use super::model::ModelNode;
@@ -13,7 +14,7 @@ use super::schema::{
 };
 use super::source::{SourceFile, Span};
 use super::sources::Sources;
-use super::suggest;
+use super::suggest::{self, Suggestion};
 use super::yaml::{Kind, Tree};
 use crate::node::{Registry, SettingError, SettingsToCheck, TypeDescription};
 use serde_json::{Map, Number, Value};
@@ -227,15 +228,13 @@ impl<'a> Walker<'a> {
             return found.clone();
         }
         let help = match &kind {
-            Kind::String(text) => {
-                suggest::nearest(text, names.iter().copied()).map(|near| format!("did you mean `{near}`?"))
-            }
+            Kind::String(text) => suggest::meant(text, names.iter().copied()),
             _ => None,
         };
         let all: Vec<String> =
             allowed.iter().map(|value| value.as_str().map_or(value.to_string(), str::to_owned)).collect();
         let all: Vec<&str> = all.iter().map(String::as_str).collect();
-        let help = help.unwrap_or_else(|| format!("it is one of {}", suggest::list(&all)));
+        let help = help.unwrap_or_else(|| format!("it is one of {}", suggest::list(&all)).into());
         let message = format!("{} cannot be {}", self.setting(path), tree.describe());
         self.report(rules::WRONG_VALUE, tree.span, message, Some(help));
         Value::Null
@@ -299,8 +298,8 @@ impl<'a> Walker<'a> {
     fn unknown_setting(&mut self, span: Span, name: &str, known: Option<&Map<String, Value>>, path: &str) {
         let names: Vec<&str> = known.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
         let help = suggest::help(name, &names, "setting").unwrap_or_else(|| match names.len() {
-            0 => "it takes none".to_owned(),
-            _ => format!("settings are {}", suggest::list(&names)),
+            0 => "it takes none".to_owned().into(),
+            _ => format!("settings are {}", suggest::list(&names)).into(),
         });
         let message = match path {
             "" => format!("`{}` has no setting `{name}`", self.node.text),
@@ -392,8 +391,8 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn report(&mut self, rule: Rule, span: Span, message: String, help: Option<String>) {
-        self.findings.add(Draft::new(rule, span, message).maybe_help(help));
+    fn report(&mut self, rule: Rule, span: Span, message: String, help: Option<impl Into<Suggestion>>) {
+        self.findings.add(Draft::new(rule, span, message).suggest(help.map(Into::into), Part::Whole));
     }
 }
 

@@ -3,9 +3,32 @@
 /// Longest list of names that a help text spells out.
 const MAX_LISTED: usize = 12;
 
+/// So many more steps must the second nearest name be away for the nearest to be the one that was meant.
+const CLEAR_LEAD: usize = 2;
+
+/// Help for a name that is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Suggestion {
+    /// In words.
+    pub text: String,
+    /// The name that is not there, and the one that was meant, where no other is nearly as near.
+    pub instead: Option<(String, String)>,
+}
+
+impl From<String> for Suggestion {
+    fn from(text: String) -> Self {
+        Suggestion { text, instead: None }
+    }
+}
+
 /// The candidate that `name` was probably meant to be.
 #[must_use]
 pub fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    all_near(name, candidates).into_iter().min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate)
+}
+
+/// The candidates that `name` may have been meant to be, with their distances from it.
+fn all_near<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Vec<(usize, &'c str)> {
     let wanted = normal(name);
     let limit = (wanted.chars().count() / 3).clamp(1, 4);
     let letters = Letters::of(&wanted);
@@ -15,19 +38,28 @@ pub fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) ->
         .filter(near_in_letters)
         .map(|candidate| (strsim::damerau_levenshtein(&wanted, &normal(candidate)), candidate))
         .filter(|(distance, candidate)| *distance <= limit && *distance < candidate.chars().count())
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+        .collect()
+}
+
+/// "Did you mean" the nearest candidate; nothing where none is near.
+pub(super) fn meant<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<Suggestion> {
+    let mut near = all_near(name, candidates);
+    near.sort_by_key(|(distance, _)| *distance);
+    let (distance, nearest) = *near.first()?;
+    let is_sure = near.get(1).is_none_or(|(second, _)| *second >= distance + CLEAR_LEAD);
+    let instead = is_sure.then(|| (name.to_owned(), nearest.to_owned()));
+    Some(Suggestion { text: format!("did you mean `{nearest}`?"), instead })
 }
 
 /// Help for an unknown `name`: the nearest candidate, or else all of them where they are few.
-pub(super) fn help(name: &str, candidates: &[&str], what: &str) -> Option<String> {
-    if let Some(near) = nearest(name, candidates.iter().copied()) {
-        return Some(format!("did you mean `{near}`?"));
+pub(super) fn help(name: &str, candidates: &[&str], what: &str) -> Option<Suggestion> {
+    if let Some(meant) = meant(name, candidates.iter().copied()) {
+        return Some(meant);
     }
     match candidates {
         [] => None,
-        [only] => Some(format!("the only {what} is `{only}`")),
-        _ if candidates.len() <= MAX_LISTED => Some(format!("{what}s are {}", list(candidates))),
+        [only] => Some(format!("the only {what} is `{only}`").into()),
+        _ if candidates.len() <= MAX_LISTED => Some(format!("{what}s are {}", list(candidates)).into()),
         _ => None,
     }
 }
@@ -87,9 +119,19 @@ mod tests {
     }
 
     #[test]
+    fn a_name_stands_in_for_another_only_where_no_third_is_as_likely() {
+        let meant = |names: &[&str]| meant("lowpas", names.iter().copied()).unwrap();
+        assert_eq!(meant(&["lowpass", "notch"]).instead, Some(("lowpas".to_owned(), "lowpass".to_owned())));
+        let either = meant(&["lowpass", "lowpast", "notch"]);
+        assert_eq!((either.text.as_str(), either.instead), ("did you mean `lowpass`?", None));
+        let clear = super::meant("drop-oldest", ["drop_newest", "drop_oldest"]).unwrap();
+        assert_eq!(clear.instead.map(|(_, new)| new).as_deref(), Some("drop_oldest"));
+    }
+
+    #[test]
     fn help_lists_what_there_is_where_nothing_is_near() {
-        assert_eq!(help("x", &["in"], "input").unwrap(), "the only input is `in`");
-        assert_eq!(help("zzz", &["left", "right"], "input").unwrap(), "inputs are `left` and `right`");
+        assert_eq!(help("x", &["in"], "input").unwrap().text, "the only input is `in`");
+        assert_eq!(help("zzz", &["left", "right"], "input").unwrap().text, "inputs are `left` and `right`");
         assert_eq!(help("x", &[], "input"), None);
     }
 }

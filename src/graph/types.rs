@@ -1,5 +1,6 @@
 //! Finds the type of each node: built in, or a pack's.
 
+use super::edit::Part;
 use super::fields::Word;
 use super::finding::{Draft, Findings, Level, Rule};
 use super::packs::{PackFault, Packs};
@@ -114,14 +115,14 @@ impl Types {
         if let Some(node_type) = self.built_in.get(&uses.text) {
             return Some(Found { pack: None, node_type: Some(Arc::clone(node_type)) });
         }
-        let near = suggest::nearest(&uses.text, self.built_in.keys().map(String::as_str));
+        let near = suggest::meant(&uses.text, self.built_in.keys().map(String::as_str));
         let help = match (near, self.pack_with(&uses.text)) {
-            (_, Some(pack)) => format!("the pack `{pack}` has it: write `{pack}/{}`", uses.text),
-            (Some(near), _) => format!("did you mean `{near}`?"),
-            (None, None) => "`ezrun nodes` lists the node types".to_owned(),
+            (_, Some(pack)) => format!("the pack `{pack}` has it: write `{pack}/{}`", uses.text).into(),
+            (Some(near), _) => near,
+            (None, None) => "`ezrun nodes` lists the node types".to_owned().into(),
         };
         let message = format!("there is no node type `{}`", uses.text);
-        findings.add(Draft::new(rules::UNKNOWN_TYPE, uses.span, message).help(help));
+        findings.add(Draft::new(rules::UNKNOWN_TYPE, uses.span, message).suggest(Some(help), Part::Whole));
         None
     }
 
@@ -129,9 +130,9 @@ impl Types {
         let Some(found) = self.packs.get(pack) else {
             let names: Vec<&str> = self.packs.keys().map(String::as_str).collect();
             let help = suggest::help(pack, &names, "pack")
-                .unwrap_or_else(|| format!("declare it: `packs: {{ {pack}: ./path/to/executable }}`"));
+                .unwrap_or_else(|| format!("declare it: `packs: {{ {pack}: ./path/to/executable }}`").into());
             let message = format!("there is no pack `{pack}`");
-            findings.add(Draft::new(rules::UNKNOWN_PACK, uses.span, message).help(help));
+            findings.add(Draft::new(rules::UNKNOWN_PACK, uses.span, message).suggest(Some(help), Part::Front));
             return None;
         };
         let executable = found.executable.clone();
@@ -140,7 +141,7 @@ impl Types {
             let names: Vec<&str> = types.keys().map(String::as_str).collect();
             let help = suggest::help(name, &names, "type");
             let message = format!("the pack `{pack}` has no node type `{name}`");
-            findings.add(Draft::new(rules::UNKNOWN_TYPE, uses.span, message).maybe_help(help));
+            findings.add(Draft::new(rules::UNKNOWN_TYPE, uses.span, message).suggest(help, Part::Back));
             return None;
         };
         Some(Found { pack: executable, node_type: Some(Arc::clone(node_type)) })

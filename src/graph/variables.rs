@@ -3,6 +3,7 @@
 //! A scalar that is one variable and nothing else takes its typed value; anywhere else the text is put in.
 
 use super::LoadOptions;
+use super::edit::Part;
 use super::finding::{Draft, Findings, Level};
 use super::rules;
 use super::source::{SourceFile, Span};
@@ -187,14 +188,14 @@ impl Scope<'_> {
             let message = format!("`{}` has no param `{name}`", self.file.name());
             let draft = Draft::new(rules::UNKNOWN_PARAM, *key, message);
             let help = findings.are_few().then(|| suggest::help(name, &names, "param")).flatten();
-            findings.add(draft.maybe_help(help));
+            findings.add(draft.suggest(help, Part::Whole));
         }
     }
 
     fn check_overrides(&self, span: Span, findings: &mut Findings) {
         let names: Vec<&str> = self.params.iter().map(|param| param.name.as_str()).collect();
         for set in self.options.set.iter().filter(|set| !names.contains(&set.name.as_str())) {
-            let help = suggest::help(&set.name, &names, "param");
+            let help = suggest::help(&set.name, &names, "param").map(|help| help.text);
             let help = help.unwrap_or_else(|| "declare it under `params:`, with its default".to_owned());
             let message = format!("`--set {}={}`: this graph has no param `{}`", set.name, set.value, set.name);
             findings.add(Draft::new(rules::UNKNOWN_PARAM, span, message).help(help));
@@ -282,7 +283,7 @@ impl Scope<'_> {
     fn param(&mut self, name: &str, span: Span, findings: &mut Findings) -> Option<Tree> {
         let Some(&at) = self.by_name.get(name) else {
             let names: Vec<&str> = self.params.iter().map(|param| param.name.as_str()).collect();
-            let help = findings.are_few().then(|| suggest::help(name, &names, "param")).flatten();
+            let help = findings.are_few().then(|| suggest::help(name, &names, "param")).flatten().map(|help| help.text);
             let help = help.unwrap_or_else(|| format!("declare it above: `params: {{ {name}: … }}`"));
             findings.add(Draft::new(rules::UNKNOWN_PARAM, span, format!("there is no param `{name}`")).help(help));
             return None;

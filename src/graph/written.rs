@@ -1,6 +1,7 @@
 //! The file as written: every value of the right type, nothing looked up yet.
 
 use super::Overflow;
+use super::edit::Part;
 use super::fields::{At, Field, Fields, Reader, Word};
 use super::finding::Draft;
 use super::rules;
@@ -249,7 +250,8 @@ fn reserved<'t>(
             Draft::new(rules::UNSUPPORTED, field.span, message).help("take it out")
         } else {
             let message = format!("{what} has no key `{}`", field.name);
-            Draft::new(rules::UNKNOWN_KEY, field.span, message).maybe_help(suggest::help(field.name, usable, "key"))
+            Draft::new(rules::UNKNOWN_KEY, field.span, message)
+                .suggest(suggest::help(field.name, usable, "key"), Part::Whole)
         };
         reader.findings.add(draft);
     }

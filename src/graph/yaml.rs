@@ -94,24 +94,6 @@ pub(super) fn parse(file: &SourceFile, findings: &mut Findings) -> Option<Tree> 
     }
 }
 
-/// How many values differ between two trees, wherever they stand; an entry that only one of them has counts as one.
-#[must_use]
-pub fn differences(one: &Tree, other: &Tree) -> usize {
-    match (&one.kind, &other.kind) {
-        (Kind::Seq(one), Kind::Seq(other)) => {
-            let both = one.iter().zip(other).map(|(one, other)| differences(one, other)).sum::<usize>();
-            both + one.len().abs_diff(other.len())
-        }
-        (Kind::Map(one), Kind::Map(other)) => {
-            let both = one.iter().zip(other);
-            let both = both.map(|(one, other)| differences(&one.0, &other.0) + differences(&one.1, &other.1));
-            both.sum::<usize>() + one.len().abs_diff(other.len())
-        }
-        (Kind::Float(one), Kind::Float(other)) => usize::from(one.to_bits() != other.to_bits()),
-        (one, other) => usize::from(one != other),
-    }
-}
-
 /// Resolves `text` as the parser resolves an unquoted scalar.
 #[must_use]
 pub fn plain_scalar(text: &str) -> Kind {

@@ -1,0 +1,148 @@
+//! `ezrun validate --fix`: what is wrong beyond doubt is put right, and nothing else is touched.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use assert_cmd::Command;
+use std::path::Path;
+
+/// Exit code, standard output and standard error.
+fn ezrun(dir: &Path, args: &[&str]) -> (i32, String, String) {
+    let output = Command::cargo_bin("ezrun").unwrap().current_dir(dir).args(args).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+/// Fixes `text`; gives the exit code, the text afterwards, and what was said.
+fn fixed(text: &str, flag: &str) -> (i32, String, String) {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("graph.yaml"), text).unwrap();
+    let (code, _, stderr) = ezrun(dir.path(), &["validate", flag, "graph.yaml"]);
+    (code, std::fs::read_to_string(dir.path().join("graph.yaml")).unwrap(), stderr)
+}
+
+const BROKEN: &str = "\
+# A graph with slips of the finger.
+ezrun: 1
+nodes:
+  signal: { use: sine, with: { rate: 250, cout: 10 } }    # a setting
+  band:   { use: 'bandpas', wiht: { low: 5, high: 15 } }
+  split:  { use: scale, with: { gain: 2 } }
+  seen:   { use: digest, with: { path: out/seen.txt } }
+edges:
+  - { from: signal.ou, to: band }
+  - { from: bnad.out, to: split, zero_copy: true }   # written in place
+  - { from: split, to: seen, zero_copy: true, overflow: drop-oldest, feedback: true }
+backends:
+  dsp: [bnad, split]
+";
+
+const REPAIRED: &str = "\
+# A graph with slips of the finger.
+ezrun: 1
+nodes:
+  signal: { use: sine, with: { rate: 250, count: 10 } }    # a setting
+  band:   { use: 'bandpass', with: { low: 5, high: 15 } }
+  split:  { use: scale, with: { gain: 2 } }
+  seen:   { use: digest, with: { path: out/seen.txt } }
+edges:
+  - { from: signal.out, to: band }
+  - { from: band.out, to: split, zero_copy: false }   # written in place
+  - { from: split, to: seen, zero_copy: true, overflow: drop_oldest, feedback: false }
+backends:
+  dsp: [band, split]
+";
+
+#[test]
+fn slips_of_the_finger_are_put_right_and_nothing_else_changes() {
+    let (code, text, stderr) = fixed(BROKEN, "--fix");
+    assert_eq!(text, REPAIRED, "{stderr}");
+    assert_eq!(code, 0);
+    let mut said: Vec<&str> = stderr.lines().collect();
+    said.sort_unstable();
+    assert_eq!(said.len(), 9, "{stderr}");
+    for line in [
+        "fixed: graph.yaml:4:43: `cout` is now `count`",
+        "fixed: graph.yaml:5:19: `bandpas` is now `bandpass`",
+        "fixed: graph.yaml:9:20: `ou` is now `out`",
+        "fixed: graph.yaml:13:9: `bnad` is now `band`",
+    ] {
+        assert!(said.contains(&line), "no {line} in {stderr}");
+    }
+    assert_eq!(fixed(&text, "--fix"), (0, text, String::new()));
+}
+
+#[test]
+fn hints_are_fixed_only_where_that_is_asked_for() {
+    let text = "\
+ezrun: 1
+nodes:
+  numbers: { use: counter, with: { count: 10, bytes: 1024 } }
+  one:     { use: check }
+  two:     { use: check }
+  three:   { use: check }
+edges:
+  - { from: numbers, to: one }              # braces
+  - { from: numbers, to: two, zero_copy: false, queue: 4 }
+  - from: numbers                           # no braces
+    to: three
+";
+    assert_eq!(fixed(text, "--fix"), (0, text.to_owned(), String::new()));
+    let (code, hinted, stderr) = fixed(text, "--fix=hints");
+    let expected =
+        text.replace("to: one }", "to: one, zero_copy: true }").replace("zero_copy: false", "zero_copy: true");
+    assert_eq!((code, hinted.as_str()), (0, expected.as_str()), "{stderr}");
+    assert!(stderr.contains("fixed: graph.yaml:8:29: added `zero_copy: true`\n"), "{stderr}");
+}
+
+#[test]
+fn what_may_be_meant_in_two_ways_is_left_alone() {
+    // Two nodes are as near; a key that is there already; a name that only a variable gives.
+    let texts = [
+        "ezrun: 1\nnodes:\n  sink1: { use: null }\n  sink2: { use: null }\n  s: { use: counter }\nedges:\n  - { from: s, to: sink }\n",
+        "ezrun: 1\nnodes:\n  s: { use: counter, with: { count: 1, coutn: 2 } }\n",
+        "ezrun: 1\nparams: { which: couter }\nnodes:\n  s: { use: \"${which}\" }\n",
+    ];
+    for text in texts {
+        let (code, after, stderr) = fixed(text, "--fix");
+        assert_eq!((code, after.as_str(), stderr.as_str()), (1, text, ""));
+    }
+}
+
+#[test]
+fn every_broken_graph_of_the_project_is_better_afterwards_or_the_same() {
+    let graphs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/graphs/err");
+    let mut put_right = 0;
+    for entry in std::fs::read_dir(&graphs).unwrap().map(|entry| entry.unwrap().path()) {
+        let text = std::fs::read_to_string(&entry).unwrap_or_default();
+        if entry.extension().is_none_or(|extension| extension != "yaml") || text.is_empty() {
+            continue;
+        }
+        let count = |text: &str| {
+            let dir = tempfile::tempdir().unwrap();
+            std::fs::write(dir.path().join("graph.yaml"), text).unwrap();
+            let (_, stdout, _) = ezrun(dir.path(), &["validate", "--format", "concise", "graph.yaml"]);
+            let levels = [": error[", ": warning[", ": hint["];
+            levels.map(|level| stdout.lines().filter(|line| line.contains(level)).count())
+        };
+        let (_, after, stderr) = fixed(&text, "--fix=hints");
+        let comments = |text: &str| text.matches('#').count();
+        assert_eq!(comments(&text), comments(&after), "{}", entry.display());
+        if after == text {
+            assert_eq!(stderr, "", "{}", entry.display());
+        } else {
+            put_right += 1;
+            assert!(count(&after) < count(&text), "{}\n{stderr}\n{after}", entry.display());
+        }
+    }
+    assert!(put_right >= 10, "only {put_right} graphs");
+}
+
+#[test]
+fn standard_input_cannot_be_fixed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, stdout, stderr) = ezrun(dir.path(), &["validate", "--fix", "-"]);
+    assert_eq!(
+        (code, stdout.as_str(), stderr.as_str()),
+        (2, "", "error: standard input cannot be fixed; give a file\n")
+    );
+}
