@@ -30,7 +30,7 @@ fn tree(text: &str) -> Option<yaml_serde::Value> {
 /// The same file after a careless editor.
 fn ruffled(text: &str) -> Vec<String> {
     let ends = |end: &str| text.lines().map(|line| format!("{line}{end}")).collect::<String>();
-    let tight = text.replace("{ ", "{").replace(" }", "}");
+    let tight = text.replace("{ ", "{").replace(" }", "}").replace(", ", ",");
     vec![ends("  \n"), ends("\t\n"), ends("\r\n"), text.trim_end().to_owned(), format!("{text}\n \n\n"), tight]
 }
 
@@ -80,14 +80,14 @@ fn files_are_written_and_folders_are_looked_through() {
     let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
     let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
     write("good.yaml", "ezrun: 1\nnodes: { a: { use: null } }\n");
-    write("bad.yaml", "ezrun: 1   # one\nnodes: {a: {use: null}}   \n\n");
+    write("bad.yaml", "ezrun: 1   # one\nnodes: {a: {use: null},b: {use: null}}   \n\n");
     write("other.yaml", "no: graph   \n");
     let (code, stdout, _) = ezrun(dir.path(), &["fmt", "--check", "."], "");
     assert_eq!((code, stdout.as_str()), (1, "./bad.yaml is not in order\n"));
     assert!(read("bad.yaml").ends_with("   \n\n"));
     let (code, stdout, stderr) = ezrun(dir.path(), &["fmt", "."], "");
     assert_eq!((code, stdout.as_str(), stderr.as_str()), (0, "formatted ./bad.yaml\n", ""));
-    assert_eq!(read("bad.yaml"), "ezrun: 1   # one\nnodes: { a: { use: null } }\n");
+    assert_eq!(read("bad.yaml"), "ezrun: 1   # one\nnodes: { a: { use: null }, b: { use: null } }\n");
     assert_eq!(read("other.yaml"), "no: graph   \n");
     let (code, stdout, _) = ezrun(dir.path(), &["fmt", "--check", "."], "");
     assert_eq!((code, stdout.as_str()), (0, ""));

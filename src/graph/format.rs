@@ -93,22 +93,13 @@ fn kept_lines(tree: &Tree, text: &str) -> Vec<bool> {
     spans.sort_unstable();
     let mut kept = Vec::new();
     let (mut end, mut next_span, mut reach) = (0, 0, 0);
-    // How far lines of a block of text are indented at least.
-    let mut block: Option<usize> = None;
     for line in text.split_inclusive('\n') {
         end += line.len();
         while spans.get(next_span).is_some_and(|span| span.start < end) {
             reach = reach.max(spans[next_span].end);
             next_span += 1;
         }
-        let indent = line.len() - line.trim_start_matches(' ').len();
-        if block.is_some_and(|least| indent < least && !line.trim().is_empty()) {
-            block = None;
-        }
-        kept.push(block.is_some() || reach >= end);
-        if block.is_none() && begins_a_block(line) {
-            block = Some(indent + 1);
-        }
+        kept.push(reach >= end);
     }
     kept
 }
@@ -126,13 +117,6 @@ fn texts_of_lines(tree: &Tree, text: &str, spans: &mut Vec<Span>) {
         }
         _ => {}
     }
-}
-
-/// Whether a line ends as one does before a block of text: in `|` or `>`. One that only looks so does no harm.
-fn begins_a_block(line: &str) -> bool {
-    let code = line.split(" #").next().unwrap_or("").trim_end();
-    let mark = code.trim_end_matches(|c: char| c.is_ascii_digit() || c == '+' || c == '-');
-    mark.ends_with(['|', '>'])
 }
 
 fn ends_of_lines(text: &str, kept: &[bool], edits: &mut Vec<Edit>) {
