@@ -211,3 +211,12 @@ fn nodes_of_packs_that_nobody_has_described_are_no_plan() {
         "{stderr}"
     );
 }
+
+#[test]
+fn a_file_over_the_limit_is_planned_only_where_the_limit_is_raised() {
+    let (_dir, path) = graph(&format!("{EVERY_WAY}{}", "#\n".repeat(600_000)));
+    let (code, _, stderr) = ezrun(&["plan", &path]);
+    assert!(code == 2 && stderr.contains("--max-file-size"), "{stderr}");
+    let (code, _, stderr) = ezrun(&["plan", "--max-file-size", "2 MiB", &path]);
+    assert_eq!(code, 0, "{stderr}");
+}

@@ -1,7 +1,7 @@
 //! `ezrun fmt`: white space in order, and nothing else changed.
 
 use super::inputs::{self, Input};
-use super::{exit, nodes};
+use super::{exit, memory, nodes};
 use crate::graph;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +18,9 @@ pub struct Args {
     /// Write nothing; name the files that are not in order, and fail if there are any.
     #[arg(long)]
     check: bool,
+    /// Read graph files up to this size, such as `64 MiB`.
+    #[arg(long, value_name = "SIZE", value_parser = memory::size, default_value_t = graph::MAX_FILE_BYTES)]
+    max_file_size: u64,
 }
 
 /// What became of a file.
@@ -35,7 +38,7 @@ pub fn run(args: &Args) -> u8 {
     unread.iter().for_each(|unread| nodes::complain(&unread.cause));
     let mut code = if unread.is_empty() { exit::OK } else { exit::USAGE };
     for input in files {
-        code = code.max(match format(&input, args.check) {
+        code = code.max(match format(&input, args) {
             Ok(Outcome::Formatted) if args.check => {
                 nodes::print(&format!("{} is not in order\n", input.name()), exit::INVALID)
             }
@@ -51,18 +54,18 @@ pub fn run(args: &Args) -> u8 {
     code
 }
 
-fn format(input: &Input, check: bool) -> Result<Outcome, (String, u8)> {
+fn format(input: &Input, args: &Args) -> Result<Outcome, (String, u8)> {
     // One that was found below a directory and is no graph is left alone.
-    let Some(file) = input.read(graph::MAX_FILE_BYTES).map_err(|cause| (cause, exit::USAGE))? else {
+    let Some(file) = input.read(args.max_file_size).map_err(|cause| (cause, exit::USAGE))? else {
         return Ok(Outcome::InOrder);
     };
     let formatted = graph::format(file.text());
     let formatted = formatted.map_err(|e| (format!("cannot format {}: {e}", input.name()), exit::INVALID))?;
     let is_in_order = formatted == file.text();
-    if input.path == Path::new("-") && !check {
+    if input.path == Path::new("-") && !args.check {
         return Ok(Outcome::Printed(formatted));
     }
-    if !is_in_order && !check {
+    if !is_in_order && !args.check {
         let written = std::fs::write(&input.path, formatted);
         written.map_err(|e| (format!("cannot write {}: {e}", input.name()), exit::USAGE))?;
     }

@@ -1,7 +1,9 @@
 //! A valid graph for the verbs that show what is in it.
 
-use super::{exit, nodes};
-use crate::graph::{self, Executing, Graph, Level, LoadOptions, Override, Packs, Saved, SourceFile, render};
+use super::{exit, memory, nodes};
+use crate::graph::{
+    self, Executing, Graph, Level, LoadOptions, MAX_FILE_BYTES, Override, Packs, Saved, SourceFile, render,
+};
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -17,11 +19,14 @@ pub struct Which {
     /// Ask packs for their node types by running them, rather than reading the descriptions saved beside them.
     #[arg(long)]
     allow_exec: bool,
+    /// Read a graph file up to this size, such as `64 MiB`.
+    #[arg(long, value_name = "SIZE", value_parser = memory::size, default_value_t = MAX_FILE_BYTES)]
+    max_file_size: u64,
 }
 
 /// Loads the graph as a run would; else says what is wrong with it, on standard error, and returns the exit code.
 pub fn load(which: &Which) -> Result<Graph, u8> {
-    let file = SourceFile::read(&which.graph).map_err(|error| {
+    let file = SourceFile::read_up_to(&which.graph, which.max_file_size).map_err(|error| {
         nodes::complain(&error.to_string());
         exit::USAGE
     })?;
