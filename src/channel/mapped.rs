@@ -12,8 +12,9 @@ pub struct Inbox(Mutex<Option<Arc<ReadOnly>>>);
 /// The segments that a receiver reads. Used by one thread.
 pub struct Mapped {
     present: UnsafeCell<Arc<ReadOnly>>,
-    /// The one before, while views of it are held: by bit, which entries of the borrow table they have.
-    before: RefCell<Option<(u64, Arc<ReadOnly>)>>,
+    /// Those before, each while views of it are held: by bit, which entries of the borrow table they have. More than one
+    /// only where a producer no longer waits for this consumer, since it is in quarantine.
+    before: RefCell<Vec<(u64, Arc<ReadOnly>)>>,
     inbox: Arc<Inbox>,
     watched: Cell<Option<&'static Watched>>,
 }
@@ -33,7 +34,7 @@ impl Mapped {
     /// Reads `present`; what takes its place comes to `inbox`.
     #[must_use]
     pub fn new(present: Arc<ReadOnly>, inbox: Arc<Inbox>) -> Self {
-        let (present, before) = (UnsafeCell::new(present), RefCell::new(None));
+        let (present, before) = (UnsafeCell::new(present), RefCell::default());
         Mapped { present, before, inbox, watched: Cell::new(None) }
     }
 
@@ -51,10 +52,12 @@ impl Mapped {
         let Some(successor) = self.inbox.take() else { return false };
         // SAFETY: as in `segment`: no reference to the old `Arc` is alive here.
         let old = unsafe { std::mem::replace(&mut *self.present.get(), successor) };
-        if borrows != 0 {
-            // A producer is never more than one segment ahead of what is held.
-            *self.before.borrow_mut() = Some((borrows, Arc::clone(&old)));
+        let mut before = self.before.borrow_mut();
+        let of_old = before.iter().fold(borrows, |left, (borrows, _)| left & !borrows);
+        if of_old != 0 {
+            before.push((of_old, Arc::clone(&old)));
         }
+        drop(before);
         self.tell_watched();
         true
     }
@@ -62,13 +65,12 @@ impl Mapped {
     /// An entry of the borrow table is free again.
     pub fn gave_back(&self, entry: usize) {
         let mut before = self.before.borrow_mut();
-        let Some((borrows, _)) = before.as_mut() else { return };
-        *borrows &= !(1 << entry);
-        if *borrows == 0 {
-            let old = before.take();
+        before.iter_mut().for_each(|(borrows, _)| *borrows &= !(1 << entry));
+        if let Some(at) = before.iter().position(|(borrows, _)| *borrows == 0) {
+            let released = before.remove(at);
             drop(before);
             self.tell_watched();
-            drop(old);
+            drop(released);
         }
     }
 
@@ -81,7 +83,7 @@ impl Mapped {
     fn tell_watched(&self) {
         if let Some(watched) = self.watched.get() {
             let before = self.before.borrow();
-            watched.now_at(Some(self.segment()), before.as_ref().map(|(_, segment)| &**segment));
+            watched.now_at(Some(self.segment()), before.last().map(|(_, segment)| &**segment));
         }
     }
 }

@@ -224,6 +224,25 @@ fn memory_that_one_large_message_needed_is_given_back_and_views_stay() {
 }
 
 #[test]
+fn every_segment_stays_mapped_while_views_of_it_are_held_however_many_came_after_it() {
+    let label = "held";
+    let segment = || Writable::create(SegmentKind::Sealed, label, 4096).unwrap();
+    let map = |segment: &Writable| Arc::new(ReadOnly::map(&segment.handle().unwrap(), 4096).unwrap());
+    let segments = [segment(), segment(), segment()];
+    let inbox = Arc::new(Inbox::default());
+    let mapped = Mapped::new(map(&segments[0]), Arc::clone(&inbox));
+    for (at, borrows) in [(1, 0b1), (2, 0b11)] {
+        inbox.put(map(&segments[at]));
+        assert!(mapped.advance(borrows));
+    }
+    assert_eq!(mappings(label), 6, "the first has entry 0, the second entry 1");
+    mapped.gave_back(0);
+    assert_eq!(mappings(label), 5);
+    mapped.gave_back(1);
+    assert_eq!(mappings(label), 4, "the present one alone");
+}
+
+#[test]
 fn a_consumer_that_stood_still_while_the_segment_was_replaced_gets_the_newest_and_counts_the_rest() {
     let mut pair = Pair::new(SegmentKind::Sealed, Overflow::DropOldest, 3, 1);
     pair.send(&vec![9; 40 << 20]);
