@@ -53,12 +53,6 @@ impl Sources {
         &self.source(id).file
     }
 
-    /// The file that findings call `name`; the first one where there is none.
-    #[must_use]
-    pub fn named(&self, name: &str) -> &SourceFile {
-        self.iter().find(|file| &**file.name() == name).unwrap_or(self.first())
-    }
-
     /// Lines and columns of `span`. The same part of a file has the same place, however often the file is used.
     #[must_use]
     pub fn place(&self, span: Span) -> Place {

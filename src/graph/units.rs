@@ -46,7 +46,7 @@ struct Gatherer<'a> {
     sources: &'a mut Sources,
     options: &'a LoadOptions<'a>,
     findings: &'a mut Findings,
-    /// What each file says as it stands, by its name; nothing where it is no YAML.
+    /// What each file that is used says as it stands, by its name; nothing where it is no YAML.
     trees: BTreeMap<Arc<str>, Option<Tree>>,
     uses: usize,
     /// Of all files, each once.
@@ -106,11 +106,13 @@ impl Gatherer<'_> {
 
     fn tree(&mut self, file: FileId, used_at: Option<Span>) -> Option<Tree> {
         let source = self.sources.file(file);
+        let Some(at) = used_at else {
+            // Nothing can use the first file, so it is not kept.
+            self.bytes += source.text().len() as u64;
+            return yaml::parse(source, self.findings);
+        };
         let name = Arc::clone(source.name());
-        if let Some(at) = used_at
-            && !self.trees.contains_key(&name)
-            && self.bytes + source.text().len() as u64 > MAX_FILE_BYTES
-        {
+        if !self.trees.contains_key(&name) && self.bytes + source.text().len() as u64 > MAX_FILE_BYTES {
             self.refuse_more(at, format!("the files of this graph have more than {MAX_FILE_BYTES} bytes in all"));
             return None;
         }
