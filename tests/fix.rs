@@ -2,15 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use assert_cmd::Command;
-use std::path::Path;
+mod command;
 
-/// Exit code, standard output and standard error.
-fn ezrun(dir: &Path, args: &[&str]) -> (i32, String, String) {
-    let output = Command::cargo_bin("ezrun").unwrap().current_dir(dir).args(args).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
-}
+use command::ezrun;
+use std::path::Path;
 
 /// Fixes `text`; gives the exit code, the text afterwards, and what was said.
 fn fixed(text: &str, flag: &str) -> (i32, String, String) {

@@ -2,33 +2,23 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use assert_cmd::Command;
+mod command;
+
+use command::graph;
 use roxmltree::{Document, Node};
 use serde_json::Value;
 use std::fmt::Write;
 use std::path::Path;
 
-/// Exit code, standard output and standard error.
+/// Runs ezrun in the project: exit code, standard output and standard error.
 fn ezrun(args: &[&str]) -> (i32, String, String) {
-    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let output = Command::cargo_bin("ezrun").unwrap().current_dir(project).args(args).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    command::ezrun(Path::new(env!("CARGO_MANIFEST_DIR")), args)
 }
 
 fn drawn(path: &str, format: &str) -> String {
     let (code, stdout, stderr) = ezrun(&["graph", path, "--format", format]);
     assert_eq!(code, 0, "{path}: {stderr}");
     stdout
-}
-
-/// A graph in a scratch folder.
-fn graph(text: &str) -> (tempfile::TempDir, String) {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("graph.yaml");
-    std::fs::write(&path, text).unwrap();
-    let path = path.to_str().unwrap().to_owned();
-    (dir, path)
 }
 
 fn fan_out(readers: usize) -> String {

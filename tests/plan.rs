@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use assert_cmd::Command;
+mod command;
+
+use command::graph;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -10,26 +12,15 @@ fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Exit code, standard output and standard error.
+/// Runs ezrun in the project: exit code, standard output and standard error.
 fn ezrun(args: &[&str]) -> (i32, String, String) {
-    let output = Command::cargo_bin("ezrun").unwrap().current_dir(project()).args(args).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    command::ezrun(project(), args)
 }
 
 fn planned(path: &str) -> Value {
     let (code, stdout, stderr) = ezrun(&["plan", "--format", "json", path]);
     assert_eq!(code, 0, "{path}: {stderr}");
     serde_json::from_str(&stdout).unwrap()
-}
-
-/// A graph in a scratch folder.
-fn graph(text: &str) -> (tempfile::TempDir, String) {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("graph.yaml");
-    std::fs::write(&path, text).unwrap();
-    let path = path.to_str().unwrap().to_owned();
-    (dir, path)
 }
 
 /// One text of each edge, by the edge's names.

@@ -4,7 +4,6 @@ use super::{exit, memory, nodes};
 use crate::graph::{
     self, Executing, Graph, Level, LoadOptions, MAX_FILE_BYTES, Override, Packs, Saved, SourceFile, render,
 };
-use std::io::Write;
 use std::path::PathBuf;
 
 /// Which graph, and how it is loaded.
@@ -36,8 +35,7 @@ pub fn load(which: &Which) -> Result<Graph, u8> {
     // What a valid graph could do better is for `validate` to say.
     let is_shown = |level: Level| loaded.graph.is_none() || level < Level::Hint;
     let shown: Vec<_> = loaded.findings.iter().filter(|finding| is_shown(finding.level)).cloned().collect();
-    // Where it cannot be said, the exit code tells.
-    let _ = write!(anstream::stderr(), "{}", render::text(&shown, &loaded.sources, render::Style::Coloured));
+    say_raw!("{}", render::text(&shown, &loaded.sources, render::Style::Coloured));
     let is_unknown = loaded.graph.is_none() && !loaded.has_errors();
     if loaded.graph.is_none() {
         say!("{}", render::summary(&shown, &loaded.sources));

@@ -9,6 +9,14 @@ macro_rules! say {
     }};
 }
 
+/// As [`say`], without a line's end.
+macro_rules! say_raw {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = write!(anstream::stderr(), $($words)*);
+    }};
+}
+
 mod completions;
 mod explain;
 mod fix;

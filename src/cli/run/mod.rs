@@ -1,13 +1,5 @@
 //! `ezrun GRAPH`: load, plan, run, account for it.
 
-/// As [`say`], without a line's end.
-macro_rules! say_raw {
-    ($($words:tt)*) => {{
-        use std::io::Write as _;
-        let _ = write!(anstream::stderr(), $($words)*);
-    }};
-}
-
 mod console;
 mod ledger;
 mod report;
