@@ -36,8 +36,8 @@ fn entry_differences(one: &[(Tree, Tree)], other: &[(Tree, Tree)]) -> usize {
 mod tests {
     use super::*;
     use crate::graph::finding::Findings;
+    use crate::graph::parse::parse;
     use crate::graph::source::SourceFile;
-    use crate::graph::yaml::parse;
     use std::path::Path;
 
     #[test]

@@ -4,8 +4,9 @@
 use super::differences::differences;
 use super::edit::{Edit, apply};
 use super::finding::Findings;
+use super::parse;
 use super::source::{SourceFile, Span};
-use super::yaml::{self, Kind, Tree};
+use super::yaml::{Kind, Tree};
 use std::path::Path;
 
 /// Why a file is not formatted.
@@ -48,7 +49,7 @@ pub fn differ_only_in(one: &str, other: &str, values: usize) -> bool {
 
 fn read(text: &str) -> Result<Tree, FormatError> {
     let file = SourceFile::from_text("", Path::new(""), text);
-    yaml::parse(&file, &mut Findings::default()).ok_or(FormatError::NotYaml)
+    parse::parse(&file, &mut Findings::default()).ok_or(FormatError::NotYaml)
 }
 
 /// Everything that is not white space.

@@ -2,9 +2,9 @@
 //!
 //! [`Graph`] is valid and immutable. petgraph stays inside this module.
 //!
-//! The way there: [`yaml`] makes a tree in which everything knows its place; `variables` fills it in; `units` does that for
-//! the files that it uses as well; `written` reads each into what it says, and `flatten` makes one of them; `model` looks
-//! names up; the rules ([`rules`] names them) check that; `load` leads through all of it.
+//! The way there: `parse` makes a [tree](yaml) in which everything knows its place; `variables` fills it in; `units` does
+//! that for the files that it uses as well; `written` reads each into what it says, and `flatten` makes one of them;
+//! `model` looks names up; the rules ([`rules`] names them) check that; `load` leads through all of it.
 
 mod allow;
 mod comments;
@@ -25,6 +25,7 @@ mod model;
 #[cfg(test)]
 mod oracle;
 mod packs;
+mod parse;
 pub mod render;
 mod resources;
 pub mod rules;

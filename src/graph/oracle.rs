@@ -1,8 +1,9 @@
 //! Two independent YAML parsers read the same tree.
 
 use super::finding::Findings;
+use super::parse::parse;
 use super::source::SourceFile;
-use super::yaml::{Kind, Tree, parse, plain_scalar};
+use super::yaml::{Kind, Tree, plain_scalar};
 use std::path::{Path, PathBuf};
 use yaml_serde::Value;
 

@@ -4,6 +4,7 @@
 
 use super::finding::{Draft, Findings};
 use super::load::LoadOptions;
+use super::parse;
 use super::rules;
 use super::source::{FileId, MAX_FILE_BYTES, SourceFile, Span};
 use super::sources::Sources;
@@ -109,7 +110,7 @@ impl Gatherer<'_> {
         let Some(at) = used_at else {
             // Nothing can use the first file, so it is not kept.
             self.bytes += source.text().len() as u64;
-            return yaml::parse(source, self.findings);
+            return parse::parse(source, self.findings);
         };
         let name = Arc::clone(source.name());
         if !self.trees.contains_key(&name) && self.bytes + source.text().len() as u64 > MAX_FILE_BYTES {
@@ -118,7 +119,7 @@ impl Gatherer<'_> {
         }
         let known = self.trees.entry(name).or_insert_with(|| {
             self.bytes += source.text().len() as u64;
-            yaml::parse(source, self.findings)
+            parse::parse(source, self.findings)
         });
         let mut tree = known.clone()?;
         yaml::place_in(&mut tree, file);

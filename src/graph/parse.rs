@@ -1,0 +1,357 @@
+//! YAML text to a [`Tree`]. With `comments`, the only place that knows the parser.
+//!
+//! The tree is made straight from the parser's events. Duplicate keys are kept, so that they become findings like any
+//! other; merge keys are not special. Size, depth and aliases are bounded.
+
+use super::finding::{Draft, Findings};
+use super::rules;
+use super::source::{FileId, SourceFile, Span};
+use super::yaml::{Kind, Tree, plain_scalar};
+use granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Tag};
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+/// Deepest nesting of lists and mappings.
+const MAX_DEPTH: usize = 64;
+/// Most values of a document, aliases written out; a file that is larger than most may have one for each two bytes.
+const MAX_VALUES: usize = 400_000;
+/// Most values that are kept for aliases, and written for them.
+const MAX_COPIED: usize = 400_000;
+/// Most aliases of a document.
+const MAX_ALIASES: usize = 10_000;
+
+/// Reads the one document of `file`. A syntax error is a finding, and then there is no tree.
+pub(super) fn parse(file: &SourceFile, findings: &mut Findings) -> Option<Tree> {
+    let mut builder = Builder::new(file);
+    let options = granit_parser::options! {
+        emit_comments: false,
+        flow_nesting_limit: MAX_DEPTH,
+        block_nesting_limit: MAX_DEPTH,
+    };
+    for event in Parser::new_from_str_with_options(file.text(), options) {
+        let step =
+            event.map_err(|error| syntax_error(&error, file)).and_then(|(event, span)| builder.add(event, &span));
+        if let Err(draft) = step {
+            findings.add(draft);
+            return None;
+        }
+    }
+    Some(builder.values.pop().unwrap_or_else(|| Tree::new(file.beginning(), Kind::Null)))
+}
+
+/// Makes a tree of events, without recursion.
+struct Builder<'f> {
+    file: &'f SourceFile,
+    /// Values that belong to nothing yet: of a mapping, keys and values in turn.
+    values: Vec<Tree>,
+    /// Lists and mappings that are not at their end yet, the outermost first.
+    open: Vec<Open>,
+    /// Values with an anchor, by the parser's number for it, and how many values each has.
+    anchored: HashMap<usize, (Tree, usize)>,
+    /// Values so far, aliases written out.
+    count: usize,
+    max_values: usize,
+    /// Values that were kept for aliases, and written for them.
+    copied: usize,
+    aliases: usize,
+    documents: usize,
+}
+
+/// A list or mapping that is not at its end yet.
+struct Open {
+    /// Where it begins.
+    start: usize,
+    is_map: bool,
+    anchor: usize,
+    /// How many values belonged to nothing when it began, and how many there were in all.
+    below: usize,
+    before: usize,
+}
+
+type Step = Result<(), Draft>;
+
+impl<'f> Builder<'f> {
+    fn new(file: &'f SourceFile) -> Self {
+        Builder {
+            file,
+            values: Vec::new(),
+            open: Vec::new(),
+            anchored: HashMap::new(),
+            count: 0,
+            max_values: MAX_VALUES.max(file.text().len() / 2),
+            copied: 0,
+            aliases: 0,
+            documents: 0,
+        }
+    }
+
+    fn add(&mut self, event: Event<'_>, at: &granit_parser::Span) -> Step {
+        let span = span_of(at, self.file.id());
+        let bad_tag = |message| {
+            let span = at.tag_span().map_or(span, |tag| span_of(&tag, self.file.id()));
+            Draft::new(rules::SYNTAX, span, message).help("take the tag out; what a value is, its setting says")
+        };
+        match event {
+            Event::DocumentStart(..) => self.document(span),
+            Event::Scalar(text, style, anchor, tag) => {
+                let kind = scalar(text, style, tag.as_deref()).map_err(bad_tag)?;
+                self.value(Tree::new(span, kind), anchor, 1)
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                check_tag(tag.as_deref(), "seq").map_err(bad_tag)?;
+                self.begin(span, false, anchor)
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                check_tag(tag.as_deref(), "map").map_err(bad_tag)?;
+                self.begin(span, true, anchor)
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.end(span),
+            Event::Alias(anchor) => self.alias(anchor, span),
+            _ => Ok(()),
+        }
+    }
+
+    fn document(&mut self, span: Span) -> Step {
+        self.documents += 1;
+        if self.documents == 1 {
+            return Ok(());
+        }
+        let help = "give each graph a file of its own; take the `---` out";
+        Err(Draft::new(rules::SYNTAX, span, "a second document begins here").help(help))
+    }
+
+    /// A value is complete; it stands for `count` values.
+    fn value(&mut self, tree: Tree, anchor: usize, count: usize) -> Step {
+        if anchor != 0 {
+            self.copied(count, tree.span)?;
+            self.anchored.insert(anchor, (tree.clone(), count));
+        }
+        self.counted(1, tree.span)?;
+        self.values.push(tree);
+        Ok(())
+    }
+
+    fn counted(&mut self, more: usize, span: Span) -> Step {
+        self.count += more;
+        if self.count > self.max_values { Err(too_much(span)) } else { Ok(()) }
+    }
+
+    /// Aliases must not make much of a small file.
+    fn copied(&mut self, more: usize, span: Span) -> Step {
+        self.copied += more;
+        if self.copied > MAX_COPIED { Err(too_much(span)) } else { Ok(()) }
+    }
+
+    fn begin(&mut self, span: Span, is_map: bool, anchor: usize) -> Step {
+        if self.open.len() == MAX_DEPTH {
+            return Err(too_deep(span));
+        }
+        self.open.push(Open { start: span.start, is_map, anchor, below: self.values.len(), before: self.count });
+        Ok(())
+    }
+
+    /// A list or mapping ends where its last value does, or behind its bracket.
+    fn end(&mut self, closing: Span) -> Step {
+        let Some(Open { start, is_map, anchor, below, before }) = self.open.pop() else { return Ok(()) };
+        let last = self.values[below..].last().map_or(start, |last| last.span.end);
+        let is_bracket = matches!(self.file.slice(closing), "]" | "}");
+        let end = if is_bracket { closing.end } else { last.max(start) };
+        let mut inner = self.values.drain(below..);
+        let kind = if is_map {
+            let mut entries = Vec::with_capacity(inner.len() / 2);
+            while let (Some(key), Some(value)) = (inner.next(), inner.next()) {
+                entries.push((key, value));
+            }
+            Kind::Map(entries)
+        } else {
+            Kind::Seq(inner.by_ref().collect())
+        };
+        drop(inner);
+        self.value(Tree::new(Span::new(start, end).in_file(self.file.id()), kind), anchor, self.count - before + 1)
+    }
+
+    /// What an alias stands for is written out; it keeps its place.
+    fn alias(&mut self, anchor: usize, span: Span) -> Step {
+        self.aliases += 1;
+        let Some(&(_, count)) = self.anchored.get(&anchor) else {
+            let message = "not YAML: an alias stands for a value of which it is a part";
+            return Err(Draft::new(rules::SYNTAX, span, message).help("write the inner value out"));
+        };
+        if self.aliases > MAX_ALIASES {
+            return Err(too_much(span));
+        }
+        self.copied(count, span)?;
+        self.counted(count, span)?;
+        let tree = self.anchored[&anchor].0.clone();
+        if self.open.len() + depth(&tree) > MAX_DEPTH {
+            return Err(too_deep(span));
+        }
+        self.values.push(tree);
+        Ok(())
+    }
+}
+
+/// How many lists and mappings are within each other in `tree`.
+fn depth(tree: &Tree) -> usize {
+    match &tree.kind {
+        Kind::Seq(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Kind::Map(entries) => 1 + entries.iter().map(|(key, value)| depth(key).max(depth(value))).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// What a scalar is: what its tag says, else a text where it is quoted, else what it looks like.
+fn scalar(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>) -> Result<Kind, String> {
+    let Some(tag) = tag else {
+        let is_plain = style == ScalarStyle::Plain;
+        return Ok(if is_plain { plain_scalar(&text) } else { Kind::String(text.into_owned()) });
+    };
+    let resolved = || match (tag.core_suffix(), plain_scalar(&text)) {
+        (Some("null"), kind @ Kind::Null)
+        | (Some("bool"), kind @ Kind::Bool(_))
+        | (Some("int"), kind @ Kind::Int(_))
+        | (Some("float"), kind @ Kind::Float(_)) => Some(kind),
+        #[allow(clippy::cast_precision_loss, reason = "that is what the tag asks for")]
+        (Some("float"), Kind::Int(int)) => Some(Kind::Float(int as f64)),
+        _ => None,
+    };
+    match tag.core_suffix() {
+        Some("str") => Ok(Kind::String(text.into_owned())),
+        None if is_untagged(tag) => Ok(Kind::String(text.into_owned())),
+        Some("null" | "bool" | "int" | "float") => {
+            resolved().ok_or_else(|| format!("`{text}` is not what its tag `{}` says", tag.original()))
+        }
+        _ => Err(unknown_tag(tag)),
+    }
+}
+
+/// A list or mapping may say that it is one.
+fn check_tag(tag: Option<&Tag>, own: &str) -> Result<(), String> {
+    match tag {
+        Some(tag) if !is_untagged(tag) && tag.core_suffix() != Some(own) => Err(unknown_tag(tag)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a tag is the `!` alone, which says no more than that a scalar is a text.
+fn is_untagged(tag: &Tag) -> bool {
+    matches!(tag.parts(), ("", "!") | ("!", ""))
+}
+
+fn unknown_tag(tag: &Tag) -> String {
+    format!("the tag `{}` means nothing here", tag.original())
+}
+
+fn too_much(span: Span) -> Draft {
+    Draft::new(rules::SYNTAX, span, "there are too many values, or aliases stand for too much")
+        .help("write fewer, and fewer aliases")
+}
+
+fn too_deep(span: Span) -> Draft {
+    let message = format!("lists and mappings are nested deeper than {MAX_DEPTH}");
+    Draft::new(rules::SYNTAX, span, message).help("write it flatter")
+}
+
+fn syntax_error(error: &ScanError, file: &SourceFile) -> Draft {
+    let span = word_at(error.marker(), file);
+    match error.kind() {
+        ErrorKind::RecursionLimitExceeded => too_deep(span),
+        _ => Draft::new(rules::SYNTAX, span, format!("not YAML: {}", error.info())).help(syntax_help(file, span)),
+    }
+}
+
+fn syntax_help(file: &SourceFile, span: Span) -> &'static str {
+    let line = file.text().lines().nth(file.place(span).line - 1).unwrap_or("");
+    let unquoted_variable = line.contains("${") && line.replace("${", "").contains(['{', '[']);
+    if unquoted_variable {
+        "inside `{ }` and `[ ]` a variable needs quotes: \"${name}\""
+    } else if line.trim_start_matches(' ').starts_with('\t') {
+        "YAML is indented with spaces, never with tabs"
+    } else {
+        "check the indentation, and that every bracket and quote is closed"
+    }
+}
+
+/// From `marker` to the end of the word that begins there.
+fn word_at(marker: &Marker, file: &SourceFile) -> Span {
+    let start = marker.byte_offset().unwrap_or(0).min(file.text().len());
+    let rest = file.text().get(start..).unwrap_or("");
+    let word = rest.find(|c: char| c.is_whitespace() || ",{}[]".contains(c)).unwrap_or(rest.len());
+    Span::new(start, start + word.max(rest.chars().next().map_or(0, char::len_utf8).min(1))).in_file(file.id())
+}
+
+fn span_of(span: &granit_parser::Span, file: FileId) -> Span {
+    let range = span.byte_range().unwrap_or_default();
+    Span::new(range.start, range.end).in_file(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sources::Sources;
+    use super::*;
+    use std::path::Path;
+
+    fn file(text: &str) -> SourceFile {
+        SourceFile::from_text("x.yaml", Path::new("/"), text)
+    }
+
+    fn read(file: &SourceFile) -> Result<Tree, String> {
+        let mut findings = Findings::default();
+        parse(file, &mut findings).ok_or_else(|| format!("{:?}", findings.into_sorted(&Sources::new(file.clone()))))
+    }
+
+    /// The text under each key and value, in the order of the file.
+    fn slices<'f>(tree: &Tree, file: &'f SourceFile, into: &mut Vec<&'f str>) {
+        into.push(file.slice(tree.span));
+        match &tree.kind {
+            Kind::Seq(items) => items.iter().for_each(|item| slices(item, file, into)),
+            Kind::Map(entries) => entries.iter().for_each(|(key, value)| {
+                slices(key, file, into);
+                slices(value, file, into);
+            }),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_key_and_value_has_its_own_place() {
+        let file = file("é: [1, \"two\", { k: 'v' } ] # c\nb:\n  - x y # c\n  -\n");
+        let mut found = Vec::new();
+        slices(&read(&file).unwrap(), &file, &mut found);
+        let whole = file.text().trim_end().strip_suffix("\n  -").unwrap().len();
+        assert!(found[0].len() >= whole - 4, "{found:?}");
+        assert_eq!(
+            found[1..9],
+            ["é", "[1, \"two\", { k: 'v' } ]", "1", "\"two\"", "{ k: 'v' }", "k", "'v'", "b"],
+            "{found:?}"
+        );
+        assert_eq!(found[10], "x y");
+    }
+
+    #[test]
+    fn duplicate_keys_and_merge_keys_are_kept() {
+        let file = file("a: 1\na: 2\n<<: { b: 3 }\n");
+        let Kind::Map(entries) = read(&file).unwrap().kind else { panic!("a mapping") };
+        let keys: Vec<&str> = entries.iter().map(|(key, _)| key.text(&file)).collect();
+        assert_eq!(keys, ["a", "a", "<<"]);
+    }
+
+    #[test]
+    fn nesting_and_aliases_are_bounded() {
+        let deep = "[".repeat(100_000);
+        assert!(read(&file(&deep)).is_err());
+        let nested: String = (0..200).map(|i| format!("{}a:\n", " ".repeat(i))).collect();
+        assert!(read(&file(&nested)).is_err());
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for i in 1..12 {
+            bomb += &format!("a{i}: &a{i} [{}]\n", vec![format!("*a{}", i - 1); 9].join(", "));
+        }
+        assert!(read(&file(&bomb)).is_err());
+        assert!(read(&file("a: &a [*a]")).is_err());
+    }
+
+    #[test]
+    fn a_second_document_is_refused() {
+        assert!(read(&file("a: 1\n---\nb: 2\n")).is_err());
+    }
+}
