@@ -3,25 +3,30 @@
 use super::Overflow;
 use super::edit::Change;
 use super::finding::{Draft, Findings};
-use super::model::{Model, ModelNode};
+use super::model::{Model, ModelEdge, ModelNode};
+use super::shape::{Topology, component_of_each};
 use super::{rules, suggest};
 use crate::node::Role;
 use petgraph::algo::kosaraju_scc;
-use petgraph::graph::{DiGraph, EdgeIndex, NodeIndex};
+use petgraph::graph::{EdgeIndex, NodeIndex};
 use petgraph::visit::EdgeRef;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 /// Most cycles that are reported at once.
 const MAX_CYCLES: usize = 16;
 /// Most nodes beside the first that a finding names.
 const MAX_LISTED: usize = 8;
 
-/// Nodes and edges by their index in the model.
-type Topology = DiGraph<usize, usize>;
-
 /// Every cycle without a feedback edge, each with its whole path.
 pub(super) fn cycles(model: &Model<'_>, findings: &mut Findings) {
-    let mut topology = topology(model, |edge| !is_feedback(model, edge));
+    let closes = |(at, (from, to)): (usize, (usize, usize))| {
+        from != to && model.shape.component[from] == model.shape.component[to] && !is_feedback(model, at)
+    };
+    if !ends(model).any(closes) {
+        return;
+    }
+    let mut topology = model.shape.topology.clone();
+    topology.retain_edges(|topology, edge| !is_feedback(model, topology[edge]));
     for _ in 0..MAX_CYCLES {
         let Some(closing) = last_edge_in_a_cycle(&topology) else { return };
         let path = cycle_through(&topology, closing);
@@ -34,12 +39,11 @@ pub(super) fn cycles(model: &Model<'_>, findings: &mut Findings) {
 }
 
 pub(super) fn feedback(model: &Model<'_>, findings: &mut Findings) {
-    let topology = topology(model, |_| true);
-    let component = components(&topology);
-    for edge in topology.edge_references().filter(|edge| is_feedback(model, *edge.weight())) {
-        let written = &model.edges[*edge.weight()].written;
+    let component = &model.shape.component;
+    for (at, (from, to)) in ends(model).filter(|(at, (from, to))| from != to && is_feedback(model, *at)) {
+        let written = &model.edges[at].written;
         let Some(flag) = written.feedback else { continue };
-        if component[&edge.source()] != component[&edge.target()] {
+        if component[from] != component[to] {
             let message = "this edge closes no cycle, so it is no feedback";
             let draft = Draft::new(rules::NO_FEEDBACK, flag.span, message).help("take `feedback: true` out");
             findings.add(draft.fix(Change::Replace(flag.span, "false")));
@@ -57,7 +61,7 @@ pub(super) fn feedback(model: &Model<'_>, findings: &mut Findings) {
 
 /// Groups of connected nodes to which no source leads: nothing will ever come there.
 pub(super) fn unreached(model: &Model<'_>, findings: &mut Findings) {
-    let topology = topology(model, |_| true);
+    let topology = &model.shape.topology;
     let mut reached = beginnings(model);
     let mut queue: VecDeque<usize> = (0..reached.len()).filter(|&node| reached[node]).collect();
     while let Some(node) = queue.pop_front() {
@@ -69,7 +73,7 @@ pub(super) fn unreached(model: &Model<'_>, findings: &mut Findings) {
     }
     for first in 0..model.nodes.len() {
         if !reached[first] {
-            let group = connected_to(first, &topology, &mut reached);
+            let group = connected_to(first, topology, &mut reached);
             report_unreached(model, &group, findings);
         }
     }
@@ -77,11 +81,11 @@ pub(super) fn unreached(model: &Model<'_>, findings: &mut Findings) {
 
 /// For each node, whether messages may begin there, or it is known already why nothing comes.
 pub(super) fn beginnings(model: &Model<'_>) -> Vec<bool> {
-    let connected: HashSet<(usize, usize)> = model.wires().map(|wire| wire.to).collect();
     let may_begin = |(at, node): (usize, &ModelNode<'_>)| {
         let Some(node_type) = &node.node_type else { return true };
-        let mut inputs =
-            node_type.inputs.iter().enumerate().map(|(port, input)| (connected.contains(&(at, port)), input));
+        let mut connected = vec![false; node_type.inputs.len()];
+        model.wires_into(at).for_each(|wire| connected[wire.to.1] = true);
+        let mut inputs = connected.into_iter().zip(&node_type.inputs);
         let lacks_one = inputs.clone().any(|(connected, input)| input.required && !connected);
         // With nothing connected to its optional inputs, a node may begin a stream.
         let alone = node_type.role != Role::Sink && !inputs.any(|(connected, _)| connected);
@@ -136,39 +140,21 @@ fn report_unreached(model: &Model<'_>, group: &[usize], findings: &mut Findings)
     findings.add(draft);
 }
 
-/// Nodes in an order in which each comes after those that it hears from; within a cycle, in any order.
-pub(super) fn sources_first(model: &Model<'_>) -> Vec<usize> {
-    let topology = topology(model, |_| true);
-    kosaraju_scc(&topology).into_iter().rev().flatten().map(|node| topology[node]).collect()
-}
-
-/// Without self-edges, which have a rule of their own.
-fn topology(model: &Model<'_>, keep: impl Fn(usize) -> bool) -> Topology {
-    let mut topology = Topology::with_capacity(model.nodes.len(), model.edges.len());
-    let nodes: Vec<NodeIndex> = (0..model.nodes.len()).map(|at| topology.add_node(at)).collect();
-    for (at, edge) in model.edges.iter().enumerate().filter(|(at, _)| keep(*at)) {
-        if let (Some(from), Some(to)) = (edge.from, edge.to)
-            && from.node != to.node
-        {
-            topology.add_edge(nodes[from.node], nodes[to.node], at);
-        }
-    }
-    topology
+/// The edges of which both ends are known, with the nodes there.
+fn ends<'m>(model: &'m Model<'_>) -> impl Iterator<Item = (usize, (usize, usize))> + use<'m> {
+    let ends = |(at, edge): (usize, &ModelEdge)| Some((at, (edge.from?.node, edge.to?.node)));
+    model.edges.iter().enumerate().filter_map(ends)
 }
 
 fn is_feedback(model: &Model<'_>, edge: usize) -> bool {
     model.edges[edge].written.feedback.is_some_and(|flag| flag.value)
 }
 
-fn components(topology: &Topology) -> HashMap<NodeIndex, usize> {
-    let components = kosaraju_scc(topology).into_iter().enumerate();
-    components.flat_map(|(at, nodes)| nodes.into_iter().map(move |node| (node, at))).collect()
-}
-
 /// Of all edges in cycles, the one written last.
 fn last_edge_in_a_cycle(topology: &Topology) -> Option<EdgeIndex> {
-    let component = components(topology);
-    let inside = topology.edge_references().filter(|edge| component[&edge.source()] == component[&edge.target()]);
+    let component = component_of_each(topology.node_count(), &kosaraju_scc(topology));
+    let is_inside = |from: NodeIndex, to: NodeIndex| component[from.index()] == component[to.index()];
+    let inside = topology.edge_references().filter(|edge| is_inside(edge.source(), edge.target()));
     inside.max_by_key(|edge| *edge.weight()).map(|edge| edge.id())
 }
 

@@ -25,30 +25,17 @@ const LONG_RUN: f64 = 1e9;
 /// Rates that differ by less, relatively, are the same.
 const TOLERANCE: f64 = 1e-6;
 
-/// The edges into each node, in the order of the file.
-type Into<'m> = HashMap<usize, Vec<Wire<'m>>>;
-
-fn by_consumer<'m>(model: &'m Model<'_>) -> Into<'m> {
-    let mut into: Into<'m> = HashMap::new();
-    for wire in model.wires() {
-        into.entry(wire.to.0).or_default().push(wire);
-    }
-    into
-}
-
 fn joins(model: &Model<'_>, node: usize) -> Joins {
     model.nodes[node].node_type.as_ref().map_or(Joins::Freely, |node_type| node_type.joins)
 }
 
 /// Where messages are paired, as many come at each input; and what becomes one stream has one sampling rate.
 pub(super) fn differing_rates(model: &Model<'_>, streams: &Streams, findings: &mut Findings) {
-    let into = by_consumer(model);
     for node in 0..model.nodes.len() {
-        let wires = into.get(&node).map_or(&[][..], Vec::as_slice);
         let paired = joins(model, node) != Joins::Freely;
-        let mut first: HashMap<usize, (&Wire<'_>, f64)> = HashMap::new();
-        for wire in wires {
-            let stream = streams.received(wire);
+        let mut first: HashMap<usize, (Wire<'_>, f64)> = HashMap::new();
+        for wire in model.wires_into(node) {
+            let stream = streams.received(&wire);
             // At one input edges become one stream; between inputs messages find their partners.
             let (key, rate) = if paired {
                 // A second of a signal that is not held back is not one of the clock.
@@ -59,7 +46,7 @@ pub(super) fn differing_rates(model: &Model<'_>, streams: &Streams, findings: &m
             let Some(rate) = rate else { continue };
             let &mut (other, other_rate) = first.entry(key).or_insert((wire, rate));
             if differ(rate, other_rate) && (!paired || other.to.1 != wire.to.1) {
-                findings.add(report_rates(model, wire, rate, (other, other_rate), paired));
+                findings.add(report_rates(model, &wire, rate, (&other, other_rate), paired));
             }
         }
     }
@@ -92,10 +79,9 @@ fn report_rates(model: &Model<'_>, wire: &Wire<'_>, rate: f64, other: (&Wire<'_>
 /// A node that takes its inputs in turn, fed from one output over two ways, of which one holds messages back for longer
 /// than the other one has room.
 pub(super) fn deadlocks(model: &Model<'_>, streams: &Streams, findings: &mut Findings) {
-    let into = by_consumer(model);
     for node in (0..model.nodes.len()).filter(|&node| joins(model, node) == Joins::InTurn) {
-        let wires = into.get(&node).map_or(&[][..], Vec::as_slice);
-        let ways: Vec<Vec<Wire<'_>>> = wires.iter().take(MAX_WAYS).map(|wire| way_back(&into, *wire)).collect();
+        let wires: Vec<Wire<'_>> = model.wires_into(node).take(MAX_WAYS).collect();
+        let ways: Vec<Vec<Wire<'_>>> = wires.iter().map(|wire| way_back(model, *wire)).collect();
         for (slow, slow_way) in ways.iter().enumerate() {
             for (full, full_way) in ways.iter().enumerate() {
                 if slow == full || wires[slow].to.1 == wires[full].to.1 {
@@ -113,19 +99,17 @@ pub(super) fn deadlocks(model: &Model<'_>, streams: &Streams, findings: &mut Fin
 
 /// A node that takes its inputs in turn, and at the first of them waits for what it would have to send itself.
 pub(super) fn self_fed(model: &Model<'_>, findings: &mut Findings) {
-    let into = by_consumer(model);
     let begins = beginnings(model);
     for node in (0..model.nodes.len()).filter(|&node| joins(model, node) == Joins::InTurn && !begins[node]) {
-        let wires = into.get(&node).map_or(&[][..], Vec::as_slice);
-        let Some(first) = wires.iter().map(|wire| wire.to.1).min() else { continue };
-        let wires: Vec<&Wire<'_>> = wires.iter().filter(|wire| wire.to.1 == first).collect();
-        if only_from_itself(node, &wires, &into, &begins) {
+        let Some(first) = model.wires_into(node).map(|wire| wire.to.1).min() else { continue };
+        let wires: Vec<Wire<'_>> = model.wires_into(node).filter(|wire| wire.to.1 == first).collect();
+        if only_from_itself(model, node, &wires, &begins) {
             let name = &model.nodes[node].name.text;
             let message =
                 format!("`{name}` can never begin: it first waits here, where only what it sends itself would come");
             let help = "lead a source here too, or end this edge at an input that is taken later";
             let mut draft = Draft::new(rules::DEADLOCK, wires[0].to_span, message).help(help);
-            for other in into.get(&node).into_iter().flatten().filter(|wire| wire.to.1 != first) {
+            for other in model.wires_into(node).filter(|wire| wire.to.1 != first) {
                 draft = draft.related(other.to_span, "taken after that");
             }
             findings.add(draft);
@@ -134,7 +118,7 @@ pub(super) fn self_fed(model: &Model<'_>, findings: &mut Findings) {
 }
 
 /// Whether no message comes by `wires` before `node` has sent one.
-fn only_from_itself(node: usize, wires: &[&Wire<'_>], into: &Into<'_>, begins: &[bool]) -> bool {
+fn only_from_itself(model: &Model<'_>, node: usize, wires: &[Wire<'_>], begins: &[bool]) -> bool {
     let mut seen: HashSet<usize> = HashSet::new();
     let mut next: Vec<usize> = wires.iter().map(|wire| wire.from.0).collect();
     let mut comes_round = false;
@@ -146,21 +130,18 @@ fn only_from_itself(node: usize, wires: &[&Wire<'_>], into: &Into<'_>, begins: &
         if begins[at] {
             return false;
         }
-        next.extend(into.get(&at).into_iter().flatten().map(|wire| wire.from.0));
+        next.extend(model.wires_into(at).map(|wire| wire.from.0));
     }
     comes_round
 }
 
 /// The edges from `last` back towards the source, for as long as each node on the way has one edge into it.
-fn way_back<'m>(into: &Into<'m>, last: Wire<'m>) -> Vec<Wire<'m>> {
+fn way_back<'m>(model: &'m Model<'_>, last: Wire<'m>) -> Vec<Wire<'m>> {
     let mut way = vec![last];
-    let mut node = last.from.0;
-    while let Some([only]) = into.get(&node).map(Vec::as_slice) {
-        if way.len() == MAX_PATH {
-            break;
-        }
-        way.push(*only);
-        node = only.from.0;
+    while way.len() < MAX_PATH {
+        let mut before = model.wires_into(way[way.len() - 1].from.0);
+        let (Some(only), None) = (before.next(), before.next()) else { break };
+        way.push(only);
     }
     way
 }

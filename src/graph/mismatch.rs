@@ -1,13 +1,12 @@
 //! The rule on types: an input accepts what the output sends, also through nodes that pass on what comes in.
 
 use super::finding::{Draft, Findings};
-use super::flow::sources_first;
 use super::model::{Model, Wire};
 use super::rules;
 use super::source::Span;
 use crate::message::DType;
 use crate::node::PortType;
-use std::collections::HashMap;
+use std::borrow::Cow;
 
 /// Most different types that are told apart on one output.
 const MAX_SENT: usize = 8;
@@ -18,9 +17,9 @@ const MAX_HOPS: usize = 16;
 type Port = (usize, usize);
 
 /// What an output may send, and the way that it came.
-#[derive(Clone, PartialEq)]
-struct Sent {
-    what: PortType,
+#[derive(Clone)]
+struct Sent<'m> {
+    what: Cow<'m, PortType>,
     /// Whose output it first came from.
     origin: usize,
     /// The edge that it came in by, and its place among what that edge's output sends; none at its origin.
@@ -34,26 +33,31 @@ struct Hop {
     place: usize,
 }
 
-pub(super) fn mismatches(model: &Model<'_>, findings: &mut Findings) {
-    let mut into: HashMap<Port, Vec<Wire<'_>>> = HashMap::new();
-    for wire in model.wires() {
-        into.entry(wire.to).or_default().push(wire);
+/// What every output may send, by node and port.
+struct AllSent<'m>(Vec<Vec<Vec<Sent<'m>>>>);
+
+impl<'m> AllSent<'m> {
+    fn by(&self, (node, port): Port) -> &[Sent<'m>] {
+        self.0[node].get(port).map_or(&[], Vec::as_slice)
     }
-    let mut sent: HashMap<Port, Vec<Sent>> = HashMap::new();
-    for node in sources_first(model) {
+}
+
+pub(super) fn mismatches(model: &Model<'_>, findings: &mut Findings) {
+    let mut sent = AllSent(vec![Vec::new(); model.nodes.len()]);
+    for &node in &model.shape.sources_first {
         let Some(node_type) = &model.nodes[node].node_type else { continue };
-        for (port, output) in node_type.outputs.iter().enumerate() {
+        for output in &node_type.outputs {
             let what = match &output.sends {
-                PortType::SameAs { input } => passed_on(model, node, input, &into, &sent),
-                what => vec![Sent { what: what.clone(), origin: node, came_by: None }],
+                PortType::SameAs { input } => passed_on(model, node, input, &sent),
+                what => vec![Sent { what: Cow::Borrowed(what), origin: node, came_by: None }],
             };
-            sent.insert((node, port), what);
+            sent.0[node].push(what);
         }
     }
     for wire in model.wires() {
         let Some(node_type) = &model.nodes[wire.to.0].node_type else { continue };
         let input = &node_type.inputs[wire.to.1];
-        for one in sent.get(&wire.from).into_iter().flatten().filter(|one| !fits(&one.what, &input.accepts)) {
+        for one in sent.by(wire.from).iter().filter(|one| !fits(&one.what, &input.accepts)) {
             let to = format!("{}.{}", model.nodes[wire.to.0].name.text, input.name);
             let draft = report(model, &wire, one, &to, &input.accepts);
             findings.add(with_hops(draft, model, &wire, one, &sent));
@@ -61,7 +65,7 @@ pub(super) fn mismatches(model: &Model<'_>, findings: &mut Findings) {
     }
 }
 
-fn report(model: &Model<'_>, wire: &Wire<'_>, sent: &Sent, to: &str, accepts: &PortType) -> Draft {
+fn report(model: &Model<'_>, wire: &Wire<'_>, sent: &Sent<'_>, to: &str, accepts: &PortType) -> Draft {
     let Sent { what, origin, .. } = sent;
     let from = &model.nodes[wire.from.0].name.text;
     let message = if *origin == wire.from.0 {
@@ -77,19 +81,13 @@ fn report(model: &Model<'_>, wire: &Wire<'_>, sent: &Sent, to: &str, accepts: &P
 }
 
 /// Shows every hop on the way from where a message began to the edge at fault.
-fn with_hops(
-    mut draft: Draft,
-    model: &Model<'_>,
-    wire: &Wire<'_>,
-    sent: &Sent,
-    all: &HashMap<Port, Vec<Sent>>,
-) -> Draft {
+fn with_hops(mut draft: Draft, model: &Model<'_>, wire: &Wire<'_>, sent: &Sent<'_>, all: &AllSent<'_>) -> Draft {
     let mut hops: Vec<(Hop, usize)> = Vec::new();
     let (mut one, mut to) = (Some(sent), wire.from.0);
     while let Some(hop) = one.and_then(|one| one.came_by).filter(|_| hops.len() < MAX_HOPS) {
         hops.push((hop, to));
         to = hop.from.0;
-        one = all.get(&hop.from).and_then(|there| there.get(hop.place));
+        one = all.by(hop.from).get(hop.place);
     }
     for (hop, to) in hops.into_iter().rev() {
         let name = |node: usize| &model.nodes[node].name.text;
@@ -99,19 +97,13 @@ fn with_hops(
 }
 
 /// What comes in at `input`, as far as it would have been accepted there.
-fn passed_on(
-    model: &Model<'_>,
-    node: usize,
-    input: &str,
-    into: &HashMap<Port, Vec<Wire<'_>>>,
-    sent: &HashMap<Port, Vec<Sent>>,
-) -> Vec<Sent> {
+fn passed_on<'m>(model: &'m Model<'_>, node: usize, input: &str, sent: &AllSent<'m>) -> Vec<Sent<'m>> {
     let inputs = model.nodes[node].node_type.as_ref().map_or(&[][..], |node_type| &node_type.inputs);
     let Some(at) = inputs.iter().position(|port| port.name == input) else { return Vec::new() };
     let accepts = &inputs[at].accepts;
-    let mut all: Vec<Sent> = Vec::new();
-    for wire in into.get(&(node, at)).into_iter().flatten() {
-        for (place, Sent { what, origin, .. }) in sent.get(&wire.from).into_iter().flatten().enumerate() {
+    let mut all: Vec<Sent<'_>> = Vec::new();
+    for wire in model.wires_into(node).filter(|wire| wire.to.1 == at) {
+        for (place, Sent { what, origin, .. }) in sent.by(wire.from).iter().enumerate() {
             // What does not fit is reported where it comes in, and goes no further.
             if !fits(what, accepts) {
                 continue;
@@ -124,7 +116,7 @@ fn passed_on(
             }
         }
     }
-    if all.is_empty() { vec![Sent { what: accepts.clone(), origin: node, came_by: None }] } else { all }
+    if all.is_empty() { vec![Sent { what: Cow::Borrowed(accepts), origin: node, came_by: None }] } else { all }
 }
 
 /// Whether an input that accepts `accepts` can be given `what`.
@@ -142,18 +134,22 @@ fn fits(what: &PortType, accepts: &PortType) -> bool {
 }
 
 /// What is known of a message of type `what` that `accepts` has let in.
-fn narrow(what: &PortType, accepts: &PortType) -> PortType {
-    match (what, accepts) {
-        (PortType::Any | PortType::SameAs { .. }, known) => known.clone(),
+fn narrow<'m>(what: &Cow<'m, PortType>, accepts: &'m PortType) -> Cow<'m, PortType> {
+    match (&**what, accepts) {
+        (PortType::Any | PortType::SameAs { .. }, known) => Cow::Borrowed(known),
         (PortType::Tensor { dtypes: a, dims: x }, PortType::Tensor { dtypes: b, dims: y }) => {
             let dtypes: Vec<DType> = match (a.is_empty(), b.is_empty()) {
                 (true, _) => b.clone(),
                 (_, true) => a.clone(),
                 _ => a.iter().copied().filter(|dtype| b.contains(dtype)).collect(),
             };
-            PortType::Tensor { dtypes, dims: if x.is_empty() { y.clone() } else { x.clone() } }
+            let dims = if x.is_empty() { y } else { x };
+            if dtypes == *a && dims == x {
+                return what.clone();
+            }
+            Cow::Owned(PortType::Tensor { dtypes, dims: dims.clone() })
         }
-        (PortType::Record { name: None }, PortType::Record { name: Some(_) }) => accepts.clone(),
+        (PortType::Record { name: None }, PortType::Record { name: Some(_) }) => Cow::Borrowed(accepts),
         _ => what.clone(),
     }
 }
@@ -176,9 +172,10 @@ mod tests {
 
     #[test]
     fn what_passes_an_input_is_known_as_well_as_the_input_knows_it() {
-        assert_eq!(narrow(&PortType::Any, &PortType::signal()), PortType::signal());
+        let signal = PortType::signal();
+        assert_eq!(*narrow(&Cow::Owned(PortType::Any), &signal), signal);
         let f32s = PortType::Tensor { dtypes: vec![DType::F32], dims: Vec::new() };
-        let narrowed = narrow(&f32s, &PortType::signal());
+        let narrowed = narrow(&Cow::Owned(f32s), &signal);
         assert_eq!(narrowed.to_string(), "tensor f32[time, channel]");
     }
 }

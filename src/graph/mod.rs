@@ -31,6 +31,7 @@ mod resources;
 pub mod rules;
 mod schema;
 mod settings;
+mod shape;
 mod source;
 mod sources;
 mod streams;

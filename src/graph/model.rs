@@ -5,6 +5,7 @@ use super::fields::Word;
 use super::finding::{Draft, Findings};
 use super::flatten::{Flat, Loose, help_in_file, own_name};
 use super::rules;
+use super::shape::Shape;
 use super::source::{FileId, Span};
 use super::suggest::{self, Suggestion};
 use super::variables::is_name;
@@ -20,6 +21,8 @@ pub(super) struct Model<'t> {
     pub nodes: Vec<ModelNode<'t>>,
     pub edges: Vec<ModelEdge>,
     pub backends: Vec<WrittenBackend>,
+    /// How they hang together.
+    pub shape: Shape,
     /// Nodes by their names.
     pub by_name: HashMap<String, usize>,
     /// Nodes that files stand for, and that are not among the nodes.
@@ -86,6 +89,7 @@ impl<'t> Model<'t> {
             nodes: flat.nodes,
             edges: Vec::with_capacity(flat.edges.len()),
             backends: flat.backends,
+            shape: Shape::of(0, &[]),
             by_name,
             parts: flat.parts,
             faulty_outputs: BTreeSet::new(),
@@ -128,6 +132,7 @@ impl<'t> Model<'t> {
             let to = edge.to.as_ref().filter(somewhere).and_then(|word| model.end(word, Side::Input, findings));
             model.edges.push(ModelEdge { written: edge, from, to });
         }
+        model.shape = Shape::of(model.nodes.len(), &model.edges);
         model
     }
 
@@ -151,10 +156,12 @@ impl<'t> Model<'t> {
 
     /// Edges of which everything is known.
     pub fn wires(&self) -> impl Iterator<Item = Wire<'_>> {
-        self.edges.iter().filter_map(|edge| {
-            let (from, to) = (edge.from?, edge.to?);
-            Some(Wire { edge: &edge.written, from: (from.node, from.port?), to: (to.node, to.port?), to_span: to.span })
-        })
+        self.edges.iter().filter_map(ModelEdge::wire)
+    }
+
+    /// Those that end at `node`, in the order of the file.
+    pub fn wires_into(&self, node: usize) -> impl Iterator<Item = Wire<'_>> + Clone {
+        self.shape.edges_into(node).iter().filter_map(|&edge| self.edges[edge].wire())
     }
 
     /// The backend of each node that the file places; the node itself, where it has a backend of its own.
@@ -218,6 +225,13 @@ impl<'t> Model<'t> {
             Side::Output => &mut self.faulty_outputs,
             Side::Input => &mut self.faulty_inputs,
         }
+    }
+}
+
+impl ModelEdge {
+    fn wire(&self) -> Option<Wire<'_>> {
+        let (from, to) = (self.from?, self.to?);
+        Some(Wire { edge: &self.written, from: (from.node, from.port?), to: (to.node, to.port?), to_span: to.span })
     }
 }
 

@@ -2,11 +2,9 @@
 //! settings of sources, through what each type says of its [`Cadence`]; nothing is guessed.
 
 use super::Overflow;
-use super::flow::sources_first;
 use super::model::{Model, ModelNode, Wire};
 use crate::node::{Amount, Cadence, OutputPort, PortType, Quantity};
 use serde_json::Value;
-use std::collections::HashMap;
 
 /// A node's index and a port's.
 type Port = (usize, usize);
@@ -29,24 +27,19 @@ pub(super) struct Stream {
     pub realtime: bool,
 }
 
-/// What is known of the messages of each output.
-pub(super) struct Streams(HashMap<Port, Stream>);
+/// What is known of the messages of each output, by node and port.
+pub(super) struct Streams(Vec<Vec<Stream>>);
 
 impl Streams {
     pub fn of(model: &Model<'_>) -> Self {
-        let mut into: HashMap<usize, Vec<Wire<'_>>> = HashMap::new();
-        for wire in model.wires() {
-            into.entry(wire.to.0).or_default().push(wire);
-        }
-        let mut streams = Streams(HashMap::new());
-        for at in sources_first(model) {
+        let mut streams = Streams(vec![Vec::new(); model.nodes.len()]);
+        for &at in &model.shape.sources_first {
             let node = &model.nodes[at];
             let (Some(node_type), Some(settings)) = (&node.node_type, &node.settings) else { continue };
-            let wires = into.get(&at).map_or(&[][..], Vec::as_slice);
-            for (port, output) in node_type.outputs.iter().enumerate() {
+            for output in &node_type.outputs {
                 let input = feeding_input(node, output);
-                let incoming = streams.joined(wires.iter().filter(|wire| Some(wire.to.1) == input));
-                streams.0.insert((at, port), sent(output, settings, incoming));
+                let incoming = streams.joined(model.wires_into(at).filter(|wire| Some(wire.to.1) == input));
+                streams.0[at].push(sent(output, settings, incoming));
             }
         }
         streams
@@ -54,7 +47,7 @@ impl Streams {
 
     /// What `port` sends.
     pub fn sent(&self, port: Port) -> Stream {
-        self.0.get(&port).copied().unwrap_or_default()
+        self.0[port.0].get(port.1).copied().unwrap_or_default()
     }
 
     /// What comes out at the other end of an edge: where it drops, how much that is depends on the run.
@@ -67,7 +60,7 @@ impl Streams {
     }
 
     /// What comes in at an input where `wires` end: of several, what they have in common.
-    fn joined<'w, 'm: 'w>(&self, wires: impl Iterator<Item = &'w Wire<'m>>) -> Stream {
+    fn joined<'m>(&self, wires: impl Iterator<Item = Wire<'m>>) -> Stream {
         let join = |a: Stream, b: Stream| Stream {
             messages_per_s: a.messages_per_s.zip(b.messages_per_s).map(|(a, b)| a + b),
             rate: a.rate.filter(|_| a.rate == b.rate),
@@ -76,7 +69,7 @@ impl Streams {
             bytes: a.bytes.filter(|_| a.bytes == b.bytes),
             realtime: a.realtime && b.realtime,
         };
-        wires.map(|wire| self.received(wire)).reduce(join).unwrap_or_default()
+        wires.map(|wire| self.received(&wire)).reduce(join).unwrap_or_default()
     }
 }
 

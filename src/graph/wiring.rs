@@ -23,41 +23,42 @@ pub(super) fn self_edges(model: &Model<'_>, findings: &mut Findings) {
 
 /// An output goes to an input once, and an input takes one edge unless its type says otherwise.
 pub(super) fn inputs_taken(model: &Model<'_>, findings: &mut Findings) {
-    let mut edges: HashMap<(Port, Port), Span> = HashMap::new();
-    let mut inputs: HashMap<Port, Span> = HashMap::new();
-    for wire in model.wires() {
-        let (Some(to_type), Some(from_type)) = (&model.nodes[wire.to.0].node_type, &model.nodes[wire.from.0].node_type)
-        else {
-            continue;
-        };
-        let input = &to_type.inputs[wire.to.1];
-        let to = format!("{}.{}", model.nodes[wire.to.0].name.text, input.name);
-        if let Some(&first) = edges.get(&(wire.from, wire.to)) {
-            let from = format!("{}.{}", model.nodes[wire.from.0].name.text, from_type.outputs[wire.from.1].name);
-            let draft = Draft::new(rules::DUPLICATE_EDGE, wire.to_span, format!("`{from}` goes to `{to}` twice"));
-            findings.add(draft.help("keep one of the two edges").related(first, "first connected here"));
-            continue;
-        }
-        edges.insert((wire.from, wire.to), wire.to_span);
-        match inputs.get(&wire.to) {
-            Some(&first) if !input.many => {
-                let draft = Draft::new(rules::INPUT_TAKEN, wire.to_span, format!("`{to}` has an edge already"));
-                let help = "it takes one; put a `merge` node before it to join several";
-                findings.add(draft.help(help).related(first, "connected here"));
+    let name = |node: usize, port: &str| format!("`{}.{port}`", model.nodes[node].name.text);
+    let mut edges: HashMap<(Port, usize), Span> = HashMap::new();
+    let mut inputs: HashMap<usize, Span> = HashMap::new();
+    for (node, node_type) in
+        model.nodes.iter().enumerate().filter_map(|(at, node)| Some((at, node.node_type.as_ref()?)))
+    {
+        edges.clear();
+        inputs.clear();
+        for wire in model.wires_into(node) {
+            let Some(from_type) = &model.nodes[wire.from.0].node_type else { continue };
+            let input = &node_type.inputs[wire.to.1];
+            if let Some(&first) = edges.get(&(wire.from, wire.to.1)) {
+                let from = name(wire.from.0, &from_type.outputs[wire.from.1].name);
+                let message = format!("{from} goes to {} twice", name(node, &input.name));
+                let draft = Draft::new(rules::DUPLICATE_EDGE, wire.to_span, message);
+                findings.add(draft.help("keep one of the two edges").related(first, "first connected here"));
+                continue;
             }
-            Some(_) => {}
-            None => {
-                inputs.insert(wire.to, wire.to_span);
+            edges.insert((wire.from, wire.to.1), wire.to_span);
+            let &mut first = inputs.entry(wire.to.1).or_insert(wire.to_span);
+            if first != wire.to_span && !input.many {
+                let message = format!("{} has an edge already", name(node, &input.name));
+                let help = "it takes one; put a `merge` node before it to join several";
+                let draft = Draft::new(rules::INPUT_TAKEN, wire.to_span, message).help(help);
+                findings.add(draft.related(first, "connected here"));
             }
         }
     }
 }
 
 pub(super) fn unconnected_inputs(model: &Model<'_>, findings: &mut Findings) {
-    let connected: HashSet<Port> = model.wires().map(|wire| wire.to).chain(model.open_inputs.iter().copied()).collect();
-    // An edge from a node of unknown type still ends somewhere.
-    let half_known: HashSet<Port> =
-        model.edges.iter().filter_map(|edge| edge.to).filter_map(|to| Some((to.node, to.port?))).collect();
+    // Also an edge from a node of unknown type ends somewhere.
+    let is_connected = |(node, port): Port| {
+        let ends_here = |&edge: &usize| model.edges[edge].to.is_some_and(|to| to.port == Some(port));
+        model.open_inputs.contains(&(node, port)) || model.shape.edges_into(node).iter().any(ends_here)
+    };
     let mut told = HashSet::new();
     for (at, node) in model.nodes.iter().enumerate() {
         let Some(node_type) = &node.node_type else { continue };
@@ -65,7 +66,7 @@ pub(super) fn unconnected_inputs(model: &Model<'_>, findings: &mut Findings) {
             continue;
         }
         for (port, input) in node_type.inputs.iter().enumerate() {
-            if input.required && !connected.contains(&(at, port)) && !half_known.contains(&(at, port)) {
+            if input.required && !is_connected((at, port)) {
                 if let Some(loose) = model.loose_inputs.get(&(at, port)) {
                     if told.insert((loose.at, loose.port.as_str())) {
                         findings.add(loose_input(loose, node.name.span));
@@ -91,15 +92,20 @@ fn loose_input(loose: &Loose, inner: Span) -> Draft {
 }
 
 pub(super) fn unread_outputs(model: &Model<'_>, findings: &mut Findings) {
+    let mut read: Vec<Vec<usize>> = vec![Vec::new(); model.nodes.len()];
     let ends = model.edges.iter().filter_map(|edge| edge.from).filter_map(|from| Some((from.node, from.port?)));
-    let read: HashSet<Port> = ends.chain(model.open_outputs.iter().copied()).collect();
+    for (node, port) in ends.chain(model.open_outputs.iter().copied()) {
+        if !read[node].contains(&port) {
+            read[node].push(port);
+        }
+    }
     for (at, node) in model.nodes.iter().enumerate() {
         let Some(node_type) = &node.node_type else { continue };
         if model.faulty_outputs.contains(&at) || !node.is_well_named() {
             continue;
         }
         for (port, output) in node_type.outputs.iter().enumerate() {
-            if !read.contains(&(at, port)) {
+            if !read[at].contains(&port) {
                 let loose = model.loose_outputs.get(&(at, port));
                 let (name, port, place) = match loose {
                     Some(loose) => (loose.node.as_str(), &loose.port, loose.at),
