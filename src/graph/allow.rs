@@ -99,7 +99,7 @@ fn covered_lines(comments: &[Comment<'_>]) -> Vec<usize> {
 /// The codes that a comment lists; nothing where it speaks of something else.
 fn allowed_codes(comment: &Comment<'_>, faults: &mut Findings) -> Option<Vec<Span>> {
     let rest = comment.text.trim_start().strip_prefix(MARK)?;
-    let rest_span = Span { start: comment.span.end - rest.len(), ..comment.span };
+    let rest_span = comment.span.part(comment.span.end() - rest.len(), comment.span.end());
     let mut words = words(rest, rest_span).into_iter();
     let (verb, verb_span) = words.next()?;
     if verb != "allow" {
@@ -119,11 +119,11 @@ fn allowed_codes(comment: &Comment<'_>, faults: &mut Findings) -> Option<Vec<Spa
 /// The words of `text`, which stands at `span`; spaces and commas part them.
 fn words(text: &str, span: Span) -> Vec<(&str, Span)> {
     let mut words = Vec::new();
-    let mut start = span.start;
+    let mut start = span.start();
     for part in text.split([' ', '\t', ',']) {
         let end = start + part.len();
         if !part.is_empty() {
-            words.push((part, Span { start, end, ..span }));
+            words.push((part, span.part(start, end)));
         }
         start = end + 1;
     }

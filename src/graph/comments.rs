@@ -29,8 +29,8 @@ pub(super) fn comments(file: &SourceFile) -> Vec<Comment<'_>> {
 
 fn comment(file: &SourceFile, whole: Span) -> Comment<'_> {
     let place = file.place(whole);
-    let before = Span::new(file.offset(place.line, 1), whole.start);
-    let span = Span { start: (whole.start + 1).min(whole.end), ..whole };
+    let before = Span::new(file.offset(place.line, 1), whole.start());
+    let span = whole.part((whole.start() + 1).min(whole.end()), whole.end());
     Comment { text: file.slice(span), span, line: place.line, alone: file.slice(before).trim().is_empty() }
 }
 

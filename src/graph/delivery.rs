@@ -9,7 +9,6 @@ use super::source::Span;
 use super::streams::{Stream, Streams, bytes_in_words};
 use super::{Overflow, rules};
 use crate::node::Cadence;
-use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 /// Most edges of a way to a node that records that are shown.
@@ -52,6 +51,10 @@ pub(super) fn copies_for_views(model: &Model<'_>, findings: &mut Findings) {
 }
 
 pub(super) fn needless_copies(model: &Model<'_>, streams: &Streams, findings: &mut Findings) {
+    let copies = |wire: &Wire<'_>| wire.edge.zero_copy.is_none_or(|flag| !flag.value);
+    if !model.wires().any(|wire| copies(&wire)) {
+        return;
+    }
     let mut readers: HashMap<Port, usize> = HashMap::new();
     for wire in model.wires() {
         *readers.entry(wire.from).or_default() += 1;
@@ -66,10 +69,9 @@ pub(super) fn needless_copies(model: &Model<'_>, streams: &Streams, findings: &m
         let node = &model.nodes[wire.to.0];
         let Some(node_type) = &node.node_type else { continue };
         let input = &node_type.inputs[wire.to.1];
-        let copies = wire.edge.zero_copy.is_none_or(|flag| !flag.value);
         // Inside one backend an only reader receives by move.
         let moves = readers[&wire.from] == 1 && places[wire.from.0] == places[wire.to.0];
-        if copies && !moves && !input.writes_in_place && !input.needs_views && !wire.edge.faulty {
+        if copies(&wire) && !moves && !input.writes_in_place && !input.needs_views && !wire.edge.faulty {
             let span = wire.edge.zero_copy.map_or(wire.to_span, |flag| flag.span);
             let cost = cost(streams.received(&wire)).map_or(String::new(), |cost| format!(": {cost}"));
             let message =
@@ -130,65 +132,67 @@ pub(super) fn shallow_queues(model: &Model<'_>, findings: &mut Findings) {
 
 /// Every edge that may drop or fail and leads to a node that records, over whatever other nodes.
 pub(super) fn lossy_recordings(model: &Model<'_>, findings: &mut Findings) {
-    let wires: Vec<Wire<'_>> = model.wires().collect();
-    let towards = towards_recorders(model, &wires);
-    for (at, wire) in wires.iter().enumerate() {
-        let Some(overflow) = wire.edge.overflow else { continue };
-        let feedback = wire.edge.feedback.is_some_and(|flag| flag.value);
+    let loses = |wire: &Wire<'_>| {
+        let overflow = wire.edge.overflow.filter(|overflow| overflow.value != Overflow::Block)?;
+        let is_feedback = wire.edge.feedback.is_some_and(|flag| flag.value);
         let fails = overflow.value == Overflow::Fail;
         // Feedback has to drop, and what only slows a stream down is there to have messages dropped before it.
-        if overflow.value == Overflow::Block || feedback || (!fails && slows_down(model, wire.to.0)) {
-            continue;
-        }
-        if let Some((path, recorder)) = path_to_recorder(model, &wires, &towards, at) {
-            findings.add(report_loss(model, &path, recorder, overflow.span, fails));
+        (!is_feedback && (fails || !slows_down(model, wire.to.0))).then_some((overflow.span, fails))
+    };
+    let lossy: Vec<(Wire<'_>, Span, bool)> =
+        model.wires().filter_map(|wire| loses(&wire).map(|(span, fails)| (wire, span, fails))).collect();
+    if lossy.is_empty() {
+        return;
+    }
+    let towards = towards_recorders(model);
+    for (wire, span, fails) in lossy {
+        if let Some((path, recorder)) = path_to_recorder(model, &towards, wire) {
+            findings.add(report_loss(model, &path, recorder, span, fails));
         }
     }
 }
 
 /// For each node, the first edge of a shortest way to a node that records, and that node.
-fn towards_recorders(model: &Model<'_>, wires: &[Wire<'_>]) -> HashMap<usize, (usize, usize)> {
-    let mut into: HashMap<usize, Vec<usize>> = HashMap::new();
-    for (at, wire) in wires.iter().enumerate() {
-        into.entry(wire.to.0).or_default().push(at);
-    }
-    let mut towards: HashMap<usize, (usize, usize)> = HashMap::new();
+type Towards<'m> = Vec<Option<(Wire<'m>, usize)>>;
+
+fn towards_recorders<'m>(model: &'m Model<'_>) -> Towards<'m> {
+    let mut towards: Towards<'m> = vec![None; model.nodes.len()];
     let mut queue: VecDeque<(usize, usize)> = VecDeque::new();
-    let recording = wires.iter().enumerate().filter(|(_, wire)| records(model, wire));
-    let mut reached: Vec<(usize, usize)> = recording.map(|(at, wire)| (at, wire.to.0)).collect();
+    let recording = model.wires().filter(|wire| records(model, wire));
+    let mut reached: Vec<(Wire<'m>, usize)> = recording.map(|wire| (wire, wire.to.0)).collect();
     loop {
-        for (at, recorder) in reached.drain(..) {
-            if let Entry::Vacant(first) = towards.entry(wires[at].from.0) {
-                first.insert((at, recorder));
-                queue.push_back((wires[at].from.0, recorder));
+        for (wire, recorder) in reached.drain(..) {
+            let first = &mut towards[wire.from.0];
+            if first.is_none() {
+                *first = Some((wire, recorder));
+                queue.push_back((wire.from.0, recorder));
             }
         }
         let Some((node, recorder)) = queue.pop_front() else { return towards };
-        reached.extend(into.get(&node).into_iter().flatten().map(|&at| (at, recorder)));
+        reached.extend(model.wires_into(node).map(|wire| (wire, recorder)));
     }
 }
 
 /// The edges from `first` to the nearest node that records, the first [`MAX_PATH`] of them; and that node.
-fn path_to_recorder<'w, 'm>(
+fn path_to_recorder<'m>(
     model: &Model<'_>,
-    wires: &'w [Wire<'m>],
-    towards: &HashMap<usize, (usize, usize)>,
-    first: usize,
-) -> Option<(Vec<&'w Wire<'m>>, usize)> {
-    let mut last = &wires[first];
+    towards: &Towards<'m>,
+    first: Wire<'m>,
+) -> Option<(Vec<Wire<'m>>, usize)> {
+    let mut last = first;
     let mut path = vec![last];
-    if records(model, last) {
+    if records(model, &last) {
         return Some((path, last.to.0));
     }
-    let &(_, recorder) = towards.get(&last.to.0)?;
-    while !records(model, last) && path.len() < MAX_PATH {
-        last = &wires[towards.get(&last.to.0)?.0];
+    let (_, recorder) = towards[last.to.0]?;
+    while !records(model, &last) && path.len() < MAX_PATH {
+        (last, _) = towards[last.to.0]?;
         path.push(last);
     }
     Some((path, recorder))
 }
 
-fn report_loss(model: &Model<'_>, path: &[&Wire<'_>], recorder: usize, span: Span, fails: bool) -> Draft {
+fn report_loss(model: &Model<'_>, path: &[Wire<'_>], recorder: usize, span: Span, fails: bool) -> Draft {
     let name = |node: usize| format!("`{}`", model.nodes[node].name.text);
     let recorder_name = name(recorder);
     let from = path.first().map(|wire| name(wire.from.0));

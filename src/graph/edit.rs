@@ -38,7 +38,7 @@ impl Change {
     pub fn in_file(&self, file: &SourceFile) -> Option<Edit> {
         match self {
             Change::Replace(span, new) => Some(Edit::replace(*span, file.slice(*span), new)),
-            Change::Append(span, new) => Some(Edit::replace(Span { start: span.end, ..*span }, "", new)),
+            Change::Append(span, new) => Some(Edit::replace(span.part(span.end(), span.end()), "", new)),
             Change::Rename { span, part, old, new } => {
                 let written = file.slice(*span);
                 let bare = written.trim_matches(['"', '\'']);
@@ -50,8 +50,8 @@ impl Change {
                     }
                     _ => return None,
                 };
-                let start = span.start + written.find(bare)? + at;
-                Some(Edit::replace(Span { start, end: start + old.len(), ..*span }, old, new))
+                let start = span.start() + written.find(bare)? + at;
+                Some(Edit::replace(span.part(start, start + old.len()), old, new))
             }
         }
     }
@@ -73,18 +73,18 @@ impl Edit {
 #[must_use]
 pub fn apply(text: &str, edits: &[Edit]) -> (String, Vec<Edit>) {
     let mut sorted: Vec<&Edit> = edits.iter().collect();
-    sorted.sort_by_key(|edit| (edit.span.start, edit.span.end));
+    sorted.sort_by_key(|edit| (edit.span.start(), edit.span.end()));
     sorted.dedup();
     let mut applied: Vec<Edit> = Vec::new();
     for edit in sorted {
-        let is_free = applied.last().is_none_or(|last| last.span.end <= edit.span.start);
-        if is_free && text.get(edit.span.start..edit.span.end) == Some(&edit.old) {
+        let is_free = applied.last().is_none_or(|last| last.span.end() <= edit.span.start());
+        if is_free && text.get(edit.span.start()..edit.span.end()) == Some(&edit.old) {
             applied.push(edit.clone());
         }
     }
     let mut text = text.to_owned();
     for edit in applied.iter().rev() {
-        text.replace_range(edit.span.start..edit.span.end, &edit.new);
+        text.replace_range(edit.span.start()..edit.span.end(), &edit.new);
     }
     (text, applied)
 }

@@ -9,6 +9,9 @@ use super::yaml::{Kind, Tree};
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
+/// So many names are looked through without a table of them.
+const FEW: usize = 16;
+
 /// A text and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Word {
@@ -65,8 +68,8 @@ impl<'t> Reader<'_, 't> {
             }
             return None;
         };
-        let mut first: HashMap<&str, Span> = HashMap::new();
-        let mut fields = Vec::with_capacity(entries.len());
+        let mut fields: Vec<Field<'t>> = Vec::with_capacity(entries.len());
+        let mut by_name: HashMap<&str, usize> = HashMap::new();
         for (key, value) in entries {
             if matches!(key.kind, Kind::Seq(_) | Kind::Map(_)) {
                 self.report(
@@ -78,12 +81,19 @@ impl<'t> Reader<'_, 't> {
                 continue;
             }
             let name = key.text(self.file);
-            if let Some(&span) = first.get(name) {
+            // A few names are found faster one by one.
+            let first = if entries.len() <= FEW {
+                fields.iter().position(|field| field.name == name)
+            } else {
+                let first = *by_name.entry(name).or_insert(fields.len());
+                (first < fields.len()).then_some(first)
+            };
+            if let Some(first) = first {
                 let draft = Draft::new(rules::DUPLICATE_KEY, key.span, format!("{what} has `{name}` twice"));
-                self.findings.add(draft.help("keep one of the two").related(span, "first defined here"));
+                let draft = draft.help("keep one of the two").related(fields[first].span, "first defined here");
+                self.findings.add(draft);
                 continue;
             }
-            first.insert(name, key.span);
             fields.push(Field { name, span: key.span, value });
         }
         Some(Fields(fields))

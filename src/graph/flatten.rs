@@ -137,7 +137,7 @@ impl Interface {
 impl<'t> Unfolding<'t, '_, '_> {
     /// Adds a node, or those of the file that it stands for; returns their names.
     fn node(&mut self, unit: &'t Unit, node: WrittenNode<'t>, types: &Types) -> Vec<String> {
-        let name = self.prefixed(&node.name);
+        let name = self.prefixed(node.name.clone());
         let Some(uses) = node.uses.as_ref().filter(|uses| units::is_file(&uses.text)) else {
             let found = node.uses.as_ref().and_then(|uses| types.find(uses, self.surroundings.findings));
             let (pack, node_type) = found.map_or((None, None), |found| (found.pack, found.node_type));
@@ -174,30 +174,28 @@ impl<'t> Unfolding<'t, '_, '_> {
     }
 
     /// Adds an edge; several where it ends at a port that stands for several.
-    fn edge(&mut self, edge: WrittenEdge) {
+    fn edge(&mut self, mut edge: WrittenEdge) {
         let before = self.surroundings.findings.len();
-        let mut ends = |word: &Option<Word>, side| match word {
-            Some(word) => self.ends(word, side).into_iter().map(Some).collect(),
-            None => vec![None],
-        };
-        let (from, to) = (ends(&edge.from, Side::Output), ends(&edge.to, Side::Input));
-        let faulty = edge.faulty || self.surroundings.findings.len() > before;
-        let from = from.into_iter().next().flatten();
-        let to = if to.is_empty() { vec![None] } else { to };
-        for to in to {
-            self.flat.edges.push(WrittenEdge { from: from.clone(), to, faulty, ..edge.clone() });
-        }
+        let mut ends = |word: Option<Word>, side| word.map(|word| self.ends(word, side)).unwrap_or_default();
+        let (from, to) = (ends(edge.from.take(), Side::Output), ends(edge.to.take(), Side::Input));
+        edge.faulty |= self.surroundings.findings.len() > before;
+        edge.from = from.into_iter().next();
+        let mut to = to.into_iter();
+        edge.to = to.next();
+        let others = to.map(|to| WrittenEdge { to: Some(to), ..edge.clone() }).collect::<Vec<_>>();
+        self.flat.edges.push(edge);
+        self.flat.edges.extend(others);
     }
 
     /// The ends of edges that are meant by `word`: itself, or what a file's port stands for. None where that is a fault,
     /// which is told.
-    fn ends(&mut self, word: &Word, side: Side) -> Vec<Word> {
+    fn ends(&mut self, word: Word, side: Side) -> Vec<Word> {
         let (name, port) = match word.text.split_once('.') {
             Some((name, port)) => (name, Some(port)),
             None => (word.text.as_str(), None),
         };
         if let Some((outer, _)) = name.split_once('/') {
-            self.report_inside(word, outer);
+            self.report_inside(&word, outer);
             return Vec::new();
         }
         let Some(interface) = self.inner.get_mut(name) else { return vec![self.prefixed(word)] };
@@ -264,14 +262,14 @@ impl<'t> Unfolding<'t, '_, '_> {
     }
 
     fn backend(&mut self, mut backend: WrittenBackend) {
-        backend.name = self.prefixed(&backend.name);
+        backend.name = self.prefixed(backend.name);
         let mut nodes = Vec::new();
         for word in backend.nodes {
             let is_unread = word.text.split_once('/').is_some_and(|(outer, _)| self.unread.contains(outer));
             match self.groups.get(&word.text) {
                 Some(group) => nodes.extend(group.iter().map(|node| Word { text: node.clone(), span: word.span })),
                 None if is_unread => {}
-                None => nodes.push(self.prefixed(&word)),
+                None => nodes.push(self.prefixed(word)),
             }
         }
         self.flat.backends.push(WrittenBackend { nodes, ..backend });
@@ -281,15 +279,16 @@ impl<'t> Unfolding<'t, '_, '_> {
     fn ports(&mut self, ports: &[WrittenPort], side: Side, file: FileId) -> Vec<(String, Vec<String>)> {
         let mut all = Vec::with_capacity(ports.len());
         for port in ports {
-            let ends: Vec<Word> = port.ends.iter().flat_map(|word| self.ends(word, side)).collect();
+            let ends: Vec<Word> = port.ends.iter().flat_map(|word| self.ends(word.clone(), side)).collect();
             all.push((port.name.clone(), ends.iter().map(|end| end.text.clone()).collect()));
             self.flat.declared.extend(ends.into_iter().map(|end| Declared { side, end, file }));
         }
         all
     }
 
-    fn prefixed(&self, word: &Word) -> Word {
-        Word { text: format!("{}{}", self.prefix, word.text), span: word.span }
+    fn prefixed(&self, mut word: Word) -> Word {
+        word.text.insert_str(0, self.prefix);
+        word
     }
 }
 

@@ -65,24 +65,24 @@ fn spaces_in_braces(tree: &Tree, text: &str, edits: &mut Vec<Edit>) {
         _ => return,
     };
     children.iter().for_each(|child| spaces_in_braces(child, text, edits));
-    let opening = text.as_bytes().get(tree.span.start);
+    let opening = text.as_bytes().get(tree.span.start());
     let (Some(first), Some(last), Some(b'{' | b'[')) = (children.first(), children.last(), opening) else { return };
     let mut space_at = |at: usize| edits.push(Edit::replace(Span::new(at, at), "", " "));
     if opening == Some(&b'{') {
-        if first.span.start == tree.span.start + 1 {
-            space_at(first.span.start);
+        if first.span.start() == tree.span.start() + 1 {
+            space_at(first.span.start());
         }
-        if text.get(last.span.end..tree.span.end) == Some("}") {
-            space_at(last.span.end);
+        if text.get(last.span.end()..tree.span.end()) == Some("}") {
+            space_at(last.span.end());
         }
     }
     let entry = if matches!(tree.kind, Kind::Map(_)) { 2 } else { 1 };
     let entries: Vec<&[&Tree]> = children.chunks(entry).collect();
     for (before, next) in entries.iter().zip(entries.iter().skip(1)) {
-        let end = before.iter().map(|child| child.span.end).max().unwrap_or(0);
+        let end = before.iter().map(|child| child.span.end()).max().unwrap_or(0);
         // Nothing else between the two: no comment, no anchor.
-        if text.get(end..next[0].span.start) == Some(",") {
-            space_at(next[0].span.start);
+        if text.get(end..next[0].span.start()) == Some(",") {
+            space_at(next[0].span.start());
         }
     }
 }
@@ -96,8 +96,8 @@ fn kept_lines(tree: &Tree, text: &str) -> Vec<bool> {
     let (mut end, mut next_span, mut reach) = (0, 0, 0);
     for line in text.split_inclusive('\n') {
         end += line.len();
-        while spans.get(next_span).is_some_and(|span| span.start < end) {
-            reach = reach.max(spans[next_span].end);
+        while spans.get(next_span).is_some_and(|span| span.start() < end) {
+            reach = reach.max(spans[next_span].end());
             next_span += 1;
         }
         kept.push(reach >= end);
@@ -113,7 +113,7 @@ fn texts_of_lines(tree: &Tree, text: &str, spans: &mut Vec<Span>) {
             texts_of_lines(key, text, spans);
             texts_of_lines(value, text, spans);
         }),
-        _ if text.get(tree.span.start..tree.span.end).is_some_and(|written| written.contains('\n')) => {
+        _ if text.get(tree.span.start()..tree.span.end()).is_some_and(|written| written.contains('\n')) => {
             spans.push(tree.span);
         }
         _ => {}
@@ -144,7 +144,7 @@ fn end_of_file(text: &str, kept: &[bool], edits: &mut Vec<Edit>) {
         None => edits.push(Edit::replace(Span::new(text.len(), text.len()), "", "\n")),
         Some(at) if at + 1 < text.len() => {
             // The spaces of these lines are part of it.
-            edits.retain(|edit| edit.span.start <= at);
+            edits.retain(|edit| edit.span.start() <= at);
             edits.push(Edit::replace(Span::new(at + 1, text.len()), &text[at + 1..], ""));
         }
         Some(_) => {}

@@ -146,16 +146,16 @@ impl<'f> Builder<'f> {
         if self.open.len() == MAX_DEPTH {
             return Err(too_deep(span));
         }
-        self.open.push(Open { start: span.start, is_map, anchor, below: self.values.len(), before: self.count });
+        self.open.push(Open { start: span.start(), is_map, anchor, below: self.values.len(), before: self.count });
         Ok(())
     }
 
     /// A list or mapping ends where its last value does, or behind its bracket.
     fn end(&mut self, closing: Span) -> Step {
         let Some(Open { start, is_map, anchor, below, before }) = self.open.pop() else { return Ok(()) };
-        let last = self.values[below..].last().map_or(start, |last| last.span.end);
+        let last = self.values[below..].last().map_or(start, |last| last.span.end());
         let is_bracket = matches!(self.file.slice(closing), "]" | "}");
-        let end = if is_bracket { closing.end } else { last.max(start) };
+        let end = if is_bracket { closing.end() } else { last.max(start) };
         let mut inner = self.values.drain(below..);
         let kind = if is_map {
             let mut entries = Vec::with_capacity(inner.len() / 2);

@@ -6,6 +6,9 @@ use std::sync::Arc;
 /// Largest graph file that is read, in bytes.
 pub const MAX_FILE_BYTES: u64 = 1 << 20;
 
+/// Longest file in which places can be told, in bytes.
+const MAX_SPAN: u64 = u32::MAX as u64;
+
 /// Length of a block in which characters are counted, in bytes.
 const BLOCK_BYTES: usize = 1024;
 
@@ -18,10 +21,8 @@ pub struct FileId(pub(super) u32);
 pub struct Span {
     /// The file.
     pub file: FileId,
-    /// First byte.
-    pub start: usize,
-    /// The byte after the last one.
-    pub end: usize,
+    start: u32,
+    end: u32,
 }
 
 /// A part of a file, as people count: lines and columns from 1, columns in characters.
@@ -80,17 +81,43 @@ pub enum ReadError {
     },
 }
 
+impl FileId {
+    /// A part of this file, which is no longer than [`MAX_SPAN`].
+    fn span(self, start: usize, end: usize) -> Span {
+        let short = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Span { file: self, start: short(start), end: short(end) }
+    }
+}
+
 impl Span {
     /// From `start` up to, not including, `end`, in the first file.
     #[must_use]
     pub fn new(start: usize, end: usize) -> Self {
-        Span { file: FileId::default(), start, end }
+        FileId::default().span(start, end)
     }
 
     /// The same part of another file.
     #[must_use]
     pub fn in_file(self, file: FileId) -> Self {
         Span { file, ..self }
+    }
+
+    /// Another part of the same file.
+    #[must_use]
+    pub fn part(self, start: usize, end: usize) -> Self {
+        self.file.span(start, end)
+    }
+
+    /// Its first byte.
+    #[must_use]
+    pub fn start(self) -> usize {
+        self.start as usize
+    }
+
+    /// The byte after its last one.
+    #[must_use]
+    pub fn end(self) -> usize {
+        self.end as usize
     }
 
     /// The smallest part that has both.
@@ -114,6 +141,7 @@ impl SourceFile {
     /// # Errors
     /// As there.
     pub fn read_up_to(path: &Path, limit: u64) -> Result<Self, ReadError> {
+        let limit = limit.min(MAX_SPAN);
         let unreadable = |cause| ReadError::Unreadable { path: path.to_owned(), cause };
         let file = std::fs::File::open(path).map_err(unreadable)?;
         let mut bytes = Vec::new();
@@ -216,14 +244,14 @@ impl SourceFile {
     /// The text of `span`; empty where the file has no such part.
     #[must_use]
     pub fn slice(&self, span: Span) -> &str {
-        self.text.get(span.start..span.end).unwrap_or("")
+        self.text.get(span.start()..span.end()).unwrap_or("")
     }
 
     /// Lines and columns of `span`.
     #[must_use]
     pub fn place(&self, span: Span) -> Place {
-        let (line, column) = self.position(span.start);
-        let (end_line, end_column) = self.position(span.end);
+        let (line, column) = self.position(span.start());
+        let (end_line, end_column) = self.position(span.end());
         Place { span, line, column, end_line, end_column }
     }
 

@@ -5,7 +5,6 @@ use super::edit::Part;
 use super::fields::{At, Field, Fields, Reader, Word};
 use super::finding::Draft;
 use super::rules;
-use super::source::Span;
 use super::suggest;
 use super::variables::is_name;
 use super::yaml::{Kind, Tree};
@@ -25,6 +24,10 @@ const PORTS_KEYS: &[&str] = &["inputs", "outputs"];
 const NODE_KEYS: &[&str] = &["use", "with"];
 const EDGE_KEYS: &[&str] = &["from", "to", "zero_copy", "queue", "overflow", "max_message", "feedback"];
 const BACKEND_KEYS: &[&str] = &["nodes", "cpu", "priority", "env"];
+/// Keys that will mean something in a later version.
+const RESERVED_NODE_KEYS: &[&str] = &["align"];
+const RESERVED_EDGE_KEYS: &[&str] = &["align"];
+const RESERVED_BACKEND_KEYS: &[&str] = &["restart"];
 const OVERFLOWS: &[(&str, Overflow)] = &[
     ("block", Overflow::Block),
     ("drop_oldest", Overflow::DropOldest),
@@ -218,8 +221,7 @@ fn node<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenNode<'t> {
         missing(reader);
         return unknown;
     }
-    let keys = [NODE_KEYS, &["align"]].concat();
-    let Some(fields) = reserved(field.value, &what, &keys, NODE_KEYS, reader) else { return unknown };
+    let Some(fields) = record(field.value, &what, NODE_KEYS, RESERVED_NODE_KEYS, reader) else { return unknown };
     let uses = match fields.get("use") {
         None => {
             missing(reader);
@@ -235,17 +237,17 @@ fn node<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenNode<'t> {
     WrittenNode { name: word(field), uses, with }
 }
 
-/// A record whose `known` keys include ones that are reserved for later; `usable` are the others.
-fn reserved<'t>(
+/// A record with the keys `usable`; those that are `reserved` are not unknown.
+fn record<'t>(
     tree: &'t Tree,
     what: &str,
-    known: &[&str],
     usable: &[&str],
+    reserved: &[&str],
     reader: &mut Reader<'_, 't>,
 ) -> Option<Fields<'t>> {
     let fields = reader.mapping(tree, what)?;
     for field in fields.iter().filter(|field| !usable.contains(&field.name)) {
-        let draft = if known.contains(&field.name) {
+        let draft = if reserved.contains(&field.name) {
             let message = format!("`{}` is reserved; this version of ezrun does not do it yet", field.name);
             Draft::new(rules::UNSUPPORTED, field.span, message).help("take it out")
         } else {
@@ -266,18 +268,17 @@ fn edges<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) -> Vec<WrittenEdg
 
 fn edge<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>) -> Option<WrittenEdge> {
     let before = reader.findings.len();
-    let keys = [EDGE_KEYS, &["align"]].concat();
-    let fields = reserved(tree, "an edge", &keys, EDGE_KEYS, reader)?;
-    let mut end = |key: &str, port: &str| match fields.get(key) {
-        Some(field) => reader.text(field.value, &format!("`{key}`")),
+    let fields = record(tree, "an edge", EDGE_KEYS, RESERVED_EDGE_KEYS, reader)?;
+    let mut end = |key: &str, in_words: &str, port: &str| match fields.get(key) {
+        Some(field) => reader.text(field.value, in_words),
         None => {
-            let first = Span { end: tree.span.start + 1, ..tree.span };
+            let first = tree.span.part(tree.span.start(), tree.span.start() + 1);
             let message = format!("the edge does not say `{key}`");
             reader.report(rules::MISSING_KEY, first, message, format!("add `{key}: node` or `{key}: node.{port}`"));
             None
         }
     };
-    let (from, to) = (end("from", "out"), end("to", "in"));
+    let (from, to) = (end("from", "`from`", "out"), end("to", "`to`", "in"));
     let value = |key: &str| fields.get(key).map(|field| field.value);
     let edge = WrittenEdge {
         from,
@@ -350,8 +351,7 @@ fn backend<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenBackend
         reader.report(rules::WRONG_TYPE, field.value.span, message, format!("write `[{node}]`"));
         return backend;
     }
-    let keys = [BACKEND_KEYS, &["restart"]].concat();
-    let Some(fields) = reserved(field.value, &what, &keys, BACKEND_KEYS, reader) else { return backend };
+    let Some(fields) = record(field.value, &what, BACKEND_KEYS, RESERVED_BACKEND_KEYS, reader) else { return backend };
     match fields.get("nodes") {
         Some(nodes) => {
             if let Some(items) = reader.list(nodes.value, "`nodes`") {
