@@ -174,11 +174,7 @@ fn towards_recorders<'m>(model: &'m Model<'_>) -> Towards<'m> {
 }
 
 /// The edges from `first` to the nearest node that records, the first [`MAX_PATH`] of them; and that node.
-fn path_to_recorder<'m>(
-    model: &Model<'_>,
-    towards: &Towards<'m>,
-    first: Wire<'m>,
-) -> Option<(Vec<Wire<'m>>, usize)> {
+fn path_to_recorder<'m>(model: &Model<'_>, towards: &Towards<'m>, first: Wire<'m>) -> Option<(Vec<Wire<'m>>, usize)> {
     let mut last = first;
     let mut path = vec![last];
     if records(model, &last) {
