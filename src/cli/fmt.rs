@@ -1,6 +1,7 @@
 //! `ezrun fmt`: white space in order, and nothing else changed.
 
 use super::inputs::{self, Input};
+use super::out_file::rewrite;
 use super::{exit, memory, nodes};
 use crate::graph;
 use std::path::{Path, PathBuf};
@@ -66,8 +67,7 @@ fn format(input: &Input, args: &Args) -> Result<Outcome, (String, u8)> {
         return Ok(Outcome::Printed(formatted));
     }
     if !is_in_order && !args.check {
-        let written = std::fs::write(&input.path, formatted);
-        written.map_err(|e| (format!("cannot write {}: {e}", input.name()), exit::USAGE))?;
+        rewrite(&input.path, &formatted).map_err(|message| (message, exit::USAGE))?;
     }
     Ok(if is_in_order { Outcome::InOrder } else { Outcome::Formatted })
 }

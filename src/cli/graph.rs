@@ -1,6 +1,8 @@
 //! `ezrun graph`: the picture of a graph.
 
+use super::out_file::OutFile;
 use super::{exit, loading, nodes};
+use crate::graph::{SourceFile, Sources};
 use crate::picture::Picture;
 use std::path::{Path, PathBuf};
 
@@ -26,10 +28,11 @@ enum Format {
 
 /// Draws the graph and returns the exit code.
 pub fn run(args: &Args) -> u8 {
-    let picture = match loading::load(&args.which) {
-        Ok(graph) => Picture::of(&graph),
+    let (graph, sources) = match loading::load(&args.which) {
+        Ok(loaded) => loaded,
         Err(code) => return code,
     };
+    let picture = Picture::of(&graph);
     let drawn = match args.format {
         Format::Svg => picture.svg(),
         Format::Dot => picture.dot(),
@@ -38,11 +41,17 @@ pub fn run(args: &Args) -> u8 {
     let Some(path) = args.output.as_deref().filter(|path| *path != Path::new("-")) else {
         return nodes::print(&drawn, exit::OK);
     };
-    match std::fs::write(path, drawn) {
+    match write(path, &drawn, &sources) {
         Ok(()) => exit::OK,
-        Err(e) => {
-            nodes::complain(&format!("cannot write {}: {e}", path.display()));
+        Err(message) => {
+            nodes::complain(&message);
             exit::USAGE
         }
     }
+}
+
+fn write(path: &Path, drawn: &str, sources: &Sources) -> Result<(), String> {
+    let file = OutFile::open(path)?;
+    file.must_not_be(sources.iter().map(SourceFile::path))?;
+    file.write(drawn)
 }

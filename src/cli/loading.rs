@@ -2,7 +2,7 @@
 
 use super::{exit, memory, nodes};
 use crate::graph::{
-    self, Executing, Graph, Level, LoadOptions, MAX_FILE_BYTES, Override, Packs, Saved, SourceFile, render,
+    self, Executing, Graph, Level, LoadOptions, MAX_FILE_BYTES, Override, Packs, Saved, SourceFile, Sources, render,
 };
 use std::path::PathBuf;
 
@@ -23,8 +23,8 @@ pub struct Which {
     max_file_size: u64,
 }
 
-/// Loads the graph as a run would; else says what is wrong with it, on standard error, and returns the exit code.
-pub fn load(which: &Which) -> Result<Graph, u8> {
+/// Loads the graph as a run would, and tells its files; else says what is wrong with it, on standard error, and returns the exit code.
+pub fn load(which: &Which) -> Result<(Graph, Sources), u8> {
     let file = SourceFile::read_up_to(&which.graph, which.max_file_size).map_err(|error| {
         nodes::complain(&error.to_string());
         exit::USAGE
@@ -43,5 +43,5 @@ pub fn load(which: &Which) -> Result<Graph, u8> {
     if is_unknown {
         nodes::complain("the graph has nodes of unknown types; `--allow-exec` asks their packs");
     }
-    loaded.graph.ok_or(exit::INVALID)
+    Ok((loaded.graph.ok_or(exit::INVALID)?, loaded.sources))
 }

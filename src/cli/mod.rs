@@ -29,6 +29,7 @@ mod man;
 mod memory;
 mod new;
 mod nodes;
+mod out_file;
 mod plan;
 mod rules;
 #[cfg_attr(not(target_os = "linux"), path = "run_elsewhere.rs")]

@@ -4,11 +4,10 @@ use super::exit;
 use super::fix::{self, Fixes};
 use super::formats::{Checked, Format, Found, Output, Unread};
 use super::inputs::{self, Input};
+use super::out_file::{OutFile, rewrite};
 use super::selection::{self, Selector};
 use super::{memory, nodes};
 use crate::graph::{self, Executing, LoadOptions, Loaded, MAX_FILE_BYTES, Override, Packs, Saved, SourceFile, render};
-use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Check graph files without running anything.
@@ -111,7 +110,7 @@ fn put_right(
 ) -> Result<SourceFile, String> {
     let fixed = fix::fix(file, fixes, load);
     if !fixed.done.is_empty() {
-        std::fs::write(&input.path, fixed.file.text()).map_err(|e| format!("cannot write {}: {e}", input.name()))?;
+        rewrite(&input.path, fixed.file.text())?;
     }
     for line in fixed.done {
         say!("fixed: {line}");
@@ -133,22 +132,25 @@ fn verdict(found: &Found) -> u8 {
 struct Report {
     format: Format,
     /// Standard output where there is none.
-    file: Option<(PathBuf, File)>,
+    file: Option<OutFile>,
 }
 
 impl Report {
     /// Writes `found` and returns the exit code.
     fn write(self, found: &Found) -> u8 {
-        let Some((path, mut file)) = self.file else {
+        let Some(file) = self.file else {
             return nodes::print(&self.format.write(found, render::Style::Coloured), exit::OK);
         };
-        match file.write_all(self.format.write(found, render::Style::Plain).as_bytes()) {
-            Ok(()) => exit::OK,
-            Err(error) => {
-                nodes::complain(&format!("cannot write {}: {error}", path.display()));
+        let parts = found.checked.iter().flat_map(|checked| checked.sources.iter().map(SourceFile::path));
+        let written =
+            file.must_not_be(parts).and_then(|()| file.write(&self.format.write(found, render::Style::Plain)));
+        written.map_or_else(
+            |message| {
+                nodes::complain(&message);
                 exit::USAGE
-            }
-        }
+            },
+            |()| exit::OK,
+        )
     }
 }
 
@@ -163,30 +165,12 @@ fn open_reports(outputs: &[Output], inputs: &[Input], fixes: bool) -> Result<Vec
     if fixes && inputs.iter().any(|input| input.path == Path::new("-")) {
         return Err("standard input cannot be fixed; give a file".into());
     }
-    let mut taken: Vec<PathBuf> = inputs.iter().map(|input| identity(&input.path)).collect();
-    for path in outputs.iter().filter_map(|output| output.path.as_ref()) {
-        if taken.contains(&identity(path)) {
-            return Err(format!("{} is read or written already; give each format a file of its own", path.display()));
-        }
-        taken.push(identity(path));
+    let mut reports = Vec::with_capacity(outputs.len());
+    for Output { format, path } in outputs {
+        let file = path.as_deref().map(OutFile::open).transpose()?;
+        file.iter().try_for_each(|file| file.must_not_be(inputs.iter().map(|input| &input.path)))?;
+        reports.push(Report { format: *format, file });
     }
-    outputs.iter().map(open).collect()
-}
-
-fn open(output: &Output) -> Result<Report, String> {
-    let file = match &output.path {
-        None => None,
-        Some(path) => {
-            let file = File::create(path).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-            Some((path.clone(), file))
-        }
-    };
-    Ok(Report { format: output.format, file })
-}
-
-/// The one path of a file that may not be there yet, however it is named.
-fn identity(path: &Path) -> PathBuf {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let there = || Some(std::fs::canonicalize(parent).ok()?.join(path.file_name()?));
-    std::fs::canonicalize(path).ok().or_else(there).unwrap_or_else(|| path.to_owned())
+    OutFile::must_differ(reports.iter().filter_map(|report| report.file.as_ref()))?;
+    Ok(reports)
 }

@@ -183,8 +183,13 @@ impl SourceFile {
     /// Whether both were read from one place.
     #[must_use]
     pub fn is_same_file(&self, other: &SourceFile) -> bool {
-        let last = |file: &SourceFile| Path::new(&*file.name).file_name().map(ToOwned::to_owned);
-        self.dir == other.dir && last(self) == last(other)
+        self.path() == other.path()
+    }
+
+    /// Where it was read, absolute.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        self.dir.join(Path::new(&*self.name).file_name().unwrap_or_default())
     }
 
     /// A file that is in memory already; `name` is what findings call it, `dir` what its paths are relative to.

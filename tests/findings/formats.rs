@@ -265,6 +265,34 @@ fn outputs_that_would_overwrite_each_other_or_a_graph_are_refused() {
     assert!(full.stderr.starts_with("error: cannot write /dev/full: "), "{}", full.stderr);
 }
 
+const PART: &str = "ezrun: 1\nports: { inputs: { in: end } }\nnodes: { end: { use: 'null' } }\n";
+const WHOLE: &str = "ezrun: 1\nnodes: { a: { use: counter, with: { count: 1 } }, b: { use: ./part.yaml } }\n\
+                     edges: [{ from: a, to: b, zero_copy: true }]\n";
+
+#[test]
+fn no_output_takes_the_place_of_a_file_that_a_graph_is_read_from() {
+    let folder = Folder::with(&[("whole.yaml", WHOLE), ("part.yaml", PART), ("broken.yaml", BROKEN)]);
+    std::os::unix::fs::symlink("part.yaml", folder.path("link.yaml")).unwrap();
+    std::fs::hard_link(folder.path("part.yaml"), folder.path("twin.yaml")).unwrap();
+    let commands = ["validate whole.yaml --format json=", "run whole.yaml --report json=", "graph whole.yaml -o "];
+    for command in commands {
+        for output in ["whole.yaml", "part.yaml", "link.yaml", "twin.yaml", "./part.yaml"] {
+            let line = format!("{command}{output}");
+            let outcome = folder.ezrun(&line.split(' ').collect::<Vec<_>>());
+            assert_eq!((outcome.code, outcome.stdout.as_str()), (2, ""), "{line}");
+            let message = format!("error: {output} is read or written already; give another file\n");
+            assert!(outcome.stderr.ends_with(&message), "{line}: {}", outcome.stderr);
+        }
+    }
+    assert_eq!((folder.read("whole.yaml"), folder.read("part.yaml")), (WHOLE.to_owned(), PART.to_owned()));
+    let outcome = folder.validate(&["broken.yaml", "--format", "json=out.json"]);
+    assert_eq!(outcome.code, 1);
+    let long = folder.read("out.json");
+    assert_eq!(folder.validate(&["whole.yaml", "--format", "json=out.json"]).code, 0);
+    let short = folder.read("out.json");
+    assert!(short.len() < long.len() && short.ends_with("}\n"), "{short}");
+}
+
 /// What ezrun prints onto a terminal.
 fn on_a_terminal(folder: &Folder, no_color: Option<&str>) -> String {
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};

@@ -34,7 +34,7 @@ enum Segments {
 /// Prints the plan and returns the exit code.
 pub fn run(args: &Args) -> u8 {
     let graph = match loading::load(&args.which) {
-        Ok(graph) => graph,
+        Ok((graph, _)) => graph,
         Err(code) => return code,
     };
     let program = match std::env::current_exe() {

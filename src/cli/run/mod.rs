@@ -4,15 +4,15 @@ mod console;
 mod ledger;
 mod report;
 
+use super::out_file::OutFile;
 use super::{exit, memory};
 use crate::channel::SegmentKind;
 use crate::control::LogLevel;
-use crate::graph::{self, Executing, Graph, Level, LoadOptions, MAX_FILE_BYTES, Override, SourceFile, render};
+use crate::graph::{self, Executing, Level, LoadOptions, Loaded, MAX_FILE_BYTES, Override, SourceFile, render};
 use crate::plan::{Plan, plan};
 use crate::runner::{self, End, Interruption, Options, Summary};
 use console::Console;
 use report::Report;
-use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -67,12 +67,18 @@ pub fn run(args: &Args) -> u8 {
         Err(e) => return refuse(&e),
     };
     // Opened first: a report that cannot be written is better known before the run than after it.
-    let report = match args.report.as_ref().map(|path| (path, File::create(path))) {
-        None => None,
-        Some((_, Ok(file))) => Some(file),
-        Some((path, Err(e))) => return refuse(&format!("cannot write the report {}: {e}", path.display())),
+    let report = match args.report.as_deref().map(OutFile::open).transpose() {
+        Ok(report) => report,
+        Err(message) => return refuse(&message),
     };
-    let Some(graph) = load(&file, args) else {
+    let loaded = load(&file, args);
+    if let Some(report) = &report
+        && let Err(message) =
+            report.must_not_be(loaded.sources.iter().map(SourceFile::path)).and_then(|()| report.clear())
+    {
+        return refuse(&message);
+    }
+    let Some(graph) = loaded.graph else {
         return write_report(report, &Report::of_nothing(exit::INVALID), exit::INVALID);
     };
     let plan = plan(&graph, args.segments.into());
@@ -88,18 +94,18 @@ pub fn run(args: &Args) -> u8 {
     write_report(report, &Report::new(&plan, &summary, code), code)
 }
 
-fn load(file: &SourceFile, args: &Args) -> Option<Graph> {
+fn load(file: &SourceFile, args: &Args) -> Loaded {
     let registry = crate::nodes::registry();
     let options =
         LoadOptions { memory: Some(memory::limit(args.memory_budget)), ..LoadOptions::run(&registry, &args.set) };
     let loaded = graph::load(file, &options, &Executing);
     let worth_saying = if args.quiet { Level::Error } else { Level::Warning };
-    let findings: Vec<_> = loaded.findings.into_iter().filter(|finding| finding.level <= worth_saying).collect();
+    let findings: Vec<_> = loaded.findings.iter().filter(|finding| finding.level <= worth_saying).cloned().collect();
     say_raw!("{}", render::text(&findings, &loaded.sources, render::Style::Coloured));
     if loaded.graph.is_none() {
         say!("{}; nothing was started", render::summary(&findings, &loaded.sources));
     }
-    loaded.graph
+    loaded
 }
 
 fn start(plan: &Plan<'_>, args: &Args) -> Result<(Summary, Console), u8> {
@@ -155,13 +161,12 @@ fn broken_contracts(summary: &Summary, plan: &Plan<'_>, max_drops: Option<u64>) 
     broken
 }
 
-fn write_report(file: Option<File>, report: &Report, code: u8) -> u8 {
-    let Some(mut file) = file else { return code };
-    match report.write(&mut file) {
+fn write_report(file: Option<OutFile>, report: &Report, code: u8) -> u8 {
+    match file.map_or(Ok(()), |file| file.write(&report.json())) {
         Ok(()) => code,
-        Err(e) => {
+        Err(message) => {
             // What the run came to matters more than what could not be written of it.
-            let refused = refuse(&format!("cannot write the report: {e}"));
+            let refused = refuse(&message);
             if code == exit::OK { refused } else { code }
         }
     }

@@ -1,0 +1,90 @@
+//! A file that a verb writes: never one that it reads.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// A file that can be written, and is still as it was.
+pub struct OutFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl OutFile {
+    /// Opens it, or makes it: what cannot be written is better known before the work than after it.
+    pub fn open(path: &Path) -> Result<Self, String> {
+        let file = File::options().write(true).create(true).truncate(false).open(path);
+        file.map(|file| OutFile { path: path.to_owned(), file }).map_err(|error| cannot_write(path, &error))
+    }
+
+    /// An error where it is one of the files `read`, by whatever name.
+    pub fn must_not_be<P: AsRef<Path>>(&self, read: impl IntoIterator<Item = P>) -> Result<(), String> {
+        let own = self.identity();
+        let is_read = own.is_some() && read.into_iter().any(|path| identity(std::fs::metadata(path)) == own);
+        if is_read { Err(self.taken()) } else { Ok(()) }
+    }
+
+    /// An error where any two are one file.
+    pub fn must_differ<'o>(outputs: impl IntoIterator<Item = &'o OutFile>) -> Result<(), String> {
+        let mut known = Vec::new();
+        for output in outputs {
+            let own = output.identity();
+            if own.is_some() && known.contains(&own) {
+                return Err(output.taken());
+            }
+            known.push(own);
+        }
+        Ok(())
+    }
+
+    /// Takes out what the file has.
+    pub fn clear(&self) -> Result<(), String> {
+        if self.identity().is_none() { Ok(()) } else { self.file.set_len(0).map_err(|error| self.cannot_write(&error)) }
+    }
+
+    /// Writes `text` in the place of what the file has.
+    pub fn write(mut self, text: &str) -> Result<(), String> {
+        self.clear()?;
+        self.file.write_all(text.as_bytes()).map_err(|error| self.cannot_write(&error))
+    }
+
+    fn cannot_write(&self, error: &io::Error) -> String {
+        cannot_write(&self.path, error)
+    }
+
+    fn identity(&self) -> Option<(u64, u64)> {
+        identity(self.file.metadata())
+    }
+
+    fn taken(&self) -> String {
+        format!("{} is read or written already; give another file", self.path.display())
+    }
+}
+
+/// What tells a file from others, however it is named; nothing where it is a terminal, a pipe or the like.
+fn identity(metadata: io::Result<Metadata>) -> Option<(u64, u64)> {
+    metadata.ok().filter(Metadata::is_file).map(|file| (file.dev(), file.ino()))
+}
+
+/// Writes `text` over the file at `path` at once: whatever happens meanwhile, the file has its old text or the new one.
+pub fn rewrite(path: &Path, text: &str) -> Result<(), String> {
+    rewrite_whole(path, text).map_err(|error| cannot_write(path, &error))
+}
+
+fn rewrite_whole(path: &Path, text: &str) -> io::Result<()> {
+    // Where a link leads, so that it stays one.
+    let path = std::fs::canonicalize(path)?;
+    // A file that must not be written is not replaced either.
+    let permissions = File::options().write(true).open(&path)?.metadata()?.permissions();
+    let dir = path.parent().unwrap_or(Path::new("/"));
+    let mut file = tempfile::Builder::new().prefix(".ezrun-").permissions(permissions).tempfile_in(dir)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(&path)?;
+    Ok(())
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> String {
+    format!("cannot write {}: {error}", path.display())
+}
