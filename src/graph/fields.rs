@@ -6,6 +6,7 @@ use super::rules;
 use super::source::{SourceFile, Span};
 use super::suggest;
 use super::yaml::{Kind, Tree};
+use smol_str::SmolStr;
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
@@ -15,7 +16,7 @@ const FEW: usize = 16;
 /// A text and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Word {
-    pub text: String,
+    pub text: SmolStr,
     pub span: Span,
 }
 
@@ -148,7 +149,7 @@ impl<'t> Reader<'_, 't> {
             self.report(rules::MISSING_KEY, span, format!("{what} is empty"), "write a text");
             return None;
         }
-        Some(Word { text: text.to_owned(), span })
+        Some(Word { text: text.into(), span })
     }
 
     pub fn flag(&mut self, tree: &Tree, what: &str) -> Option<At<bool>> {

@@ -12,6 +12,7 @@ use super::types::{KnownTypes, Types};
 use super::units::{self, Unit};
 use super::written::{self, Written, WrittenBackend, WrittenEdge, WrittenNode, WrittenPort};
 use super::yaml::Kind;
+use smol_str::{SmolStr, format_smolstr};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -24,22 +25,22 @@ pub(super) struct Flat<'t> {
     pub edges: Vec<WrittenEdge>,
     pub backends: Vec<WrittenBackend>,
     /// The files that stand for nodes, by the names of these.
-    pub parts: BTreeMap<String, FileId>,
+    pub parts: BTreeMap<SmolStr, FileId>,
     /// What the ports of every file stand for.
     pub declared: Vec<Declared>,
     /// Ends of which it is not clear whether edges were meant to be at them.
-    pub unclear: Vec<(Side, String)>,
+    pub unclear: Vec<(Side, SmolStr)>,
     /// The ports of files that no edge of the file which uses them is at, by what they stand for.
-    pub loose: HashMap<(Side, String), Loose>,
+    pub loose: HashMap<(Side, SmolStr), Loose>,
 }
 
 /// A port of a file that stands for a node, without an edge.
 #[derive(Clone)]
 pub(super) struct Loose {
     /// The node, its key, and the port.
-    pub node: String,
+    pub node: SmolStr,
     pub at: Span,
-    pub port: String,
+    pub port: SmolStr,
 }
 
 /// A port of a node that a port of its file stands for.
@@ -62,12 +63,12 @@ struct Interface {
     /// What it is called.
     file: Arc<str>,
     /// Its ports, and what each stands for.
-    inputs: Vec<(String, Vec<String>)>,
-    outputs: Vec<(String, Vec<String>)>,
+    inputs: Vec<(SmolStr, Vec<SmolStr>)>,
+    outputs: Vec<(SmolStr, Vec<SmolStr>)>,
     /// Its nodes.
-    nodes: Vec<String>,
+    nodes: Vec<SmolStr>,
     /// The nodes of each file inside it, by the name of the node that stands for that one.
-    groups: HashMap<String, Vec<String>>,
+    groups: HashMap<SmolStr, Vec<SmolStr>>,
     /// Ports that edges, or ports of the outer file, are at.
     reached: HashSet<(Side, usize)>,
 }
@@ -77,10 +78,10 @@ struct Unfolding<'t, 'u, 'f> {
     /// What its nodes' names begin with.
     prefix: &'u str,
     surroundings: &'u mut Surroundings<'t, 'f>,
-    inner: HashMap<String, Interface>,
-    groups: HashMap<String, Vec<String>>,
+    inner: HashMap<SmolStr, Interface>,
+    groups: HashMap<SmolStr, Vec<SmolStr>>,
     /// Nodes that stand for files which cannot be read.
-    unread: HashSet<String>,
+    unread: HashSet<SmolStr>,
     flat: Flat<'t>,
 }
 
@@ -127,7 +128,7 @@ fn unfold<'t>(
 
 impl Interface {
     fn names(&self) -> PortNames<'_> {
-        fn names(ports: &[(String, Vec<String>)]) -> Vec<&str> {
+        fn names(ports: &[(SmolStr, Vec<SmolStr>)]) -> Vec<&str> {
             ports.iter().map(|(name, _)| name.as_str()).collect()
         }
         PortNames { type_name: &self.file, inputs: names(&self.inputs), outputs: names(&self.outputs) }
@@ -136,7 +137,7 @@ impl Interface {
 
 impl<'t> Unfolding<'t, '_, '_> {
     /// Adds a node, or those of the file that it stands for; returns their names.
-    fn node(&mut self, unit: &'t Unit, node: WrittenNode<'t>, types: &Types) -> Vec<String> {
+    fn node(&mut self, unit: &'t Unit, node: WrittenNode<'t>, types: &Types) -> Vec<SmolStr> {
         let name = self.prefixed(node.name.clone());
         let Some(uses) = node.uses.as_ref().filter(|uses| units::is_file(&uses.text)) else {
             let found = node.uses.as_ref().and_then(|uses| types.find(uses, self.surroundings.findings));
@@ -146,7 +147,7 @@ impl<'t> Unfolding<'t, '_, '_> {
             self.flat.nodes.push(ModelNode { file, name, uses, with, pack, node_type, settings: None });
             return names;
         };
-        let Some(inner) = unit.inner.get(&node.name.text) else {
+        let Some(inner) = unit.inner.get(node.name.text.as_str()) else {
             // What is wrong with it is told already, and edges to it are not wrong.
             self.unread.insert(node.name.text.clone());
             let uses = Some(uses.clone());
@@ -166,7 +167,8 @@ impl<'t> Unfolding<'t, '_, '_> {
         self.flat.unclear.extend(flat.unclear);
         self.check_with(&node);
         let names = interface.nodes.clone();
-        let within = interface.groups.iter().map(|(name, nodes)| (format!("{}/{name}", node.name.text), nodes.clone()));
+        let within =
+            interface.groups.iter().map(|(name, nodes)| (format_smolstr!("{}/{name}", node.name.text), nodes.clone()));
         self.groups.extend(within);
         self.groups.insert(node.name.text.clone(), names.clone());
         self.inner.insert(node.name.text, interface);
@@ -276,7 +278,7 @@ impl<'t> Unfolding<'t, '_, '_> {
     }
 
     /// What the ports of this file stand for; kept, to be looked up with everything else.
-    fn ports(&mut self, ports: &[WrittenPort], side: Side, file: FileId) -> Vec<(String, Vec<String>)> {
+    fn ports(&mut self, ports: &[WrittenPort], side: Side, file: FileId) -> Vec<(SmolStr, Vec<SmolStr>)> {
         let mut all = Vec::with_capacity(ports.len());
         for port in ports {
             let ends: Vec<Word> = port.ends.iter().flat_map(|word| self.ends(word.clone(), side)).collect();
@@ -287,7 +289,9 @@ impl<'t> Unfolding<'t, '_, '_> {
     }
 
     fn prefixed(&self, mut word: Word) -> Word {
-        word.text.insert_str(0, self.prefix);
+        if !self.prefix.is_empty() {
+            word.text = format_smolstr!("{}{}", self.prefix, word.text);
+        }
         word
     }
 }

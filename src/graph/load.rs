@@ -82,7 +82,7 @@ fn read(sources: &mut Sources, options: &LoadOptions<'_>, packs: &dyn Packs, fin
     let types = KnownTypes::new(options.registry, packs);
     let flat = flatten(&unit, &mut Surroundings { sources, types, findings });
     let first = sources.first();
-    let name = flat.name.as_ref().map_or_else(|| first.stem().to_owned(), |name| name.text.clone());
+    let name = flat.name.as_ref().map_or_else(|| first.stem().to_owned(), |name| name.text.to_string());
     let mut model = Model::resolve(flat, first.id(), findings);
     if options.missing_env == Level::Error {
         // Nobody uses the file: it is run as it is.
@@ -145,7 +145,7 @@ fn build(name: String, model: Model<'_>, sources: &Sources) -> Option<Graph> {
             placed[node] = Some(BackendId(backends.len()));
         }
         backends.push(Backend {
-            name: written.name.text.clone(),
+            name: written.name.text.to_string(),
             pack: nodes.iter().find_map(|&node| model.nodes[node].pack.clone()),
             nodes: nodes.into_iter().map(NodeId).collect(),
             cpu: written.cpu.and_then(|cpu| u32::try_from(cpu.value).ok()),
@@ -161,9 +161,9 @@ fn build(name: String, model: Model<'_>, sources: &Sources) -> Option<Graph> {
             BackendId(backends.len() - 1)
         });
         nodes.push(Node {
-            name: node.name.text,
+            name: node.name.text.into(),
             dir: sources.file(node.file).dir().to_owned(),
-            uses: node.uses?.text,
+            uses: node.uses?.text.into(),
             node_type: node.node_type?,
             settings: node.settings?,
             backend,

@@ -12,6 +12,7 @@ use super::variables::is_name;
 use super::written::{WrittenBackend, WrittenEdge};
 use crate::node::TypeDescription;
 use serde_json::Value;
+use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,9 +25,9 @@ pub(super) struct Model<'t> {
     /// How they hang together.
     pub shape: Shape,
     /// Nodes by their names.
-    pub by_name: HashMap<String, usize>,
+    pub by_name: HashMap<SmolStr, usize>,
     /// Nodes that files stand for, and that are not among the nodes.
-    pub parts: BTreeMap<String, FileId>,
+    pub parts: BTreeMap<SmolStr, FileId>,
     /// Nodes of which an edge means an output, or an input, that could not be found: what is missing there is known
     /// already.
     pub faulty_outputs: BTreeSet<usize>,
@@ -99,7 +100,7 @@ impl<'t> Model<'t> {
             loose_inputs: BTreeMap::new(),
             loose_outputs: BTreeMap::new(),
         };
-        let mut nowhere: HashSet<String> = HashSet::new();
+        let mut nowhere: HashSet<SmolStr> = HashSet::new();
         for declared in flat.declared {
             let Some(end) = model.end(&declared.end, declared.side, findings) else {
                 nowhere.insert(declared.end.text);
@@ -141,7 +142,7 @@ impl<'t> Model<'t> {
         if let Some(&node) = self.by_name.get(name) {
             return Some(node);
         }
-        let names = self.nodes.iter().map(|node| node.name.text.as_str()).chain(self.parts.keys().map(String::as_str));
+        let names = self.nodes.iter().map(|node| node.name.text.as_str()).chain(self.parts.keys().map(SmolStr::as_str));
         let outer = name.strip_suffix(own_name(name)).and_then(|prefix| prefix.strip_suffix('/'));
         let (wanted, within) = match outer.filter(|outer| self.parts.get(*outer) != Some(&span.file)) {
             None => (name, String::new()),
@@ -208,9 +209,9 @@ impl<'t> Model<'t> {
 
     /// The node that was probably meant by `name`, or those behind the ports of the file, lack nothing that is not known.
     fn mark_meant(&mut self, name: &str, side: Side) {
-        let names = self.nodes.iter().map(|node| node.name.text.as_str()).chain(self.parts.keys().map(String::as_str));
+        let names = self.nodes.iter().map(|node| node.name.text.as_str()).chain(self.parts.keys().map(SmolStr::as_str));
         let Some(meant) = suggest::nearest(name, names).map(str::to_owned) else { return };
-        if let Some(&meant) = self.by_name.get(&meant) {
+        if let Some(&meant) = self.by_name.get(meant.as_str()) {
             self.faulty(side).insert(meant);
         }
         let loose = if side == Side::Input { &self.loose_inputs } else { &self.loose_outputs };

@@ -204,7 +204,7 @@ fn depth(tree: &Tree) -> usize {
 fn scalar(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>) -> Result<Kind, String> {
     let Some(tag) = tag else {
         let is_plain = style == ScalarStyle::Plain;
-        return Ok(if is_plain { plain_scalar(&text) } else { Kind::String(text.into_owned()) });
+        return Ok(if is_plain { plain_scalar(&text) } else { Kind::String(text.into()) });
     };
     let resolved = || match (tag.core_suffix(), plain_scalar(&text)) {
         (Some("null"), kind @ Kind::Null)
@@ -216,8 +216,8 @@ fn scalar(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>) -> Result<K
         _ => None,
     };
     match tag.core_suffix() {
-        Some("str") => Ok(Kind::String(text.into_owned())),
-        None if is_untagged(tag) => Ok(Kind::String(text.into_owned())),
+        Some("str") => Ok(Kind::String(text.into())),
+        None if is_untagged(tag) => Ok(Kind::String(text.into())),
         Some("null" | "bool" | "int" | "float") => {
             resolved().ok_or_else(|| format!("`{text}` is not what its tag `{}` says", tag.original()))
         }

@@ -163,7 +163,7 @@ impl<'a> Walker<'a> {
     fn as_wanted(&self, tree: &Tree, types: &[&str]) -> Kind {
         match &tree.substituted {
             Some(text) if types.contains(&"string") && !types.iter().any(|name| is_type(&tree.kind, name)) => {
-                Kind::String(text.to_string())
+                Kind::String(text.to_string().into())
             }
             _ => tree.kind.clone(),
         }

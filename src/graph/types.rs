@@ -10,6 +10,7 @@ use super::suggest;
 use super::units::is_file;
 use super::written::{Written, WrittenPack};
 use crate::node::{Registry, TypeDescription};
+use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -42,7 +43,7 @@ struct Silence {
 /// All node types that a file may use.
 pub(super) struct Types {
     built_in: Arc<ByName>,
-    packs: BTreeMap<String, Pack>,
+    packs: BTreeMap<SmolStr, Pack>,
 }
 
 struct Pack {
@@ -112,7 +113,7 @@ impl Types {
     }
 
     fn find_built_in(&self, uses: &Word, findings: &mut Findings) -> Option<Found> {
-        if let Some(node_type) = self.built_in.get(&uses.text) {
+        if let Some(node_type) = self.built_in.get(uses.text.as_str()) {
             return Some(Found { pack: None, node_type: Some(Arc::clone(node_type)) });
         }
         let near = suggest::meant(&uses.text, self.built_in.keys().map(String::as_str));
@@ -128,7 +129,7 @@ impl Types {
 
     fn find_in_pack(&self, uses: &Word, pack: &str, name: &str, findings: &mut Findings) -> Option<Found> {
         let Some(found) = self.packs.get(pack) else {
-            let names: Vec<&str> = self.packs.keys().map(String::as_str).collect();
+            let names: Vec<&str> = self.packs.keys().map(SmolStr::as_str).collect();
             let help = suggest::help(pack, &names, "pack")
                 .unwrap_or_else(|| format!("declare it: `packs: {{ {pack}: ./path/to/executable }}`").into());
             let message = format!("there is no pack `{pack}`");

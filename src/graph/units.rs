@@ -133,7 +133,7 @@ impl Gatherer<'_> {
             let uses = value(node, "use", file)?;
             let Kind::String(path) = &uses.kind else { return None };
             let given = || Given::new(name.text(file), name.span, value(node, "with", file), file);
-            is_file(path).then(|| Use { path: path.clone(), at: uses.span, given: given() })
+            is_file(path).then(|| Use { path: path.to_string(), at: uses.span, given: given() })
         };
         entries(value(tree, "nodes", file)).iter().filter_map(as_use).collect()
     }

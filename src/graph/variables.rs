@@ -259,12 +259,12 @@ impl Scope<'_> {
                 return None;
             }
         }
-        known.then(|| Tree::new(span, Kind::String(text)))
+        known.then(|| Tree::new(span, Kind::String(text.into())))
     }
 
     fn value(&mut self, piece: &Piece, span: Span, findings: &mut Findings) -> Option<Tree> {
         match piece {
-            Piece::Literal(text) => Some(Tree::new(span, Kind::String(text.clone()))),
+            Piece::Literal(text) => Some(Tree::new(span, Kind::String(text.into()))),
             Piece::Param(name) => self.param(name, span, findings),
             Piece::Env { name, default } => {
                 let text = (self.options.env)(name).or_else(|| default.clone());

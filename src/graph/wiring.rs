@@ -108,8 +108,8 @@ pub(super) fn unread_outputs(model: &Model<'_>, findings: &mut Findings) {
             if !read[at].contains(&port) {
                 let loose = model.loose_outputs.get(&(at, port));
                 let (name, port, place) = match loose {
-                    Some(loose) => (loose.node.as_str(), &loose.port, loose.at),
-                    None => (own_name(&node.name.text), &output.name, node.name.span),
+                    Some(loose) => (loose.node.as_str(), loose.port.as_str(), loose.at),
+                    None => (own_name(&node.name.text), output.name.as_str(), node.name.span),
                 };
                 let message = format!("nobody reads the output `{port}` of `{name}`");
                 let help = "connect it, to a `null` node where it is not needed";

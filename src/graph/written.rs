@@ -8,6 +8,7 @@ use super::rules;
 use super::suggest;
 use super::variables::is_name;
 use super::yaml::{Kind, Tree};
+use smol_str::SmolStr;
 use std::collections::BTreeMap;
 
 /// The format version that this ezrun reads.
@@ -60,7 +61,7 @@ pub(super) struct WrittenPorts {
 
 /// A port of the file, and the ports of its nodes that it stands for: one or more inputs, or one output.
 pub(super) struct WrittenPort {
-    pub name: String,
+    pub name: SmolStr,
     pub ends: Vec<Word>,
 }
 
@@ -159,7 +160,7 @@ fn section<'t, T>(
 }
 
 fn word(field: &Field<'_>) -> Word {
-    Word { text: field.name.to_owned(), span: field.span }
+    Word { text: field.name.into(), span: field.span }
 }
 
 fn pack<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenPack {
@@ -185,7 +186,7 @@ fn port<'t>(field: &Field<'t>, may_be_several: bool, reader: &mut Reader<'_, 't>
         }
         _ => reader.text(field.value, &what).into_iter().collect(),
     };
-    WrittenPort { name: field.name.to_owned(), ends }
+    WrittenPort { name: field.name.into(), ends }
 }
 
 fn nodes<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) -> Vec<WrittenNode<'t>> {
@@ -229,7 +230,7 @@ fn node<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenNode<'t> {
         }
         // An unquoted `null` names the node type.
         Some(uses) if is_nothing(uses.value) && reader.file.slice(uses.value.span) == "null" => {
-            Some(Word { text: "null".to_owned(), span: uses.value.span })
+            Some(Word { text: "null".into(), span: uses.value.span })
         }
         Some(uses) => reader.text(uses.value, &format!("the type of {what}")),
     };

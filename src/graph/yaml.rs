@@ -3,6 +3,7 @@
 //! Scalars follow YAML 1.2 (`yes` is a string); a number with needless leading zeros is a string too.
 
 use super::source::{FileId, SourceFile, Span};
+use smol_str::SmolStr;
 
 /// A value and its place.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +24,7 @@ pub enum Kind {
     Bool(bool),
     Int(i128),
     Float(f64),
-    String(String),
+    String(SmolStr),
     Seq(Vec<Tree>),
     /// In the order of the file, duplicates included.
     Map(Vec<(Tree, Tree)>),
@@ -85,7 +86,7 @@ pub fn plain_scalar(text: &str) -> Kind {
     let prefixed =
         [("0x", 16), ("0o", 8), ("0b", 2)].into_iter().find_map(|(p, base)| Some((digits.strip_prefix(p)?, base)));
     if all(digits, 10) && digits.len() > 1 && digits.starts_with('0') {
-        return Kind::String(text.to_owned());
+        return Kind::String(text.into());
     }
     let (digits_only, base) = prefixed.unwrap_or((digits, 10));
     let int = i128::from_str_radix(digits_only, base).ok().filter(|_| all(digits_only, base));
@@ -97,7 +98,7 @@ pub fn plain_scalar(text: &str) -> Kind {
         && digits.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+' | '-'));
     match text.parse::<f64>() {
         Ok(float) if is_float => Kind::Float(float),
-        _ => Kind::String(text.to_owned()),
+        _ => Kind::String(text.into()),
     }
 }
 
