@@ -67,7 +67,13 @@ fn spaces_in_braces(tree: &Tree, text: &str, edits: &mut Vec<Edit>) {
     children.iter().for_each(|child| spaces_in_braces(child, text, edits));
     let opening = text.as_bytes().get(tree.span.start());
     let (Some(first), Some(last), Some(b'{' | b'[')) = (children.first(), children.last(), opening) else { return };
-    let mut space_at = |at: usize| edits.push(Edit::replace(Span::new(at, at), "", " "));
+    // A value that is not written has its place beside a space that is there already.
+    let is_space = |at: usize| text.as_bytes().get(at).is_some_and(u8::is_ascii_whitespace);
+    let mut space_at = |at: usize| {
+        if !is_space(at - 1) && !is_space(at) {
+            edits.push(Edit::replace(Span::new(at, at), "", " "));
+        }
+    };
     if opening == Some(&b'{') {
         if first.span.start() == tree.span.start() + 1 {
             space_at(first.span.start());
@@ -169,6 +175,7 @@ mod tests {
             ),
             ("a:   \n  - b   \n", "a:\n  - b\n"),
             ("a: {}\nb: []\n", "a: {}\nb: []\n"),
+            ("a: {b }\nc: { d }\n", "a: { b }\nc: { d }\n"),
             ("a: [{b: 1},{c: 2}]\n", "a: [{ b: 1 }, { c: 2 }]\n"),
         ];
         for (text, formatted) in cases {
