@@ -4,7 +4,7 @@ use super::inputs::{BoundEdge, InputSet};
 use super::outputs;
 use crate::channel::{
     ChannelError, Consumer, Handle, Inbox, Interrupt, LocalQueue, LocalSender, Mapped, PortLayout, ReadOnly, Receiver,
-    Sender, Station, StationLayout, Wiring,
+    Sender, Station, StationLayout, Waiter, Wiring,
 };
 use crate::control::{
     ControlError, FrameSender, FromBackend, InputSetup, NodeSetup, OutEdgeSetup, PortSetup, SegmentOwner, Setup,
@@ -81,11 +81,11 @@ impl Segments {
     }
 
     fn create_port(&mut self, setup: &Setup, node: &NodeSetup, port: &PortSetup) -> Result<(), ChannelError> {
-        let interrupt = Arc::clone(&self.interrupt);
+        let waiter = Waiter::new(Arc::clone(&self.interrupt), node.wait);
         let own = if port.moves {
-            OwnPort::Moves(LocalSender::create(setup.segments, &node.name, &port.layout, interrupt)?)
+            OwnPort::Moves(LocalSender::create(setup.segments, &node.name, &port.layout, waiter)?)
         } else {
-            OwnPort::Slots(Box::new(Sender::create(setup.segments, &node.name, port.layout.clone(), interrupt)?))
+            OwnPort::Slots(Box::new(Sender::create(setup.segments, &node.name, port.layout.clone(), waiter)?))
         };
         if port.edges.iter().any(|edge| edge.station == setup.backend) {
             self.map(SegmentOwner::Port(port.port), &own.handle()?, port.layout.bytes())?;
@@ -148,7 +148,7 @@ impl Segments {
                 let outputs = outputs.collect();
                 let inputs =
                     node.inputs.iter().map(|input| self.bind_input(node.id, input, &mut attachment, &mut queues));
-                (InputSet::new(inputs.collect(), Arc::clone(&self.interrupt)), outputs)
+                (InputSet::new(inputs.collect(), Arc::clone(&self.interrupt), node.wait), outputs)
             })
             .collect();
         (attachment, wired)

@@ -1,8 +1,8 @@
 //! A node's inputs: waits for the next message at any of its edges, and receives it as its edge says.
 
-use crate::channel::{ChannelError, Interrupt, Level, Poll, Receiver, WaitList};
+use crate::channel::{Awaited, ChannelError, Interrupt, Level, Poll, Receiver, Sleeps, WaitList, Waiter};
 use crate::control::InputSetup;
-use crate::graph::Delivery;
+use crate::graph::{Delivery, Wait};
 use crate::message::{Owned, Received, View};
 use crate::node::{InputId, Receive, Result, Stopped};
 use std::cell::{Cell, RefCell};
@@ -12,12 +12,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// All edges that end at a node.
 pub struct InputSet {
     edges: Vec<BoundEdge>,
+    waiter: RefCell<Waiter>,
     interrupt: Arc<Interrupt>,
     /// Set by the node itself, which wants no more.
     ended: Arc<AtomicBool>,
-    list: RefCell<WaitList>,
-    /// Whether producers were told that this node is about to sleep.
-    announced: Cell<bool>,
+    sleeps: RefCell<Sleeps>,
     /// The edge that the last message came from.
     last: Cell<usize>,
 }
@@ -47,10 +46,50 @@ impl BoundEdge {
     }
 }
 
+/// The next message at one of the edges that `wanted` picks.
+struct Next<'s, W> {
+    set: &'s InputSet,
+    wanted: W,
+}
+
+impl<W: Fn(&BoundEdge) -> bool> Awaited for Next<'_, W> {
+    /// The edge, of several the one whose message was published first; nothing where the stream has ended.
+    type Found = Option<usize>;
+
+    fn look(&mut self, interrupt: &Interrupt, list: &mut WaitList) -> Result<Option<Option<usize>>, ChannelError> {
+        if interrupt.level() == Level::Cut || self.set.ended.load(Ordering::Acquire) {
+            return Ok(Some(None));
+        }
+        let mut ready: Option<usize> = None;
+        // An edge that nobody asked for is only looked at for whether the stream goes on.
+        let (mut more_to_come, mut wanted_more) = (false, false);
+        for (at, edge) in self.set.edges.iter().enumerate() {
+            let asked = (self.wanted)(edge);
+            match edge.receiver.poll() {
+                Poll::Ready if asked => ready = Some(ready.map_or(at, |other| self.set.earlier(other, at))),
+                Poll::Ready => {}
+                Poll::Empty(seen) => edge.receiver.push_wait(list, seen),
+                Poll::Ended => continue,
+            }
+            wanted_more |= asked;
+            more_to_come |= !edge.feedback;
+        }
+        // What still goes round in a cycle would go round for ever.
+        let has_ended = !more_to_come || !wanted_more;
+        Ok(if has_ended { Some(None) } else { ready.map(Some) })
+    }
+
+    fn announce(&mut self, sleeping: bool) {
+        let number = if sleeping { self.set.sleeps.borrow_mut().next() } else { 0 };
+        self.set.edges.iter().for_each(|edge| edge.receiver.announce_sleep(number));
+    }
+}
+
 impl InputSet {
-    pub fn new(edges: Vec<BoundEdge>, interrupt: Arc<Interrupt>) -> Self {
-        let (ended, list) = (Arc::default(), RefCell::default());
-        InputSet { edges, interrupt, ended, list, announced: Cell::new(false), last: Cell::new(0) }
+    pub fn new(edges: Vec<BoundEdge>, interrupt: Arc<Interrupt>, wait: Wait) -> Self {
+        let waiter = RefCell::new(Waiter::new(Arc::clone(&interrupt), wait));
+        let (ended, sleeps) = (Arc::default(), RefCell::default());
+        InputSet { edges, waiter, interrupt, ended, sleeps, last: Cell::new(0) }
     }
 
     /// What ends the inputs once it is set; the interrupt is to be nudged then.
@@ -86,11 +125,9 @@ impl InputSet {
     /// As [`InputSet::next`], of those edges that `wanted` picks.
     fn next_at(&self, wanted: impl Fn(&BoundEdge) -> bool) -> Result<Option<(InputId, Received<'_>)>, ChannelError> {
         loop {
-            let Some(at) = self.wait_for(&wanted)? else {
-                self.announce(false);
+            let Some(at) = self.waiter.borrow_mut().wait_for(&mut Next { set: self, wanted: &wanted })? else {
                 return Ok(None);
             };
-            self.announce(false);
             let edge = &self.edges[at];
             // Nothing, where a producer has just overwritten the message: look again.
             if let Some(message) = (edge.take)(&edge.receiver)? {
@@ -100,54 +137,10 @@ impl InputSet {
         }
     }
 
-    /// Waits until a wanted edge has a message, and returns the one whose message was published first.
-    fn wait_for(&self, wanted: impl Fn(&BoundEdge) -> bool) -> Result<Option<usize>, ChannelError> {
-        loop {
-            let ticket = self.interrupt.ticket();
-            if self.interrupt.level() == Level::Cut || self.ended.load(Ordering::Acquire) {
-                return Ok(None);
-            }
-            let mut first: Option<(u64, usize)> = None;
-            // An edge that nobody asked for is only looked at for whether the stream goes on.
-            let mut more_to_come = false;
-            let mut list = self.list.borrow_mut();
-            list.clear();
-            let mut wanted_more = false;
-            for (at, edge) in self.edges.iter().enumerate() {
-                let asked = wanted(edge);
-                match edge.receiver.poll()? {
-                    Poll::Ready(published) if asked => {
-                        first = Some(first.map_or((published, at), |f| f.min((published, at))));
-                    }
-                    Poll::Ready(_) => {}
-                    Poll::Empty(seen) => edge.receiver.push_wait(&mut list, seen),
-                    Poll::Ended => continue,
-                }
-                wanted_more |= asked;
-                more_to_come |= !edge.feedback;
-            }
-            // What still goes round in a cycle would go round for ever.
-            if !more_to_come || !wanted_more {
-                return Ok(None);
-            }
-            if let Some((_, at)) = first {
-                return Ok(Some(at));
-            }
-            if self.announced.get() {
-                self.interrupt.wait(&mut list, ticket, None)?;
-            } else {
-                // Look once more: a message may have come before its producer could know that somebody sleeps.
-                self.announce(true);
-            }
-        }
-    }
-
-    fn announce(&self, sleeping: bool) {
-        if self.announced.replace(sleeping) != sleeping {
-            for edge in &self.edges {
-                edge.receiver.announce_sleep(sleeping);
-            }
-        }
+    /// Of two edges that have a message, the one whose message was published first.
+    fn earlier(&self, one: usize, other: usize) -> usize {
+        let published_at = |edge: usize| self.edges[edge].receiver.next_published_at();
+        if published_at(other) < published_at(one) { other } else { one }
     }
 
     /// Waits at one input whose edges must all be received as `delivery` says: a program asked for just that.

@@ -29,19 +29,21 @@ pub struct PortWords {
     pub expected: AtomicU64,
 }
 
-/// What a producer writes for one edge.
+/// What a producer writes for one edge: first what changes with every message, then, on lines of its own, what a consumer
+/// looks at with every message and what hardly ever changes.
 #[repr(C, align(128))]
 pub struct OutWords {
     /// A [`Published`].
     pub published: AtomicU64,
-    /// Set while the producer sleeps until `taken` changes.
-    pub waiting: AtomicU32,
-    /// Set once the consumer's words were found to be impossible.
-    pub quarantined: AtomicU32,
     /// Messages offered to this edge.
     pub sent: AtomicU64,
     /// Those of them that the edge refused since it was full.
     pub rejected: AtomicU64,
+    pad: [u64; 13],
+    /// While the producer sleeps until `taken` changes, the number of this sleep; else 0.
+    pub waiting: AtomicU32,
+    /// Set once the consumer's words were found to be impossible.
+    pub quarantined: AtomicU32,
 }
 
 /// How far a producer is on an edge, in one word.
@@ -90,14 +92,17 @@ pub struct Entry {
     pub publish_ns: AtomicU64,
 }
 
-/// What a consumer writes for one edge.
+/// What a consumer writes for one edge, ordered as in [`OutWords`].
 #[repr(C, align(128))]
 pub struct InWords {
     /// Twice the number of taken positions, plus 1 once no more will be taken.
     pub taken: AtomicU64,
-    /// Set while the consumer sleeps until `published` changes.
+    pad: [u64; 15],
+    /// While the consumer sleeps until `published` changes, the number of this sleep; else 0.
     pub sleeping: AtomicU32,
-    pad: [u8; 116],
+    /// Set once no more will be taken.
+    pub left: AtomicU32,
+    pad_too: [u64; 15],
     /// Counters that only the ledger reads.
     pub counters: Counters,
     /// Positions plus 1 of the messages that are held; 0 where an entry is free.
@@ -127,7 +132,8 @@ pub struct Counters {
     pub latency_max: AtomicU64,
 }
 
-/// What lies in front of a payload, at the start of its slot.
+/// What lies in front of a payload, at the start of its slot: on the first line what a consumer reads, on the second what
+/// the ring's entry tells as well, or what is told by the metadata.
 #[repr(C)]
 pub struct SlotHeader {
     /// [`SlotHeader::MAGIC`].
@@ -136,25 +142,26 @@ pub struct SlotHeader {
     pub version: AtomicU32,
     /// Number of the message on its port.
     pub sequence: AtomicU64,
-    /// How many segments of the port came before this one.
-    pub generation: AtomicU32,
-    /// Version of the metadata that stands behind this header.
-    pub metadata_version: AtomicU32,
-    /// Tells payload types apart at a glance.
-    pub type_hash: AtomicU64,
     /// Capture time in nanoseconds.
     pub capture_ns: AtomicI64,
-    /// When it was published, `CLOCK_MONOTONIC` nanoseconds.
-    pub publish_ns: AtomicU64,
-    /// Clock of the capture time.
-    pub clock: AtomicU32,
-    /// Length of the metadata in bytes.
-    pub metadata_bytes: AtomicU32,
-    /// Length of the payload in bytes.
-    pub payload_bytes: AtomicU64,
     /// Follows a message through the graph.
     pub trace: AtomicU64,
-    reserved: [u64; 7],
+    /// Clock of the capture time.
+    pub clock: AtomicU32,
+    /// How many segments of the port came before this one.
+    pub generation: AtomicU32,
+    /// Length of the metadata in bytes.
+    pub metadata_bytes: AtomicU32,
+    /// Version of the metadata that stands behind this header.
+    pub metadata_version: AtomicU32,
+    reserved: [u64; 2],
+    /// Tells payload types apart at a glance.
+    pub type_hash: AtomicU64,
+    /// When it was published, `CLOCK_MONOTONIC` nanoseconds.
+    pub publish_ns: AtomicU64,
+    /// Length of the payload in bytes.
+    pub payload_bytes: AtomicU64,
+    reserved_too: [u64; 5],
 }
 
 // SAFETY: atomics only.
@@ -168,15 +175,17 @@ unsafe impl Shared for InWords {}
 // SAFETY: atomics, and reserved words that nobody reads.
 unsafe impl Shared for SlotHeader {}
 
-const _: () = assert!(size_of::<PortWords>() == 128 && size_of::<OutWords>() == 128 && size_of::<Entry>() == 32);
+const _: () = assert!(size_of::<PortWords>() == 128 && size_of::<OutWords>() == 256 && size_of::<Entry>() == 32);
+const _: () = assert!(std::mem::offset_of!(SlotHeader, type_hash) == 64);
 const _: () = assert!(size_of::<SlotHeader>() == 128 && size_of::<Counters>() == 128);
-const _: () = assert!(std::mem::offset_of!(InWords, counters) == 128);
+const _: () = assert!(std::mem::offset_of!(OutWords, waiting) == 128 && std::mem::offset_of!(InWords, sleeping) == 128);
+const _: () = assert!(std::mem::offset_of!(InWords, counters) == 256);
 
 impl SlotHeader {
     /// Marks a slot that holds a message.
     pub const MAGIC: u32 = u32::from_le_bytes(*b"ezm1");
     /// Version of this layout.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
 }
 
 /// The numbers that a producer's segment follows from.

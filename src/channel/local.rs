@@ -6,8 +6,8 @@
 use super::layout::{InWords, OutWords, Published};
 use super::memory::Writable;
 use super::ring::Consumer;
-use super::wait::{Interrupt, Level, WaitList, wake_counter};
-use super::{ChannelError, EdgeTerms};
+use super::wait::{Awaited, Interrupt, Level, Sleeps, WaitList, Waiter, Woken, wake_counter};
+use super::{ChannelError, EdgeTerms, add};
 use crate::graph::Overflow;
 use crate::message::Owned;
 use std::collections::VecDeque;
@@ -28,6 +28,15 @@ pub struct LocalEdge {
     consumer: Consumer,
     queue: Arc<LocalQueue>,
     next: u64,
+    sleeps: Sleeps,
+    woken: Woken,
+}
+
+/// The way of a message into the queue of an edge.
+struct Passage<'e> {
+    edge: &'e mut LocalEdge,
+    /// None once it is there, or nobody wants it.
+    message: Option<Arc<Owned>>,
 }
 
 impl LocalQueue {
@@ -46,6 +55,33 @@ impl LocalQueue {
     }
 }
 
+impl Awaited for Passage<'_> {
+    type Found = ();
+
+    fn look(&mut self, interrupt: &Interrupt, list: &mut WaitList) -> Result<Option<()>, ChannelError> {
+        if interrupt.level() == Level::Cut {
+            return Err(ChannelError::Interrupted);
+        }
+        let seen = self.edge.theirs().taken.load(Acquire);
+        if let Some(message) = self.message.take() {
+            self.message = self.edge.offer(message)?;
+        }
+        if self.message.is_none() {
+            return Ok(Some(()));
+        }
+        list.push_counter(&self.edge.theirs().taken, seen);
+        Ok(None)
+    }
+
+    fn announce(&mut self, sleeping: bool) {
+        let number = if sleeping { self.edge.sleeps.next() } else { 0 };
+        self.edge.ours().waiting.store(number, Relaxed);
+        if sleeping {
+            fence(SeqCst);
+        }
+    }
+}
+
 impl LocalEdge {
     pub fn new(
         port: Arc<Writable>,
@@ -54,7 +90,8 @@ impl LocalEdge {
         consumer: Consumer,
         queue: Arc<LocalQueue>,
     ) -> Self {
-        LocalEdge { terms, port, words_at, consumer, queue, next: 0 }
+        let (sleeps, woken) = (Sleeps::default(), Woken::default());
+        LocalEdge { terms, port, words_at, consumer, queue, next: 0, sleeps, woken }
     }
 
     pub fn terms(&self) -> &EdgeTerms {
@@ -62,7 +99,7 @@ impl LocalEdge {
     }
 
     pub fn has_reader(&self) -> bool {
-        self.theirs().taken.load(Acquire) & 1 == 0
+        self.theirs().left.load(Acquire) == 0
     }
 
     /// As [`OutEdge::offer`](super::ring::OutEdge::offer); a message that has to wait comes back.
@@ -78,8 +115,8 @@ impl LocalEdge {
                 // The consumer counts it: a gap in the positions.
                 Overflow::DropOldest => drop(queue.pop_front()),
                 Overflow::DropNewest | Overflow::Fail => {
-                    self.ours().sent.fetch_add(1, Relaxed);
-                    self.ours().rejected.fetch_add(1, Relaxed);
+                    add(&self.ours().sent, 1);
+                    add(&self.ours().rejected, 1);
                     if self.terms.overflow == Overflow::DropNewest {
                         return Ok(None);
                     }
@@ -90,7 +127,7 @@ impl LocalEdge {
         queue.push_back((self.next, message));
         self.next += 1;
         // Counted before anybody can take it.
-        self.ours().sent.fetch_add(1, Relaxed);
+        add(&self.ours().sent, 1);
         self.ours().published.store(Published::open(self.next).word(), Release);
         drop(queue);
         self.wake_consumer();
@@ -98,26 +135,8 @@ impl LocalEdge {
     }
 
     /// As [`OutEdge::offer_when_free`](super::ring::OutEdge::offer_when_free).
-    pub fn offer_when_free(&mut self, mut message: Arc<Owned>, interrupt: &Interrupt) -> Result<(), ChannelError> {
-        let mut list = WaitList::default();
-        loop {
-            let ticket = interrupt.ticket();
-            if interrupt.level() == Level::Cut {
-                return Err(ChannelError::Interrupted);
-            }
-            self.ours().waiting.store(1, Relaxed);
-            fence(SeqCst);
-            let seen = self.theirs().taken.load(Acquire);
-            match self.offer(message)? {
-                None => break,
-                Some(still_here) => message = still_here,
-            }
-            list.clear();
-            list.push_counter(&self.theirs().taken, seen);
-            interrupt.wait(&mut list, ticket, None)?;
-        }
-        self.ours().waiting.store(0, Relaxed);
-        Ok(())
+    pub fn offer_when_free(&mut self, message: Arc<Owned>, waiter: &mut Waiter) -> Result<(), ChannelError> {
+        waiter.wait_for(&mut Passage { edge: self, message: Some(message) })
     }
 
     pub fn close(&mut self) {
@@ -126,9 +145,9 @@ impl LocalEdge {
         self.wake_consumer();
     }
 
-    fn wake_consumer(&self) {
+    fn wake_consumer(&mut self) {
         fence(SeqCst);
-        if self.theirs().sleeping.load(Relaxed) != 0 {
+        if self.woken.is_due(self.theirs().sleeping.load(Relaxed)) {
             wake_counter(&self.ours().published);
         }
     }

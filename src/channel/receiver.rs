@@ -7,14 +7,14 @@ use super::local::LocalQueue;
 use super::mapped::Mapped;
 use super::memory::Writable;
 use super::slots::clock_of;
-use super::wait::{WaitList, wake_counter};
-use super::{ChannelError, EdgeTerms, Handle, SegmentKind};
+use super::wait::{WaitList, Woken, wake_counter};
+use super::{ChannelError, EdgeTerms, Handle, SegmentKind, add};
 use crate::graph::Overflow;
 use crate::message::{Capture, Header, Metadata, Owned, Pool, Release, View, codec, monotonic_ns};
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release as Releasing, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicU64, fence};
+use std::sync::atomic::{AtomicBool, fence};
 
 /// Spare buffers that an input keeps for its copies.
 const SPARE_BUFFERS: usize = 16;
@@ -55,6 +55,10 @@ pub struct Receiver {
     pool: Arc<Pool>,
     /// The next position to look at.
     next: Cell<u64>,
+    /// Positions that are known to be published.
+    known: Cell<u64>,
+    /// The sleep of the producer that was ended last.
+    woken: Cell<Woken>,
     /// Messages taken that the node is not done with.
     in_hand: Cell<u64>,
     /// Which entries of the borrow table are in use, by bit.
@@ -66,8 +70,8 @@ pub struct Receiver {
 /// What there is at an edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Poll {
-    /// A message, published at this time.
-    Ready(u64),
+    /// A message.
+    Ready,
     /// Nothing yet; the word to wait for a change of, as it was seen.
     Empty(u64),
     /// Nothing, and nothing more will come.
@@ -118,6 +122,8 @@ impl Station {
             mapped,
             pool: Pool::new(SPARE_BUFFERS),
             next: Cell::new(0),
+            known: Cell::new(0),
+            woken: Cell::default(),
             in_hand: Cell::new(0),
             borrows: Cell::new(0),
             metadata: RefCell::default(),
@@ -138,47 +144,56 @@ impl Receiver {
     }
 
     /// What there is. Counts what was overwritten before it could be taken.
-    ///
-    /// # Errors
-    /// [`ChannelError::Corrupt`] where the producer's ring makes no sense.
-    pub fn poll(&self) -> Result<Poll, ChannelError> {
+    #[must_use]
+    pub fn poll(&self) -> Poll {
+        // What is in a queue that loses nothing stays there.
+        if self.next.get() < self.known.get() && !self.may_lose() {
+            return Poll::Ready;
+        }
         loop {
             let dead = self.wiring.dead.load(Acquire);
             let word = self.theirs().published.load(Acquire);
             let published = Published::of(word);
-            if let Some(publish_ns) = self.first_before(published.positions)? {
-                return Ok(Poll::Ready(publish_ns));
+            self.known.set(published.positions);
+            if self.has_message_before(published.positions) {
+                return Poll::Ready;
             }
             let advanced = published.moved && self.mapped.advance(self.borrows.get());
             if !advanced {
-                return Ok(if published.closed || dead { Poll::Ended } else { Poll::Empty(word) });
+                return if published.closed || dead { Poll::Ended } else { Poll::Empty(word) };
             }
         }
     }
 
-    /// When the next message before the position `published` was published; counts those that were overwritten.
-    fn first_before(&self, published: u64) -> Result<Option<u64>, ChannelError> {
-        if self.may_lose() {
-            let queue = u64::from(self.wiring.terms.queue);
-            self.skip_to(published.saturating_sub(queue));
+    /// When the next message was published, where there is one.
+    #[must_use]
+    pub fn next_published_at(&self) -> Option<u64> {
+        match &self.wiring.queue {
+            None => self.entry_at(self.next.get()).map(|found| found.publish_ns),
+            Some(queue) => queue.head().map(|(_, publish_ns)| publish_ns),
         }
+    }
+
+    /// Whether a message before the position `published` is there; counts those that were overwritten.
+    fn has_message_before(&self, published: u64) -> bool {
+        if !self.may_lose() {
+            return self.next.get() < published;
+        }
+        self.skip_to(published.saturating_sub(u64::from(self.wiring.terms.queue)));
         while self.next.get() < published {
-            if let Some(publish_ns) = self.head() {
-                return Ok(Some(publish_ns));
-            }
-            if !self.may_lose() {
-                return Err(self.corrupt("an entry is missing from its ring"));
+            if self.has_next() {
+                return true;
             }
             self.skip_to(self.next.get() + 1);
         }
-        Ok(None)
+        false
     }
 
     /// Takes the next message as a private copy, or by move where this is its last owner. Its slot is free before this
     /// returns. Nothing where the producer has just overwritten it: poll again.
     ///
     /// # Errors
-    /// [`ChannelError`] where the slot's content makes no sense.
+    /// [`ChannelError::Corrupt`] where what the producer wrote makes no sense.
     pub fn recv(&self) -> Result<Option<Owned>, ChannelError> {
         self.done();
         match &self.wiring.queue {
@@ -193,7 +208,7 @@ impl Receiver {
         let borrow = if self.may_lose() { Some(self.borrow(position)?) } else { None };
         let Some(found) = self.entry_at(position) else {
             self.give_back(borrow);
-            return Ok(None);
+            return self.overwritten();
         };
         let content = self.content(&found)?;
         let payload = self.pool.copy_of(content.payload);
@@ -231,14 +246,14 @@ impl Receiver {
     /// has just overwritten it: poll again.
     ///
     /// # Errors
-    /// [`ChannelError::TooManyViews`]; [`ChannelError::Corrupt`] where the slot's content makes no sense.
+    /// [`ChannelError::TooManyViews`]; [`ChannelError::Corrupt`] where what the producer wrote makes no sense.
     pub fn recv_zero_copy(&self) -> Result<Option<View<'_>>, ChannelError> {
         self.done();
         let position = self.next.get();
         let borrow = self.borrow(position)?;
         let Some(found) = self.entry_at(position) else {
             self.give_back(Some(borrow));
-            return Ok(None);
+            return self.overwritten();
         };
         let content = self.content(&found)?;
         add(&self.ours().counters.views, 1);
@@ -256,11 +271,11 @@ impl Receiver {
         }
     }
 
-    /// Announces that this consumer is about to sleep, or that it is awake. After announcing, poll again: a message may
-    /// have come before the producer could see it.
-    pub fn announce_sleep(&self, sleeping: bool) {
-        self.ours().sleeping.store(u32::from(sleeping), Relaxed);
-        if sleeping {
+    /// Announces the sleep `number` of this consumer, or, with 0, that it is awake. After announcing a sleep, poll again: a
+    /// message may have come before the producer could see it.
+    pub fn announce_sleep(&self, number: u32) {
+        self.ours().sleeping.store(number, Relaxed);
+        if number != 0 {
             fence(SeqCst);
         }
     }
@@ -272,20 +287,22 @@ impl Receiver {
 
     /// Leaves: nothing more will be taken. What is still queued counts as dropped.
     pub fn leave(&self) {
+        self.ours().left.store(1, Releasing);
         self.ours().taken.store(self.next.get() << 1 | 1, Releasing);
         self.wake_producer();
     }
 
-    /// When the message at `next` was published, if it is there.
-    fn head(&self) -> Option<u64> {
+    /// Whether the message at `next`, or, where some before it were overwritten, a later one, is there.
+    fn has_next(&self) -> bool {
         match &self.wiring.queue {
-            None => self.entry_at(self.next.get()).map(|found| found.publish_ns),
-            Some(queue) => {
-                let (position, publish_ns) = queue.head()?;
-                self.skip_to(position);
-                Some(publish_ns)
-            }
+            None => self.entry_at(self.next.get()).is_some(),
+            Some(queue) => queue.head().map(|(position, _)| self.skip_to(position)).is_some(),
         }
+    }
+
+    /// The next entry is not there any more, which only a queue that may lose messages can say.
+    fn overwritten<T>(&self) -> Result<Option<T>, ChannelError> {
+        if self.may_lose() { Ok(None) } else { Err(self.corrupt("an entry is missing from its ring")) }
     }
 
     /// Reads an entry; nothing where it is not, or no longer, that of `position`.
@@ -386,9 +403,11 @@ impl Receiver {
 
     fn wake_producer(&self) {
         fence(SeqCst);
-        if self.theirs().waiting.load(Relaxed) != 0 {
+        let mut woken = self.woken.take();
+        if woken.is_due(self.theirs().waiting.load(Relaxed)) {
             wake_counter(&self.ours().taken);
         }
+        self.woken.set(woken);
     }
 
     /// Positions before `position` were overwritten: they count as dropped.
@@ -429,9 +448,4 @@ impl Release for Receiver {
     fn release(&self, token: u64) {
         self.give_back(Some(token as usize));
     }
-}
-
-/// Adds to a counter that only this thread writes: cheaper than an atomic addition.
-fn add(counter: &AtomicU64, n: u64) {
-    counter.store(counter.load(Relaxed) + n, Relaxed);
 }

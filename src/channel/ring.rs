@@ -3,8 +3,8 @@
 use super::layout::{Entry, InWords, MAX_HOLDS, OutWords, PortLayout, Published};
 use super::memory::{ReadOnly, Writable};
 use super::slots::{SlotRef, Slots};
-use super::wait::{Interrupt, Level, WaitList, wake_counter};
-use super::{ChannelError, EdgeTerms};
+use super::wait::{Awaited, Interrupt, Level, Sleeps, WaitList, Waiter, Woken, wake_counter};
+use super::{ChannelError, EdgeTerms, add};
 use crate::graph::Overflow;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -31,6 +31,15 @@ pub struct OutEdge {
     /// Positions that were taken and, when last looked at, held; and their slots.
     held: Vec<(u64, SlotRef)>,
     open: bool,
+    /// Its own sleeps, and those of the consumer that it has ended.
+    sleeps: Sleeps,
+    woken: Woken,
+}
+
+/// Room in the queue of an edge, or the end of whoever reads there.
+struct Room<'r> {
+    edge: &'r mut OutEdge,
+    slots: &'r mut Slots,
 }
 
 /// A segment that another one took the place of.
@@ -80,6 +89,27 @@ pub struct Envelope {
     pub publish_ns: u64,
 }
 
+impl Awaited for Room<'_> {
+    type Found = ();
+
+    fn look(&mut self, interrupt: &Interrupt, list: &mut WaitList) -> Result<Option<()>, ChannelError> {
+        if interrupt.level() == Level::Cut {
+            return Err(ChannelError::Interrupted);
+        }
+        let seen = self.edge.theirs().taken.load(Acquire);
+        self.edge.reclaim(self.slots);
+        if !self.edge.open || !self.edge.is_full() {
+            return Ok(Some(()));
+        }
+        list.push_counter(&self.edge.theirs().taken, seen);
+        Ok(None)
+    }
+
+    fn announce(&mut self, sleeping: bool) {
+        self.edge.announce_wait(sleeping);
+    }
+}
+
 impl OutEdge {
     pub fn new(port: Arc<Writable>, layout: &PortLayout, edge: usize, terms: EdgeTerms, consumer: Consumer) -> Self {
         OutEdge {
@@ -94,6 +124,8 @@ impl OutEdge {
             consumer,
             next: 0,
             open: true,
+            sleeps: Sleeps::default(),
+            woken: Woken::default(),
         }
     }
 
@@ -103,7 +135,7 @@ impl OutEdge {
 
     /// Whether anybody reads at the other end.
     pub fn has_reader(&self) -> bool {
-        self.open && self.theirs().taken.load(Relaxed) & 1 == 0 && !self.consumer.dead.load(Relaxed)
+        self.open && self.theirs().left.load(Relaxed) == 0 && !self.consumer.dead.load(Relaxed)
     }
 
     /// Puts a message into the queue, or does what the edge's policy says where the queue is full.
@@ -119,13 +151,11 @@ impl OutEdge {
                 Overflow::Block => return Ok(Offer::Full),
                 Overflow::DropOldest => self.withdraw_oldest(slots),
                 Overflow::DropNewest => {
-                    self.count_offer();
-                    self.ours().rejected.fetch_add(1, Relaxed);
+                    self.reject();
                     return Ok(Offer::Done);
                 }
                 Overflow::Fail => {
-                    self.count_offer();
-                    self.ours().rejected.fetch_add(1, Relaxed);
+                    self.reject();
                     return Err(ChannelError::Full { edge: self.terms.name.clone(), queue: self.terms.queue });
                 }
             }
@@ -139,26 +169,9 @@ impl OutEdge {
         &mut self,
         envelope: Envelope,
         slots: &mut Slots,
-        interrupt: &Interrupt,
+        waiter: &mut Waiter,
     ) -> Result<(), ChannelError> {
-        let mut list = WaitList::default();
-        loop {
-            let ticket = interrupt.ticket();
-            if interrupt.level() == Level::Cut {
-                return Err(ChannelError::Interrupted);
-            }
-            self.announce_wait(true);
-            fence(SeqCst);
-            let seen = self.theirs().taken.load(Acquire);
-            self.reclaim(slots);
-            if !self.open || !self.is_full() {
-                break;
-            }
-            list.clear();
-            list.push_counter(&self.theirs().taken, seen);
-            interrupt.wait(&mut list, ticket, None)?;
-        }
-        self.announce_wait(false);
+        waiter.wait_for(&mut Room { edge: self, slots })?;
         if self.open {
             self.push(envelope, slots);
         }
@@ -225,10 +238,14 @@ impl OutEdge {
     }
 
     /// Raises or lowers the flag that the consumer looks at after it has taken a message, wherever it looks.
-    fn announce_wait(&self, waiting: bool) {
+    fn announce_wait(&mut self, waiting: bool) {
+        let number = if waiting { self.sleeps.next() } else { 0 };
         let ports = [Some(&self.port), self.before.as_ref().map(|before| &before.port)];
         for port in ports.into_iter().flatten() {
-            port.at::<OutWords>(self.words_at).waiting.store(u32::from(waiting), Relaxed);
+            port.at::<OutWords>(self.words_at).waiting.store(number, Relaxed);
+        }
+        if waiting {
+            fence(SeqCst);
         }
     }
 
@@ -237,7 +254,12 @@ impl OutEdge {
     }
 
     fn count_offer(&self) {
-        self.ours().sent.fetch_add(1, Relaxed);
+        add(&self.ours().sent, 1);
+    }
+
+    fn reject(&self) {
+        self.count_offer();
+        add(&self.ours().rejected, 1);
     }
 
     fn push(&mut self, envelope: Envelope, slots: &mut Slots) {
@@ -255,9 +277,9 @@ impl OutEdge {
         self.wake_consumer();
     }
 
-    fn wake_consumer(&self) {
+    fn wake_consumer(&mut self) {
         fence(SeqCst);
-        if self.theirs().sleeping.load(Relaxed) != 0 {
+        if self.woken.is_due(self.theirs().sleeping.load(Relaxed)) {
             wake_counter(&self.ours().published);
         }
     }

@@ -5,7 +5,7 @@ use super::local::{LocalEdge, LocalQueue};
 use super::memory::Writable;
 use super::ring::{Consumer, Envelope, Offer, OutEdge};
 use super::slots::{Loan, Slots};
-use super::wait::Interrupt;
+use super::wait::Waiter;
 use super::{ChannelError, EdgeTerms, Handle, PortLayout, SegmentKind};
 use crate::message::{Buffer, Capture, Header, Metadata, Owned, Pool, monotonic_ns};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub struct Sender {
     full: Vec<usize>,
     loan: Option<Loan>,
     sequence: u64,
-    interrupt: Arc<Interrupt>,
+    waiter: Waiter,
     announce: Option<Announce>,
 }
 
@@ -39,7 +39,7 @@ pub struct LocalSender {
     loan: Buffer,
     metadata: Arc<Metadata>,
     sequence: u64,
-    interrupt: Arc<Interrupt>,
+    waiter: Waiter,
 }
 
 impl Sender {
@@ -47,14 +47,9 @@ impl Sender {
     ///
     /// # Errors
     /// [`ChannelError::Memory`] where there is none.
-    pub fn create(
-        kind: SegmentKind,
-        label: &str,
-        layout: PortLayout,
-        interrupt: Arc<Interrupt>,
-    ) -> Result<Self, ChannelError> {
+    pub fn create(kind: SegmentKind, label: &str, layout: PortLayout, waiter: Waiter) -> Result<Self, ChannelError> {
         let slots = Slots::create(kind, label, layout)?;
-        Ok(Sender { slots, edges: Vec::new(), full: Vec::new(), loan: None, sequence: 0, interrupt, announce: None })
+        Ok(Sender { slots, edges: Vec::new(), full: Vec::new(), loan: None, sequence: 0, waiter, announce: None })
     }
 
     /// What a consumer, or the ledger, needs to map the segment.
@@ -166,7 +161,7 @@ impl Sender {
             }
         }
         for &i in &self.full {
-            self.edges[i].offer_when_free(envelope, &mut self.slots, &self.interrupt)?;
+            self.edges[i].offer_when_free(envelope, &mut self.slots, &mut self.waiter)?;
         }
         result
     }
@@ -195,12 +190,7 @@ impl LocalSender {
     ///
     /// # Errors
     /// [`ChannelError::Memory`] where there is none.
-    pub fn create(
-        kind: SegmentKind,
-        label: &str,
-        layout: &PortLayout,
-        interrupt: Arc<Interrupt>,
-    ) -> Result<Self, ChannelError> {
+    pub fn create(kind: SegmentKind, label: &str, layout: &PortLayout, waiter: Waiter) -> Result<Self, ChannelError> {
         let words = Writable::create(kind, label, layout.bytes())?;
         words.back(0, layout.slots_offset())?;
         Ok(LocalSender {
@@ -210,7 +200,7 @@ impl LocalSender {
             loan: Buffer::default(),
             metadata: Arc::default(),
             sequence: 0,
-            interrupt,
+            waiter,
         })
     }
 
@@ -290,7 +280,7 @@ impl LocalSender {
             }
         }
         for (i, waiting) in full {
-            self.edges[i].offer_when_free(waiting, &self.interrupt)?;
+            self.edges[i].offer_when_free(waiting, &mut self.waiter)?;
         }
         result
     }

@@ -1,6 +1,7 @@
 //! The channel by itself: both ends in one process, both kinds of segment, every step by hand.
 
 use super::*;
+use crate::graph::Wait;
 use crate::message::{Capture, Metadata, Owned, View};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,7 +31,7 @@ impl Pair {
         let layout = PortLayout { edges: vec![EdgeLayout { queue, holds }], slot_payload_bytes: MAX_MESSAGE };
         let terms = EdgeTerms { name: "a.out -> b.in".to_owned(), overflow, queue, max_message: MAX_MESSAGE, holds };
         let interrupt = Arc::new(Interrupt::new().unwrap());
-        let mut sender = Sender::create(kind, label, layout.clone(), interrupt).unwrap();
+        let mut sender = Sender::create(kind, label, layout.clone(), Waiter::new(interrupt, Wait::Adaptive)).unwrap();
         let station = Station::create(kind, "test", StationLayout { edges: 1 }).unwrap();
         let (port_handle, station_handle) = (sender.handle().unwrap(), station.handle().unwrap());
         let station_seen = Arc::new(ReadOnly::map(&station_handle, StationLayout { edges: 1 }.bytes()).unwrap());
@@ -61,12 +62,12 @@ impl Pair {
     }
 
     fn recv(&self) -> Owned {
-        assert!(matches!(self.receiver.poll().unwrap(), Poll::Ready(_)));
+        assert!(matches!(self.receiver.poll(), Poll::Ready));
         self.receiver.recv().unwrap().expect("nothing overwrites it")
     }
 
     fn view(&self) -> View<'_> {
-        assert!(matches!(self.receiver.poll().unwrap(), Poll::Ready(_)));
+        assert!(matches!(self.receiver.poll(), Poll::Ready));
         self.receiver.recv_zero_copy().unwrap().expect("nothing overwrites it")
     }
 
@@ -108,7 +109,7 @@ fn recv_frees_the_slot_at_once_and_a_view_frees_it_when_it_is_dropped() {
         assert_eq!(pair.next_slot(5000), first, "the copy left the slot, which is warm and so the next one");
         pair.send(&[2; 5000]);
         let Pair { sender, receiver, .. } = &mut pair;
-        assert!(matches!(receiver.poll().unwrap(), Poll::Ready(_)));
+        assert!(matches!(receiver.poll(), Poll::Ready));
         let view = receiver.recv_zero_copy().unwrap().unwrap();
         sender.reserve(&Arc::new(Metadata::bytes()), 5000).unwrap();
         assert_ne!(sender.payload().as_ptr(), first, "the view keeps its slot");
@@ -131,7 +132,7 @@ fn as_many_views_as_declared_can_be_held_and_no_more_while_the_producer_goes_on(
         let mut kept = Vec::new();
         let mut sent = 2u8;
         while kept.len() < 3 {
-            assert!(matches!(receiver.poll().unwrap(), Poll::Ready(_)));
+            assert!(matches!(receiver.poll(), Poll::Ready));
             kept.push(receiver.recv_zero_copy().unwrap().unwrap());
             for _ in 0..50 {
                 sender.reserve(&Arc::new(Metadata::bytes()), 100).unwrap();
@@ -140,7 +141,7 @@ fn as_many_views_as_declared_can_be_held_and_no_more_while_the_producer_goes_on(
                 sent = sent.wrapping_add(1);
             }
         }
-        assert!(matches!(receiver.poll().unwrap(), Poll::Ready(_)));
+        assert!(matches!(receiver.poll(), Poll::Ready));
         assert!(matches!(receiver.recv_zero_copy(), Err(ChannelError::TooManyViews { holds: 3, .. })));
         for view in &kept {
             assert_eq!(view.bytes(), [view.header().sequence as u8; 100], "nobody writes under a view");
@@ -201,14 +202,14 @@ fn memory_that_one_large_message_needed_is_given_back_and_views_stay() {
         drop(pair.recv());
         pair.send(&[7; 100]);
         let Pair { sender, receiver, .. } = &mut pair;
-        assert!(matches!(receiver.poll().unwrap(), Poll::Ready(_)));
+        assert!(matches!(receiver.poll(), Poll::Ready));
         let kept = receiver.recv_zero_copy().unwrap().unwrap();
         let (mut first, mut last) = (u32::MAX, 0);
         for i in 0..3000u64 {
             sender.reserve(&Arc::new(Metadata::bytes()), 8).unwrap();
             sender.payload_mut().copy_from_slice(&i.to_le_bytes());
             sender.commit(CAPTURE, 0).unwrap();
-            assert!(matches!(receiver.poll().unwrap(), Poll::Ready(_)));
+            assert!(matches!(receiver.poll(), Poll::Ready));
             let message = receiver.recv_zero_copy().unwrap().unwrap();
             assert_eq!((message.bytes(), message.header().sequence), (&i.to_le_bytes()[..], i + 2));
             (first, last) = (first.min(message.header().generation), message.header().generation);
@@ -276,10 +277,10 @@ fn nothing_is_lost_or_changed_while_segments_are_replaced_under_a_running_consum
             }
             sender.close();
         });
-        let (mut expected, mut generation) = (0, 0);
+        let (mut expected, mut generation, mut sleeps) = (0, 0, Sleeps::default());
         loop {
-            match receiver.poll().unwrap() {
-                Poll::Ready(_) => {
+            match receiver.poll() {
+                Poll::Ready => {
                     let view = receiver.recv_zero_copy().unwrap().unwrap();
                     let bytes = view.bytes();
                     assert_eq!(bytes.len(), if large(expected) { 20 << 20 } else { 64 });
@@ -288,13 +289,13 @@ fn nothing_is_lost_or_changed_while_segments_are_replaced_under_a_running_consum
                     expected += 1;
                 }
                 Poll::Empty(seen) => {
-                    receiver.announce_sleep(true);
-                    if matches!(receiver.poll().unwrap(), Poll::Empty(now) if now == seen) {
+                    receiver.announce_sleep(sleeps.next());
+                    if matches!(receiver.poll(), Poll::Empty(now) if now == seen) {
                         let mut list = WaitList::default();
                         receiver.push_wait(&mut list, seen);
                         interrupt.wait(&mut list, interrupt.ticket(), None).unwrap();
                     }
-                    receiver.announce_sleep(false);
+                    receiver.announce_sleep(0);
                 }
                 Poll::Ended => break,
             }
@@ -309,11 +310,11 @@ fn nothing_is_lost_or_changed_while_segments_are_replaced_under_a_running_consum
 fn the_end_of_the_stream_comes_after_its_last_message() {
     for kind in KINDS {
         let mut pair = Pair::new(kind, Overflow::Block, 4, 1);
-        assert!(matches!(pair.receiver.poll().unwrap(), Poll::Empty(_)));
+        assert!(matches!(pair.receiver.poll(), Poll::Empty(_)));
         pair.send(b"last");
         pair.sender.close();
         assert_eq!(&*pair.recv().payload, b"last");
-        assert_eq!(pair.receiver.poll().unwrap(), Poll::Ended);
+        assert_eq!(pair.receiver.poll(), Poll::Ended);
     }
 }
 

@@ -1,11 +1,13 @@
 //! Sleeping until one of several words changes, and being woken.
 
 use super::ChannelError;
+use crate::graph::Wait;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd};
 use rustix::io::Errno;
 use rustix::thread::futex;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 /// Words that one futex_waitv takes.
@@ -36,6 +38,70 @@ pub struct Interrupt {
 /// What a node thread sleeps on: words in shared memory, each with the value that was last seen.
 #[derive(Default)]
 pub struct WaitList(Vec<futex::Wait>);
+
+/// How one end of a node's edges waits for the other.
+pub struct Waiter {
+    interrupt: Arc<Interrupt>,
+    patience: Patience,
+    list: WaitList,
+}
+
+/// What a [`Waiter`] waits for.
+pub trait Awaited {
+    /// What it is in the end.
+    type Found;
+
+    /// Looks for it; where it is not there yet, lists the words of which one will change when it may be.
+    ///
+    /// # Errors
+    /// What makes the wait pointless.
+    fn look(&mut self, interrupt: &Interrupt, list: &mut WaitList) -> Result<Option<Self::Found>, ChannelError>;
+
+    /// Tells those who will change these words that somebody is about to sleep, anew each time, or is awake.
+    fn announce(&mut self, sleeping: bool);
+}
+
+/// How long to look again and again before going to sleep.
+struct Patience {
+    wait: Wait,
+    /// How often to look the next time.
+    rounds: u32,
+    /// Sleeps since it was last tried whether to look again pays.
+    untried: u32,
+}
+
+/// Numbers the sleeps of one end of an edge, so that the other one ends each of them once.
+#[derive(Default)]
+pub struct Sleeps(u32);
+
+impl Sleeps {
+    /// A number that the last sleep did not have, and never 0.
+    pub fn next(&mut self) -> u32 {
+        self.0 = self.0.wrapping_add(1).max(1);
+        self.0
+    }
+}
+
+/// The sleep of a peer that was ended last.
+#[derive(Default)]
+pub struct Woken(u32);
+
+impl Woken {
+    /// Whether a peer that announces the sleep `number` is to be woken: not where it is awake, nor for a sleep that was
+    /// ended already and that it has not come round to ending itself.
+    pub fn is_due(&mut self, number: u32) -> bool {
+        number != 0 && std::mem::replace(&mut self.0, number) != number
+    }
+}
+
+/// Most often that is looked before a sleep, some microseconds in all: about what falling asleep and waking up costs.
+const MOST_ROUNDS: u32 = 256;
+/// Less than this is not worth it.
+const LEAST_ROUNDS: u32 = 16;
+/// Where looking did not pay, it is tried again after so many sleeps.
+const TRY_EVERY: u32 = 64;
+/// A node that never sleeps lets others run after so many rounds.
+const YIELD_EVERY: u32 = 4096;
 
 // SAFETY: the pointers are only handed to the kernel, which checks them; the words outlive the list's use by the
 // contract of `WaitList::push`.
@@ -123,10 +189,128 @@ impl Interrupt {
     }
 }
 
+impl Waiter {
+    /// Waits as `wait` says, until `interrupt` cuts it short.
+    #[must_use]
+    pub fn new(interrupt: Arc<Interrupt>, wait: Wait) -> Self {
+        Waiter { interrupt, patience: Patience::new(wait), list: WaitList::default() }
+    }
+
+    /// What cuts its waits short.
+    #[must_use]
+    pub fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
+    }
+
+    /// Waits until `awaited` is there.
+    ///
+    /// # Errors
+    /// Those of looking for it; [`ChannelError::Wait`] with the system's word.
+    pub fn wait_for<A: Awaited>(&mut self, awaited: &mut A) -> Result<A::Found, ChannelError> {
+        let ticket = self.interrupt.ticket();
+        self.list.clear();
+        match awaited.look(&self.interrupt, &mut self.list)? {
+            Some(found) => Ok(found),
+            None => self.wait_longer(awaited, ticket),
+        }
+    }
+
+    #[cold]
+    fn wait_longer<A: Awaited>(&mut self, awaited: &mut A, mut ticket: u32) -> Result<A::Found, ChannelError> {
+        let mut is_announced = false;
+        let found = loop {
+            let has_changed = || self.list.has_changed() || self.interrupt.ticket() != ticket;
+            if !self.patience.outlasts(has_changed) {
+                awaited.announce(true);
+                is_announced = true;
+                // Once more: what is awaited may have come before anybody could know that somebody sleeps.
+                if let Some(found) = self.look_anew(awaited, &mut ticket) {
+                    break found;
+                }
+                if let Err(error) = self.interrupt.wait(&mut self.list, ticket, None) {
+                    break Err(error);
+                }
+            }
+            if let Some(found) = self.look_anew(awaited, &mut ticket) {
+                break found;
+            }
+        };
+        if is_announced {
+            awaited.announce(false);
+        }
+        found
+    }
+
+    fn look_anew<A: Awaited>(&mut self, awaited: &mut A, ticket: &mut u32) -> Option<Result<A::Found, ChannelError>> {
+        *ticket = self.interrupt.ticket();
+        self.list.clear();
+        awaited.look(&self.interrupt, &mut self.list).transpose()
+    }
+}
+
+impl Patience {
+    fn new(wait: Wait) -> Self {
+        // With one processor, whoever looks again and again keeps from running whom it waits for.
+        static PROCESSORS: LazyLock<usize> =
+            LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let wait = if wait == Wait::Adaptive && *PROCESSORS == 1 { Wait::Block } else { wait };
+        Patience { wait, rounds: MOST_ROUNDS, untried: 0 }
+    }
+
+    /// Looks again and again; whether something has changed before it was time to sleep.
+    fn outlasts(&mut self, has_changed: impl Fn() -> bool) -> bool {
+        match self.wait {
+            Wait::Block => false,
+            Wait::Busy => {
+                while !spin(YIELD_EVERY, &has_changed) {
+                    std::thread::yield_now();
+                }
+                true
+            }
+            Wait::Adaptive => self.adapts(has_changed),
+        }
+    }
+
+    /// As long as it paid the last times; where it did not, not at all but for a try now and then.
+    fn adapts(&mut self, has_changed: impl Fn() -> bool) -> bool {
+        if self.rounds < LEAST_ROUNDS {
+            self.untried += 1;
+            if self.untried < TRY_EVERY {
+                return false;
+            }
+            self.untried = 0;
+            self.rounds = LEAST_ROUNDS * 2;
+        }
+        let pays = spin(self.rounds, has_changed);
+        self.rounds = if pays { (self.rounds * 2).min(MOST_ROUNDS) } else { self.rounds / 2 };
+        pays
+    }
+}
+
+/// Looks so many times; whether something has changed.
+fn spin(rounds: u32, has_changed: impl Fn() -> bool) -> bool {
+    for _ in 0..rounds {
+        if has_changed() {
+            return true;
+        }
+        std::hint::spin_loop();
+    }
+    false
+}
+
 impl WaitList {
     /// Empties the list.
     pub fn clear(&mut self) {
         self.0.clear();
+    }
+
+    /// Whether any word is no longer what was seen.
+    fn has_changed(&self) -> bool {
+        self.0.iter().any(|wait| {
+            // SAFETY: by the contract of `push` the word is still there, and it is only ever changed atomically.
+            let word = unsafe { AtomicU32::from_ptr(wait.uaddr.ptr.cast()) };
+            u64::from(word.load(Ordering::Relaxed)) != wait.val
+        })
     }
 
     /// Adds a word, to be woken when it is no longer `seen`. The word must outlive the wait; every word here lies in a

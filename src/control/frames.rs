@@ -1,7 +1,7 @@
 //! The frames themselves.
 
 use crate::channel::{EdgeTerms, Handle, PortLayout, SegmentKind, StationLayout};
-use crate::graph::Delivery;
+use crate::graph::{Delivery, Wait};
 use bincode::{Decode, Encode};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
@@ -170,6 +170,8 @@ pub struct NodeSetup {
     pub node_type: String,
     /// Settings, as JSON.
     pub settings: String,
+    /// How it waits.
+    pub wait: Wait,
     /// Whether standard input travels with the frame, and standard output.
     pub streams: (bool, bool),
     /// Edges that end here.

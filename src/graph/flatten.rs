@@ -143,18 +143,34 @@ impl<'t> Unfolding<'t, '_, '_> {
             let found = node.uses.as_ref().and_then(|uses| types.find(uses, self.surroundings.findings));
             let (pack, node_type) = found.map_or((None, None), |found| (found.pack, found.node_type));
             let names = vec![name.text.clone()];
-            let (uses, with, file) = (node.uses, node.with, unit.file);
-            self.flat.nodes.push(ModelNode { file, name, uses, with, pack, node_type, settings: None });
+            let (uses, with, wait, file) = (node.uses, node.with, node.wait, unit.file);
+            self.flat.nodes.push(ModelNode { file, name, uses, with, wait, pack, node_type, settings: None });
             return names;
         };
         let Some(inner) = unit.inner.get(node.name.text.as_str()) else {
             // What is wrong with it is told already, and edges to it are not wrong.
             self.unread.insert(node.name.text.clone());
             let uses = Some(uses.clone());
-            let (with, file) = (None, unit.file);
-            self.flat.nodes.push(ModelNode { file, name, uses, with, pack: None, node_type: None, settings: None });
+            let (with, wait, file) = (None, None, unit.file);
+            self.flat.nodes.push(ModelNode {
+                file,
+                name,
+                uses,
+                with,
+                wait,
+                pack: None,
+                node_type: None,
+                settings: None,
+            });
             return Vec::new();
         };
+        if let Some(wait) = node.wait {
+            let message =
+                format!("`{}` stands for nodes of another file, and each node waits in its own way", node.name.text);
+            let draft =
+                Draft::new(rules::UNSUPPORTED, wait.span, message).help("write `wait` at the nodes in that file");
+            self.surroundings.findings.add(draft);
+        }
         let written = read(inner, self.surroundings);
         let (flat, interface) = unfold(inner, written, &format!("{}/", name.text), self.surroundings);
         self.flat.nodes.extend(flat.nodes);

@@ -10,7 +10,7 @@ use super::sources::Sources;
 use super::streams::Streams;
 use super::types::KnownTypes;
 use super::variables::Override;
-use super::{Backend, BackendId, Delivery, Edge, Graph, Node, NodeId, Overflow, PortRef};
+use super::{Backend, BackendId, Delivery, Edge, Graph, Node, NodeId, Overflow, PortRef, Wait};
 use super::{allow, delivery, flow, joins, memory, mismatch, resources, settings, units, wiring};
 use crate::node::Registry;
 use std::collections::BTreeMap;
@@ -167,6 +167,7 @@ fn build(name: String, model: Model<'_>, sources: &Sources) -> Option<Graph> {
             node_type: node.node_type?,
             settings: node.settings?,
             backend,
+            wait: node.wait.map_or_else(Wait::default, |wait| wait.value),
         });
     }
     Some(Graph::new(name, sources.first().dir().to_owned(), nodes, edges, backends))

@@ -106,6 +106,8 @@ pub struct Node {
     pub settings: Value,
     /// Where it runs.
     pub backend: BackendId,
+    /// How it waits.
+    pub wait: Wait,
 }
 
 /// One end of an edge: a node's port, by its place in the type's description.
@@ -173,6 +175,31 @@ pub enum Overflow {
     DropNewest,
     /// The run fails.
     Fail,
+}
+
+/// How a node waits for messages, and for room for its own.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+    bincode::Encode,
+    bincode::Decode,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Wait {
+    /// It sleeps at once.
+    Block,
+    /// It looks again for some microseconds, as long as that has paid of late, and then sleeps.
+    #[default]
+    Adaptive,
+    /// It never sleeps: a processor of its own is busy all the time.
+    Busy,
 }
 
 /// One operating-system process of a graph.

@@ -1,7 +1,8 @@
 //! The file with its names looked up: which node an edge means, which port, which type. What the rules work on.
 
+use super::Wait;
 use super::edit::Part;
-use super::fields::Word;
+use super::fields::{At, Word};
 use super::finding::{Draft, Findings};
 use super::flatten::{Flat, Loose, help_in_file, own_name};
 use super::rules;
@@ -46,6 +47,7 @@ pub(super) struct ModelNode<'t> {
     pub name: Word,
     pub uses: Option<Word>,
     pub with: Option<&'t super::yaml::Tree>,
+    pub wait: Option<At<Wait>>,
     pub pack: Option<PathBuf>,
     pub node_type: Option<Arc<TypeDescription>>,
     /// Settings that are right; set by the rules on settings.

@@ -1,6 +1,5 @@
 //! The file as written: every value of the right type, nothing looked up yet.
 
-use super::Overflow;
 use super::edit::Part;
 use super::fields::{At, Field, Fields, Reader, Word};
 use super::finding::Draft;
@@ -8,6 +7,7 @@ use super::rules;
 use super::suggest;
 use super::variables::is_name;
 use super::yaml::{Kind, Tree};
+use super::{Overflow, Wait};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub(super) const MAX_CPU: i64 = 1023;
 
 const GRAPH_KEYS: &[&str] = &["ezrun", "name", "params", "packs", "ports", "nodes", "edges", "backends"];
 const PORTS_KEYS: &[&str] = &["inputs", "outputs"];
-const NODE_KEYS: &[&str] = &["use", "with"];
+const NODE_KEYS: &[&str] = &["use", "with", "wait"];
 const EDGE_KEYS: &[&str] = &["from", "to", "zero_copy", "queue", "overflow", "max_message", "feedback"];
 const BACKEND_KEYS: &[&str] = &["nodes", "cpu", "priority", "env"];
 /// Keys that will mean something in a later version.
@@ -35,6 +35,8 @@ const OVERFLOWS: &[(&str, Overflow)] = &[
     ("drop_newest", Overflow::DropNewest),
     ("fail", Overflow::Fail),
 ];
+
+const WAITS: &[(&str, Wait)] = &[("block", Wait::Block), ("adaptive", Wait::Adaptive), ("busy", Wait::Busy)];
 
 /// A graph file.
 #[derive(Default)]
@@ -69,6 +71,7 @@ pub(super) struct WrittenNode<'t> {
     pub name: Word,
     pub uses: Option<Word>,
     pub with: Option<&'t Tree>,
+    pub wait: Option<At<Wait>>,
 }
 
 #[derive(Clone)]
@@ -208,7 +211,7 @@ fn nodes<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) -> Vec<WrittenNod
 
 fn node<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenNode<'t> {
     let what = format!("the node `{}`", field.name);
-    let unknown = WrittenNode { name: word(field), uses: None, with: None };
+    let unknown = WrittenNode { name: word(field), uses: None, with: None, wait: None };
     if let Kind::String(text) = &field.value.kind {
         let message = format!("{what} is a mapping, not {}", field.value.describe());
         reader.report(rules::WRONG_TYPE, field.value.span, message, format!("write `{{ use: {text} }}`"));
@@ -235,7 +238,8 @@ fn node<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenNode<'t> {
         Some(uses) => reader.text(uses.value, &format!("the type of {what}")),
     };
     let with = fields.get("with").map(|with| with.value).filter(|with| !is_nothing(with));
-    WrittenNode { name: word(field), uses, with }
+    let wait = fields.get("wait").and_then(|field| reader.choice(field.value, "`wait`", WAITS));
+    WrittenNode { name: word(field), uses, with, wait }
 }
 
 /// A record with the keys `usable`; those that are `reserved` are not unknown.

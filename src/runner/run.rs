@@ -329,6 +329,7 @@ fn node_setup(plan: &Plan<'_>, id: NodeId) -> NodeSetup {
         dir: node.dir.to_string_lossy().into_owned(),
         node_type: node.node_type.name.clone(),
         settings: node.settings.to_string(),
+        wait: node.wait,
         streams: (uses.contains(&Stream::Stdin), uses.contains(&Stream::Stdout)),
         inputs: inputs.collect(),
         outputs: outputs.collect(),
