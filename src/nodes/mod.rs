@@ -2,6 +2,8 @@
 
 mod band_power;
 mod bandpass;
+#[cfg(target_os = "linux")]
+pub mod bench;
 mod channels;
 mod check;
 mod command;
