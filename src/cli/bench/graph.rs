@@ -29,13 +29,24 @@ pub enum Part {
     Sink,
     Ping,
     Pong,
+    Umpire,
 }
 
-/// Nodes, and edges between them by index; the last of an edge is whether it closes a cycle.
+/// Nodes, and edges between them.
 #[derive(Default)]
 struct Wiring {
     nodes: Vec<CaseNode>,
-    edges: Vec<(usize, usize, bool)>,
+    edges: Vec<Wire>,
+}
+
+/// An edge from a node to a node, by index.
+struct Wire {
+    from: usize,
+    to: usize,
+    /// The input, with its dot, where there are several.
+    into: &'static str,
+    /// Whether it closes a cycle.
+    feedback: bool,
 }
 
 /// Where a node leaves its figures, in the directory of the graph.
@@ -55,8 +66,7 @@ impl CaseGraph {
                 (node.name.clone(), json!({ "use": node.part.node_type(), "with": settings(case, &node.name) }))
             })
             .collect();
-        let edges: Vec<Value> =
-            wiring.edges.iter().map(|&(from, to, feedback)| edge(case, names[from], names[to], feedback)).collect();
+        let edges: Vec<Value> = wiring.edges.iter().map(|wire| edge(case, &names, wire)).collect();
         let mut graph = json!({ "ezrun": 1, "name": "bench", "nodes": nodes, "edges": edges });
         if let Some(backends) = backends(case, &names, cpus) {
             graph["backends"] = backends;
@@ -74,6 +84,7 @@ impl Part {
             Part::Sink => "bench_sink",
             Part::Ping => "bench_ping",
             Part::Pong => "bench_pong",
+            Part::Umpire => "bench_umpire",
         }
     }
 
@@ -100,7 +111,7 @@ impl Wiring {
     }
 
     fn connect(&mut self, from: usize, to: usize) {
-        self.edges.push((from, to, false));
+        self.edges.push(Wire { from, to, into: "", feedback: false });
     }
 }
 
@@ -132,11 +143,15 @@ fn wire(topology: Topology, clients: usize) -> Wiring {
                 last = next;
             }
         }
-        Topology::PingPong => (0..clients).for_each(|_| {
-            let (ping, pong) = (wiring.add(Part::Ping), wiring.add(Part::Pong));
-            wiring.connect(ping, pong);
-            wiring.edges.push((pong, ping, true));
-        }),
+        Topology::PingPong => {
+            let pairs: Vec<_> = (0..clients).map(|_| (wiring.add(Part::Ping), wiring.add(Part::Pong))).collect();
+            let umpire = wiring.add(Part::Umpire);
+            for (ping, pong) in pairs {
+                wiring.connect(ping, pong);
+                wiring.edges.push(Wire { from: pong, to: ping, into: ".in", feedback: true });
+                wiring.edges.push(Wire { from: umpire, to: ping, into: ".umpire", feedback: false });
+            }
+        }
     }
     wiring
 }
@@ -170,15 +185,15 @@ fn settings(case: &Case, node: &str) -> Settings {
     }
 }
 
-fn edge(case: &Case, from: &str, to: &str, feedback: bool) -> Value {
+fn edge(case: &Case, names: &[&str], wire: &Wire) -> Value {
     let mut edge = json!({
-        "from": from,
-        "to": to,
+        "from": names[wire.from],
+        "to": format!("{}{}", names[wire.to], wire.into),
         "zero_copy": case.delivery == Delivery::ZeroCopy,
         "queue": case.depth,
         "max_message": case.size_bytes,
     });
-    if feedback {
+    if wire.feedback {
         // One message is under way at a time, so that none is ever dropped.
         edge["feedback"] = json!(true);
         edge["overflow"] = json!("drop_newest");

@@ -3,7 +3,7 @@
 use super::Figures;
 use super::case::Case;
 use super::graph::Part;
-use crate::nodes::bench::Figures as NodeFigures;
+use crate::nodes::bench::{Figures as NodeFigures, no_latencies};
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 
@@ -60,7 +60,7 @@ fn rate(figures: &NodeFigures) -> f64 {
 }
 
 fn latencies(receivers: &[&NodeFigures]) -> Histogram<u64> {
-    let mut all = Histogram::new(3).expect("the digits are within what the histogram takes");
+    let mut all = no_latencies();
     for &(ns, count) in receivers.iter().flat_map(|figures| &figures.latencies) {
         all.saturating_record_n(ns, count);
     }

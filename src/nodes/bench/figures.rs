@@ -11,6 +11,8 @@ use std::path::PathBuf;
 
 /// Digits to which a latency is kept.
 const DIGITS: u8 = 3;
+/// The longest latency that is told from longer ones: an hour.
+const MAX_LATENCY_NS: u64 = 3_600_000_000_000;
 
 /// The figures of one node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,8 +46,7 @@ pub struct Meter {
 
 impl Meter {
     pub fn new(settings: &Settings) -> Self {
-        let latencies = Histogram::new(DIGITS).expect("the digits are within what the histogram takes");
-        Meter { path: PathBuf::from(&settings.figures), figures: Figures::default(), latencies }
+        Meter { path: PathBuf::from(&settings.figures), figures: Figures::default(), latencies: no_latencies() }
     }
 
     /// The node is ready.
@@ -88,6 +89,11 @@ impl Meter {
     }
 }
 
+/// A histogram for latencies, empty. Its memory is fixed, so that recording never allocates.
+pub fn no_latencies() -> Histogram<u64> {
+    Histogram::new_with_max(MAX_LATENCY_NS, DIGITS).expect("the bounds are within what the histogram takes")
+}
+
 /// Now, on the clock of all figures.
 pub fn now_ns() -> u64 {
     monotonic_ns()
@@ -110,6 +116,15 @@ fn peak_rss_bytes() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_latency_is_kept_to_three_digits() {
+        let mut latencies = no_latencies();
+        for ns in [1, 999, 123_456, 59_000_000_000] {
+            latencies.saturating_record(ns);
+            assert!(latencies.max().abs_diff(ns) <= ns / 1000, "{ns} ns counts as {}", latencies.max());
+        }
+    }
 
     #[test]
     fn a_process_has_used_time_and_memory() {

@@ -8,8 +8,9 @@ mod relay;
 mod schedule;
 mod sink;
 mod source;
+mod umpire;
 
-pub use figures::{Figures, now_ns};
+pub use figures::{Figures, no_latencies, now_ns};
 pub use payload::{MIN_BYTES, Touch};
 
 use crate::node::Registry;
@@ -25,6 +26,7 @@ pub fn registry() -> Registry {
         .with(relay::node_type())
         .with(sink::node_type())
         .with(source::node_type())
+        .with(umpire::node_type())
 }
 
 /// The settings of every type here: what is sent, and where the figures go.
