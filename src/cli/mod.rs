@@ -17,7 +17,6 @@ macro_rules! say_raw {
     }};
 }
 
-#[cfg_attr(not(target_os = "linux"), path = "bench_elsewhere.rs")]
 mod bench;
 mod completions;
 mod explain;
@@ -121,8 +120,5 @@ pub fn main() -> ExitCode {
 
 /// What ezrun's own executable runs as a backend, beside the built-in types.
 fn own_types() -> Registry {
-    #[cfg(target_os = "linux")]
-    return crate::nodes::bench::registry();
-    #[cfg(not(target_os = "linux"))]
-    return Registry::new();
+    crate::nodes::bench::registry()
 }

@@ -2,7 +2,6 @@
 
 mod band_power;
 mod bandpass;
-#[cfg(target_os = "linux")]
 pub mod bench;
 mod channels;
 mod check;

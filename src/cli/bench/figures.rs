@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 /// One value of each figure.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Figures<T> {
+    /// Messages that arrived at sinks, or round trips for `ping-pong`.
+    pub messages: T,
     /// Messages per second, between the first and the last that each sink received, all sinks together. For
     /// `ping-pong`: round trips per second.
     pub messages_per_s: T,
@@ -57,6 +59,7 @@ impl Figures<Spread> {
     pub fn over(runs: &[Figures<f64>]) -> Self {
         let of = |figure: fn(&Figures<f64>) -> f64| Spread::of(runs.iter().map(figure));
         Figures {
+            messages: of(|run| run.messages),
             messages_per_s: of(|run| run.messages_per_s),
             bytes_per_s: of(|run| run.bytes_per_s),
             latency_p50_ns: of(|run| run.latency_p50_ns),

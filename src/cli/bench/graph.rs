@@ -218,3 +218,66 @@ fn backends(case: &Case, names: &[&str], cpus: &[usize]) -> Option<Value> {
     });
     Some(Value::Object(backends.collect()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Executing, LoadOptions, SourceFile, load};
+    use crate::nodes::bench::{Touch, registry};
+    use clap::ValueEnum as _;
+    use std::path::Path;
+
+    fn case(topology: Topology, delivery: Delivery, place: Place) -> Case {
+        let amount = Amount::Messages(10);
+        let (clients, size_bytes, depth, rate_hz) = (3, 4096, 5, Some(50.0));
+        let (touch, pinned) = (Touch::Ends, true);
+        Case { topology, clients, size_bytes, delivery, place, depth, rate_hz, touch, pinned, amount }
+    }
+
+    fn graph_of(case: &Case) -> crate::graph::Graph {
+        let file = SourceFile::from_text("bench.yaml", Path::new("/"), &CaseGraph::of(case, &[4, 6]).text);
+        let loaded = load(&file, &LoadOptions::run(&registry(), &[]), &Executing);
+        assert!(!loaded.has_errors(), "{:?}", loaded.findings);
+        loaded.graph.unwrap()
+    }
+
+    #[test]
+    fn every_topology_is_a_valid_graph_that_says_what_the_case_says() {
+        for &topology in Topology::value_variants() {
+            for delivery in [Delivery::Copy, Delivery::ZeroCopy] {
+                for place in [Place::Sealed, Place::Named, Place::Local] {
+                    let graph = graph_of(&case(topology, delivery, place));
+                    assert!(graph.edges().iter().all(|edge| edge.delivery == delivery));
+                    assert!(graph.edges().iter().all(|edge| (edge.queue, edge.max_message) == (5, 4096)));
+                    let apart = graph.nodes().len();
+                    let backends = if place == Place::Local { 1 } else { apart };
+                    assert_eq!(graph.backends().len(), backends, "{topology:?} {place:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn topologies_have_the_nodes_and_edges_of_their_names() {
+        let counts = Topology::value_variants().iter().map(|&topology| {
+            let graph = graph_of(&case(topology, Delivery::Copy, Place::Sealed));
+            (topology, graph.nodes().len(), graph.edges().len())
+        });
+        let wanted = [
+            (Topology::Pair, 6, 3),
+            (Topology::FanOut, 4, 3),
+            (Topology::FanIn, 4, 3),
+            (Topology::Chain, 3, 2),
+            (Topology::Relay, 7, 6),
+            (Topology::PingPong, 7, 9),
+        ];
+        assert_eq!(counts.collect::<Vec<_>>(), wanted);
+    }
+
+    #[test]
+    fn pinned_backends_take_the_processors_in_turn() {
+        let graph = graph_of(&case(Topology::FanOut, Delivery::Copy, Place::Sealed));
+        let cpus: Vec<Option<u32>> = graph.backends().iter().map(|backend| backend.cpu).collect();
+        assert_eq!(cpus, [Some(4), Some(6), Some(4), Some(6)]);
+    }
+}

@@ -40,6 +40,7 @@ pub fn figures(case: &Case, tallies: &[Tally], launch: Launch) -> Result<Figures
     let since_launch_ms = |ns: u64| ns.saturating_sub(launch.launched_ns) as f64 / 1e6;
     let peak_rss_bytes = receivers.iter().map(|figures| figures.peak_rss_bytes).max().unwrap_or(0);
     Ok(Figures {
+        messages: received as f64,
         messages_per_s,
         bytes_per_s: messages_per_s * case.size_bytes as f64,
         latency_p50_ns: latency(0.5),
