@@ -6,11 +6,13 @@ use super::report::{CaseReport, Report};
 use super::units;
 use std::fmt::Write as _;
 
+/// Picks a figure.
+type Pick = fn(&Figures<Spread>) -> Spread;
 /// How a figure is shown.
 type Show = fn(f64) -> String;
 
 /// The columns: title, figure, unit.
-const COLUMNS: [(&str, fn(&Figures<Spread>) -> Spread, Show); 10] = [
+const COLUMNS: [(&str, Pick, Show); 10] = [
     ("messages/s", |f| f.messages_per_s, units::count),
     ("bytes/s", |f| f.bytes_per_s, units::bytes),
     ("p50", |f| f.latency_p50_ns, units::nanoseconds),
