@@ -325,10 +325,10 @@ fn long_run(bench: &Bench) -> (Child, Vec<rustix::process::Pid>) {
         let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
         let children = children.split_whitespace().map(|pid| pid.parse().unwrap());
         let children: Vec<_> = children.filter_map(rustix::process::Pid::from_raw).collect();
-        if children.len() == 2 {
-            return (child, children);
-        }
         assert!(Instant::now() < deadline, "no backends were started");
+        if children.len() == 2 {
+            break (child, children);
+        }
         std::thread::yield_now();
     }
 }
