@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -316,19 +317,23 @@ fn a_comparison_names_what_only_one_report_has() {
     assert_eq!(stdout.lines().count(), 5, "{stdout}");
 }
 
-/// A measurement that would take a minute, with its backends running: their process numbers.
-fn long_run(bench: &Bench) -> (Child, Vec<rustix::process::Pid>) {
+/// Starts a measurement that would take a minute.
+fn start_long(bench: &Bench) -> Child {
     let flags = ["--size", "64", "--delivery", "copy", "--duration", "60s", "--runs", "1", "--quiet"];
-    let child = bench.command(&flags).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let (pid, deadline) = (child.id(), Instant::now() + PATIENCE);
+    bench.command(&flags).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// The two backends of a measurement, once it has started them.
+fn backends_of(ezrun: &Child) -> Vec<Pid> {
+    let (pid, deadline) = (ezrun.id(), Instant::now() + PATIENCE);
     loop {
         let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
         let children = children.split_whitespace().map(|pid| pid.parse().unwrap());
-        let children: Vec<_> = children.filter_map(rustix::process::Pid::from_raw).collect();
-        assert!(Instant::now() < deadline, "no backends were started");
+        let children: Vec<Pid> = children.filter_map(Pid::from_raw).collect();
         if children.len() == 2 {
-            break (child, children);
+            return children;
         }
+        assert!(Instant::now() < deadline, "no backends were started");
         std::thread::yield_now();
     }
 }
@@ -336,9 +341,9 @@ fn long_run(bench: &Bench) -> (Child, Vec<rustix::process::Pid>) {
 #[test]
 fn an_interrupted_measurement_has_no_figures_and_leaves_nothing() {
     let bench = Bench::new();
-    let (child, _) = long_run(&bench);
-    let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let child = start_long(&bench);
+    backends_of(&child);
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let output = child.wait_with_output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{stderr}");
@@ -349,8 +354,8 @@ fn an_interrupted_measurement_has_no_figures_and_leaves_nothing() {
 #[test]
 fn a_killed_node_ends_the_measurement_by_name() {
     let bench = Bench::new();
-    let (child, backends) = long_run(&bench);
-    rustix::process::kill_process(backends[1], rustix::process::Signal::KILL).unwrap();
+    let child = start_long(&bench);
+    kill_process(backends_of(&child)[1], Signal::KILL).unwrap();
     let output = child.wait_with_output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3), "{stderr}");
