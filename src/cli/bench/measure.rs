@@ -11,7 +11,7 @@ use crate::graph::{self, Executing, Graph, LoadOptions, SourceFile, render};
 use crate::node::Registry;
 use crate::nodes::bench::{self, now_ns};
 use crate::plan::{Plan, plan};
-use crate::runner::{self, End, Interruption, Observer, Options, Progress, Summary};
+use crate::runner::{self, EdgeLedger, End, Interruption, Observer, Options, Progress, Summary};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -136,28 +136,43 @@ fn read_tallies(nodes: &[CaseNode], dir: &Path) -> Result<Vec<Tally>, Fault> {
 /// Holds what the nodes counted against the ledger: nothing is lost, and nothing comes from nowhere.
 fn account(case: &Case, plan: &Plan<'_>, summary: &Summary, tallies: &[Tally]) -> Result<(), Fault> {
     for (edge, ledger) in plan.edges.iter().zip(&summary.edges) {
-        let (sent, received, name) = (ledger.sent, ledger.received, &edge.terms.name);
-        if sent != received || ledger.dropped > 0 || ledger.quarantined {
-            return Err(Fault::Broken(format!("{sent} messages were sent on {name}, {received} were received")));
-        }
+        account_of_edge(&edge.terms.name, ledger)?;
     }
     let ends = || plan.graph.edges().iter().zip(&summary.edges);
     for (at, (node, tally)) in plan.graph.nodes().iter().zip(tallies).enumerate() {
-        let out = ends().find(|(edge, _)| edge.from.node.0 == at).map_or(0, |(_, ledger)| ledger.sent);
-        let into: u64 = ends().filter(|(edge, _)| edge.to.node.0 == at).map(|(_, ledger)| ledger.received).sum();
-        let (sent, received) = (tally.figures.sent, tally.figures.received);
-        if (sent, received) != (out, into) {
-            let counted = format!("{} counted {sent} sent and {received} received", node.name);
-            return Err(Fault::Broken(format!("{counted}, the ledger says {out} and {into}")));
-        }
-        if let Amount::Messages(wanted) = case.amount
-            && tally.part.sends_first()
-            && sent != wanted
-        {
-            return Err(Fault::Broken(format!("{} sent {sent} messages, not {wanted}", node.name)));
-        }
+        // Every edge of an output has every message of it.
+        let sent = ends().find(|(edge, _)| edge.from.node.0 == at).map_or(0, |(_, ledger)| ledger.sent);
+        let received = ends().filter(|(edge, _)| edge.to.node.0 == at).map(|(_, ledger)| ledger.received).sum();
+        account_of_node(case, &node.name, tally, (sent, received))?;
     }
     Ok(())
+}
+
+/// What was sent has been received.
+fn account_of_edge(name: &str, ledger: &EdgeLedger) -> Result<(), Fault> {
+    let (sent, received) = (ledger.sent, ledger.received);
+    if ledger.quarantined {
+        return Err(Fault::Broken(format!("the edge {name} was put in quarantine: its consumer broke it")));
+    }
+    if sent != received || ledger.dropped > 0 {
+        return Err(Fault::Broken(format!("{sent} messages were sent on {name}, {received} were received")));
+    }
+    Ok(())
+}
+
+/// The node has counted as many messages, sent and received, as the ledger, and as were asked for.
+fn account_of_node(case: &Case, name: &str, tally: &Tally, ledger: (u64, u64)) -> Result<(), Fault> {
+    let (sent, received) = (tally.figures.sent, tally.figures.received);
+    if (sent, received) != ledger {
+        let counted = format!("{name} counted {sent} sent and {received} received");
+        return Err(Fault::Broken(format!("{counted}, the ledger says {} and {}", ledger.0, ledger.1)));
+    }
+    match case.amount {
+        Amount::Messages(wanted) if tally.part.sends_first() && sent != wanted => {
+            Err(Fault::Broken(format!("{name} sent {sent} messages, not {wanted}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The processors that this process may run on.
@@ -191,4 +206,56 @@ impl Observer for Quiet {
     }
 
     fn progress(&mut self, _: Progress) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::case::Topology;
+    use super::super::graph::Part;
+    use super::*;
+    use crate::graph::Delivery;
+    use crate::nodes::bench::{Figures as NodeFigures, Touch};
+
+    fn said(result: Result<(), Fault>) -> String {
+        result.map_or_else(|fault| format!("{}: {fault}", fault.code()), |()| "fine".to_owned())
+    }
+
+    #[test]
+    fn an_edge_that_lost_a_message_breaks_the_contract() {
+        let of = |sent, received, dropped, quarantined| {
+            said(account_of_edge(
+                "a -> b",
+                &EdgeLedger { sent, received, dropped, quarantined, ..EdgeLedger::default() },
+            ))
+        };
+        assert_eq!(of(10, 10, 0, false), "fine");
+        assert_eq!(of(10, 9, 1, false), "4: 10 messages were sent on a -> b, 9 were received");
+        assert_eq!(of(10, 9, 0, false), "4: 10 messages were sent on a -> b, 9 were received");
+        assert_eq!(of(10, 10, 0, true), "4: the edge a -> b was put in quarantine: its consumer broke it");
+    }
+
+    #[test]
+    fn a_node_that_counts_otherwise_than_the_ledger_breaks_the_contract() {
+        let case = Case {
+            topology: Topology::Pair,
+            clients: 1,
+            size_bytes: 64,
+            delivery: Delivery::Copy,
+            place: Place::Sealed,
+            depth: 8,
+            rate_hz: None,
+            touch: Touch::Full,
+            pinned: false,
+            amount: Amount::Messages(10),
+        };
+        let of = |part, (sent, received), ledger| {
+            let tally = Tally { part, figures: NodeFigures { sent, received, ..NodeFigures::default() } };
+            said(account_of_node(&case, "it", &tally, ledger))
+        };
+        assert_eq!(of(Part::Source, (10, 0), (10, 0)), "fine");
+        assert_eq!(of(Part::Sink, (0, 9), (0, 9)), "fine", "how many arrive is for the edges to say");
+        assert_eq!(of(Part::Source, (9, 0), (9, 0)), "4: it sent 9 messages, not 10");
+        let other = "4: it counted 0 sent and 9 received, the ledger says 0 and 10";
+        assert_eq!(of(Part::Sink, (0, 9), (0, 10)), other);
+    }
 }
