@@ -29,7 +29,7 @@ pub struct Which {
     /// Lengths of a message, such as `64,4KiB,1MiB`.
     #[arg(long, value_name = "SIZES", value_parser = size, value_delimiter = ',', default_value = "64,4KiB,1MiB")]
     size: Vec<u64>,
-    /// How consumers receive.
+    /// How consumers receive: `copy`, `zero_copy`, or both.
     #[arg(long, value_parser = delivery, value_delimiter = ',', default_value = "copy,zero_copy")]
     delivery: Vec<Delivery>,
     /// Where the nodes are: in backends of their own over sealed or named segments, or all in one.
@@ -48,7 +48,7 @@ struct Load {
     /// Messages per second that each source sends. Without it, as many as are accepted.
     #[arg(long, value_name = "HZ", value_parser = rate)]
     rate: Option<f64>,
-    /// How much of each message its producer writes and its consumer reads.
+    /// How much of each message its producer writes and its consumer reads: `full`, or `ends`, 64 bytes at each.
     #[arg(long, value_parser = touch, default_value = "full")]
     touch: Touch,
     /// Messages of each source.
