@@ -17,6 +17,7 @@ macro_rules! say_raw {
     }};
 }
 
+mod bench;
 mod completions;
 mod explain;
 mod fix;
@@ -82,6 +83,7 @@ enum Verb {
     Rules(rules::Args),
     Explain(explain::Args),
     Plan(plan::Args),
+    Bench(bench::Args),
     Schema(schema::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -91,7 +93,7 @@ enum Verb {
 #[must_use]
 pub fn main() -> ExitCode {
     // What ezrun and packs start themselves with is no business of the user's, nor of the argument parser's.
-    if let Some(code) = answer_ezrun(Registry::new()) {
+    if let Some(code) = answer_ezrun(own_types()) {
         return code;
     }
     let cli = Cli::parse();
@@ -105,6 +107,7 @@ pub fn main() -> ExitCode {
         (Some(Verb::Rules(args)), _) => rules::run(&args),
         (Some(Verb::Explain(args)), _) => explain::run(&args),
         (Some(Verb::Plan(args)), _) => plan::run(&args),
+        (Some(Verb::Bench(args)), _) => bench::run(&args),
         (Some(Verb::Schema(args)), _) => schema::run(&args),
         (Some(Verb::Completions(args)), _) => completions::run(&args, Cli::command()),
         (Some(Verb::Man(args)), _) => man::run(&args, Cli::command()),
@@ -114,4 +117,9 @@ pub fn main() -> ExitCode {
             exit::USAGE
         }
     })
+}
+
+/// What ezrun's own executable runs as a backend, beside the built-in types.
+fn own_types() -> Registry {
+    crate::nodes::bench::registry()
 }

@@ -1,6 +1,6 @@
 //! `ezrun schema`: JSON Schemas, for editors and for readers of what ezrun writes.
 
-use super::{exit, formats, nodes};
+use super::{bench, exit, formats, nodes};
 use crate::graph;
 use crate::plan::Outline;
 use serde_json::Value;
@@ -22,12 +22,15 @@ enum Of {
     Findings,
     /// What `ezrun plan --format json` prints.
     Plan,
+    /// What `ezrun bench --format json` writes.
+    Bench,
 }
 
 /// Prints the schema and returns the exit code.
 pub fn run(args: &Args) -> u8 {
     let schema: Value = match args.of {
         Of::Plan => schemars::schema_for!(Outline).into(),
+        Of::Bench => schemars::schema_for!(bench::Report).into(),
         Of::Graph => graph::file_schema(&crate::nodes::registry()),
         Of::Findings => formats::json::schema(),
     };

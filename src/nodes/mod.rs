@@ -2,6 +2,7 @@
 
 mod band_power;
 mod bandpass;
+pub mod bench;
 mod channels;
 mod check;
 mod command;

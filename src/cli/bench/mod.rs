@@ -1,0 +1,147 @@
+//! `ezrun bench`: what edges cost on this machine.
+
+mod case;
+mod compare;
+mod figures;
+mod graph;
+#[cfg_attr(not(target_os = "linux"), path = "measure_elsewhere.rs")]
+mod measure;
+mod report;
+mod scratch;
+mod tables;
+mod tally;
+mod units;
+
+pub use report::Report;
+
+use super::{exit, nodes};
+use case::{Case, Which};
+use figures::Figures;
+use measure::{Bench, Fault};
+use std::fs::File;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Measure what edges cost on this machine.
+///
+/// Graphs of sources and sinks are run as any graph is; a lost message is an error.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    which: Which,
+    /// How often each case runs, in turn with the others.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), default_value_t = 3)]
+    runs: u32,
+    /// `text`, or `json` as `ezrun schema bench` describes it; with `=PATH` into a file. May be repeated.
+    #[arg(long, value_name = "FORMAT[=PATH]", default_value = "text")]
+    format: Vec<Output>,
+    /// Do not say what is being measured.
+    #[arg(long, short)]
+    quiet: bool,
+    /// Measure nothing, and compare two reports that `--format json=PATH` has written.
+    #[arg(long, num_args = 2, value_names = ["OLD", "NEW"], exclusive = true)]
+    compare: Vec<PathBuf>,
+}
+
+/// One `--format`: which, and where it goes.
+#[derive(Clone, Debug)]
+struct Output {
+    format: Format,
+    /// Standard output where there is none.
+    path: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Format {
+    Text,
+    Json,
+}
+
+/// Measures, or compares, and returns the exit code.
+pub fn run(args: &Args) -> u8 {
+    if let [old, new] = args.compare.as_slice() {
+        return compare::run(old, new);
+    }
+    let cases = match args.which.cases() {
+        Ok(cases) => cases,
+        Err(e) => return refuse(&e),
+    };
+    // Opened first: a report that cannot be written is better known before the runs than after them.
+    let outputs: Result<Vec<_>, String> = args.format.iter().map(Output::open).collect();
+    let outputs = match outputs {
+        Ok(outputs) => outputs,
+        Err(e) => return refuse(&e),
+    };
+    match measure(args, cases) {
+        Ok(report) => write(outputs, &report),
+        Err((case, fault)) => {
+            say!("error: {case}: {fault}");
+            fault.code()
+        }
+    }
+}
+
+/// Every case in turn, as often as was asked for: what changes on the machine meanwhile meets all of them.
+fn measure(args: &Args, cases: Vec<Case>) -> Result<Report, (String, Fault)> {
+    let bench = Bench::new().map_err(|fault| ("ezrun bench".to_owned(), fault))?;
+    let mut measured: Vec<(Case, Vec<Figures<f64>>)> = cases.into_iter().map(|case| (case, Vec::new())).collect();
+    for run in 1..=args.runs {
+        for (case, figures) in &mut measured {
+            if !args.quiet {
+                say!("run {run} of {}: {}", args.runs, case.name());
+            }
+            figures.push(bench.measure(case).map_err(|fault| (case.name(), fault))?);
+        }
+    }
+    Ok(Report::new(bench.cpus(), measured))
+}
+
+fn write(outputs: Vec<(Format, Option<(PathBuf, File)>)>, report: &Report) -> u8 {
+    let mut code = exit::OK;
+    for (format, file) in outputs {
+        let text = match format {
+            Format::Text => tables::text(report),
+            Format::Json => report.to_json(),
+        };
+        let written = match file {
+            None => nodes::print(&text, exit::OK),
+            Some((path, mut file)) => match file.write_all(text.as_bytes()) {
+                Ok(()) => exit::OK,
+                Err(e) => refuse(&format!("cannot write {}: {e}", path.display())),
+            },
+        };
+        code = code.max(written);
+    }
+    code
+}
+
+fn refuse(what: &str) -> u8 {
+    say!("error: {what}");
+    exit::USAGE
+}
+
+impl Output {
+    fn open(&self) -> Result<(Format, Option<(PathBuf, File)>), String> {
+        let Some(path) = &self.path else { return Ok((self.format, None)) };
+        let file = File::create(path).map_err(|e| format!("cannot write {}: {e}", path.display()))?;
+        Ok((self.format, Some((path.clone(), file))))
+    }
+}
+
+impl FromStr for Output {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, path) = match text.split_once('=') {
+            Some((_, "")) => return Err("the path after `=` is empty".to_owned()),
+            Some((name, path)) => (name, Some(PathBuf::from(path))),
+            None => (text, None),
+        };
+        match name {
+            "text" => Ok(Output { format: Format::Text, path }),
+            "json" => Ok(Output { format: Format::Json, path }),
+            _ => Err(format!("there is no format `{name}`; formats are text and json, each also with `=PATH`")),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! `bench_pong`: answers each message of `bench_ping` with one of its own.
+
+use super::figures::{Meter, now_ns};
+use super::{Settings, payload};
+use crate::message::{Metadata, Received};
+use crate::node::{Context, Flow, InputId, Node, NodeType, Outputs, PortType, Result};
+use std::sync::Arc;
+
+pub fn node_type() -> NodeType {
+    NodeType::transform("bench_pong", "Answers each message with one of its own.")
+        .input("in", PortType::Bytes)
+        .output("out", PortType::Bytes)
+        .node(|settings: Settings| {
+            Ok(BenchPong { meter: Meter::new(&settings), metadata: Arc::new(Metadata::bytes()), settings })
+        })
+}
+
+struct BenchPong {
+    settings: Settings,
+    metadata: Arc<Metadata>,
+    meter: Meter,
+}
+
+impl Node for BenchPong {
+    fn start(&mut self, context: &mut Context) -> Result<()> {
+        self.meter.begin(context);
+        Ok(())
+    }
+
+    fn process(&mut self, _: InputId, message: Received<'_>, out: &mut Outputs) -> Result<Flow> {
+        self.meter.received(now_ns());
+        let stamp = payload::verify(self.settings.touch, self.settings.bytes, message.bytes())?;
+        let mut loan = out.loan(&self.metadata, self.settings.bytes)?;
+        payload::fill(stamp.number, self.settings.touch, &mut loan);
+        payload::stamp_time(stamp.sent_ns, &mut loan);
+        loan.publish()?;
+        self.meter.sent();
+        Ok(Flow::Continue)
+    }
+
+    fn stop(&mut self, _: &mut Outputs) -> Result<()> {
+        self.meter.end()
+    }
+}
