@@ -3,7 +3,7 @@
 //! It is as strict as a schema can be: no unknown keys, and for each node type its own settings. What it cannot say, such
 //! as that a node exists, the rules check. Any value may be a variable; those that are not texts anyway say so.
 
-use super::{MAX_CPU, MAX_MESSAGE_BYTES, MAX_QUEUE, Overflow};
+use super::{MAX_CPU, MAX_MESSAGE_BYTES, MAX_QUEUE, Overflow, Wait};
 use crate::node::{Registry, TypeDescription};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
@@ -168,6 +168,8 @@ by_hand! {
 pub fn file_schema(registry: &Registry) -> Value {
     let mut generator = schemars::generate::SchemaSettings::draft2020_12().into_generator();
     let _ = generator.subschema_for::<Name>();
+    let mut wait = generator.subschema_for::<OrVariable<Wait>>().to_value();
+    wait["description"] = "How it waits for messages, and for room for its own. Default: `adaptive`.".into();
     let mut schema = generator.into_root_schema_for::<GraphFile>().to_value();
     refuse_nothing(&mut schema["properties"]["name"]);
     for owner in ["Edge", "Process"] {
@@ -180,8 +182,9 @@ pub fn file_schema(registry: &Registry) -> Value {
         branches.push(branch(description, &mut defs));
     }
     branches.push(free_branch("A node type of a pack.", "^[A-Za-z0-9_-]+/[A-Za-z0-9_-]+$"));
-    branches.push(free_branch("Another graph file, which takes the node's place.", r"^(\./|\.\./|/)|\.ya?ml$"));
     branches.push(free_branch("A variable that names the type.", "\\$\\{"));
+    branches.iter_mut().for_each(|branch| branch["properties"]["wait"] = wait.clone());
+    branches.push(free_branch("Another graph file, which takes the node's place.", r"^(\./|\.\./|/)|\.ya?ml$"));
     defs.insert("Node".to_owned(), json!({ "description": "One instance of a node type.", "oneOf": branches }));
     schema["$defs"] = Value::Object(defs);
     schema

@@ -32,7 +32,7 @@ pub(super) fn parse(file: &SourceFile, findings: &mut Findings) -> Option<Tree> 
         let step =
             event.map_err(|error| syntax_error(&error, file)).and_then(|(event, span)| builder.add(event, &span));
         if let Err(draft) = step {
-            findings.add(draft);
+            findings.add(*draft);
             return None;
         }
     }
@@ -68,7 +68,7 @@ struct Open {
     before: usize,
 }
 
-type Step = Result<(), Draft>;
+type Step = Result<(), Box<Draft>>;
 
 impl<'f> Builder<'f> {
     fn new(file: &'f SourceFile) -> Self {
@@ -89,7 +89,9 @@ impl<'f> Builder<'f> {
         let span = span_of(at, self.file.id());
         let bad_tag = |message| {
             let span = at.tag_span().map_or(span, |tag| span_of(&tag, self.file.id()));
-            Draft::new(rules::SYNTAX, span, message).help("take the tag out; what a value is, its setting says")
+            Box::new(
+                Draft::new(rules::SYNTAX, span, message).help("take the tag out; what a value is, its setting says"),
+            )
         };
         match event {
             Event::DocumentStart(..) => self.document(span),
@@ -117,7 +119,7 @@ impl<'f> Builder<'f> {
             return Ok(());
         }
         let help = "give each graph a file of its own; take the `---` out";
-        Err(Draft::new(rules::SYNTAX, span, "a second document begins here").help(help))
+        Err(Box::new(Draft::new(rules::SYNTAX, span, "a second document begins here").help(help)))
     }
 
     /// A value is complete; it stands for `count` values.
@@ -175,7 +177,7 @@ impl<'f> Builder<'f> {
         self.aliases += 1;
         let Some(&(_, count)) = self.anchored.get(&anchor) else {
             let message = "not YAML: an alias stands for a value of which it is a part";
-            return Err(Draft::new(rules::SYNTAX, span, message).help("write the inner value out"));
+            return Err(Box::new(Draft::new(rules::SYNTAX, span, message).help("write the inner value out")));
         };
         if self.aliases > MAX_ALIASES {
             return Err(too_much(span));
@@ -242,21 +244,24 @@ fn unknown_tag(tag: &Tag) -> String {
     format!("the tag `{}` means nothing here", tag.original())
 }
 
-fn too_much(span: Span) -> Draft {
-    Draft::new(rules::SYNTAX, span, "there are too many values, or aliases stand for too much")
-        .help("write fewer, and fewer aliases")
+fn too_much(span: Span) -> Box<Draft> {
+    let message = "there are too many values, or aliases stand for too much";
+    Box::new(Draft::new(rules::SYNTAX, span, message).help("write fewer, and fewer aliases"))
 }
 
-fn too_deep(span: Span) -> Draft {
+fn too_deep(span: Span) -> Box<Draft> {
     let message = format!("lists and mappings are nested deeper than {MAX_DEPTH}");
-    Draft::new(rules::SYNTAX, span, message).help("write it flatter")
+    Box::new(Draft::new(rules::SYNTAX, span, message).help("write it flatter"))
 }
 
-fn syntax_error(error: &ScanError, file: &SourceFile) -> Draft {
+fn syntax_error(error: &ScanError, file: &SourceFile) -> Box<Draft> {
     let span = word_at(error.marker(), file);
     match error.kind() {
         ErrorKind::RecursionLimitExceeded => too_deep(span),
-        _ => Draft::new(rules::SYNTAX, span, format!("not YAML: {}", error.info())).help(syntax_help(file, span)),
+        _ => {
+            let message = format!("not YAML: {}", error.info());
+            Box::new(Draft::new(rules::SYNTAX, span, message).help(syntax_help(file, span)))
+        }
     }
 }
 

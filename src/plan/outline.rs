@@ -2,7 +2,7 @@
 
 use super::{EdgePlan, Plan, PortPlan, Transport, backend_args};
 use crate::channel::{SegmentKind, StationLayout};
-use crate::graph::{Backend, Delivery, EdgeId, Overflow};
+use crate::graph::{Backend, Delivery, EdgeId, Overflow, Wait};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::Path;
@@ -55,6 +55,8 @@ pub struct NodeOutline {
     /// What follows `use:`.
     #[serde(rename = "type")]
     pub node_type: String,
+    /// How it waits.
+    pub wait: Wait,
 }
 
 /// An edge.
@@ -188,7 +190,8 @@ pub fn outline(plan: &Plan<'_>, own_program: &Path) -> Outline {
 
 fn process(plan: &Plan<'_>, backend: &Backend, own_program: &Path) -> BackendOutline {
     let nodes = backend.nodes.iter().map(|&id| &plan.graph[id]);
-    let nodes = nodes.map(|node| NodeOutline { name: node.name.clone(), node_type: node.uses.clone() });
+    let nodes =
+        nodes.map(|node| NodeOutline { name: node.name.clone(), node_type: node.uses.clone(), wait: node.wait });
     BackendOutline {
         name: backend.name.clone(),
         program: backend.pack.as_deref().unwrap_or(own_program).display().to_string(),
