@@ -33,7 +33,7 @@
 //! and lengths are checked against the layout.
 //!
 //! Sleeping works the same way: announce a numbered sleep, full fence, check again, wait; the other side stores, full
-//! fence, reads the number, wakes, once for each number. A sleeper waits on the very word whose change it is waiting for
+//! fence, reads the number, wakes, twice at most for each number. A sleeper waits on the very word whose change it is waiting for
 //! (its low half), and always also on a word of its own process, so that a stop or the death of a peer ends every wait.
 //! Before it sleeps it looks again for a while, as long as that has paid of late.
 //!

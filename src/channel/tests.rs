@@ -373,3 +373,10 @@ fn a_segment_cannot_be_mapped_for_writing_by_anybody_else() {
     assert!(rustix::io::pwrite(&fd, b"x", 0).is_err(), "write");
     assert!(rustix::fs::ftruncate(&fd, 0).is_err(), "truncate");
 }
+
+#[test]
+fn a_sleep_is_ended_once_more_since_the_first_time_may_find_the_sleeper_on_its_way() {
+    let mut woken = super::wait::Woken::default();
+    let due: Vec<bool> = [0, 7, 7, 7, 0, 8, 8, 8].into_iter().map(|number| woken.is_due(number)).collect();
+    assert_eq!(due, [false, true, true, false, false, true, true, false]);
+}

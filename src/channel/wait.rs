@@ -82,15 +82,26 @@ impl Sleeps {
     }
 }
 
-/// The sleep of a peer that was ended last.
+/// How often the present sleep of a peer was ended.
 #[derive(Default)]
-pub struct Woken(u32);
+pub struct Woken {
+    number: u32,
+    times: u32,
+}
+
+/// The first time may come for something that the peer saw before it went to sleep, and find it on its way there. What
+/// comes after it, the peer has not seen.
+const TIMES_TO_WAKE: u32 = 2;
 
 impl Woken {
-    /// Whether a peer that announces the sleep `number` is to be woken: not where it is awake, nor for a sleep that was
-    /// ended already and that it has not come round to ending itself.
+    /// Whether a peer that announces the sleep `number` is to be woken now that its word has changed: not where it is
+    /// awake, nor where it was woken already and only has not come round to running.
     pub fn is_due(&mut self, number: u32) -> bool {
-        number != 0 && std::mem::replace(&mut self.0, number) != number
+        if self.number != number {
+            *self = Woken { number, times: 0 };
+        }
+        self.times = self.times.saturating_add(1);
+        number != 0 && self.times <= TIMES_TO_WAKE
     }
 }
 
