@@ -299,3 +299,16 @@ fn a_memory_budget_is_a_size() {
         assert!(code == 2 && stderr.contains("such as `512 MiB`"), "{wrong}: {stderr}");
     }
 }
+
+#[test]
+fn variables_cannot_make_much_of_a_small_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let long = "x".repeat(40_000);
+    let nodes: String =
+        (0..4000).map(|i| format!("  n{i}: {{ use: digest, with: {{ path: \"${{p}}\" }} }}\n")).collect();
+    let path = dir.path().join("graph.yaml");
+    std::fs::write(&path, format!("ezrun: 1\nparams: {{ p: {long} }}\nnodes:\n{nodes}")).unwrap();
+    let (code, stdout, _) = ezrun("validate", &[path.to_str().unwrap(), "--format", "concise"]);
+    assert_eq!(code, 1);
+    assert!(stdout.contains("params add more than 100000 values to this file"), "{}", &stdout[..stdout.len().min(500)]);
+}

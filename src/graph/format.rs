@@ -27,7 +27,7 @@ pub enum FormatError {
 /// # Errors
 /// [`FormatError`] where that cannot be made sure.
 pub fn format(text: &str) -> Result<String, FormatError> {
-    let unix = text.replace("\r\n", "\n");
+    let unix = text.replace("\r\n", "\n").replace('\r', "\n");
     let before = read(text)?;
     let tree = read(&unix)?;
     let mut edits = Vec::new();
@@ -167,6 +167,7 @@ mod tests {
             ("a: 1  \nb: 2\t\n", "a: 1\nb: 2\n"),
             ("a: 1\r\nb: 2\r\n", "a: 1\nb: 2\n"),
             ("a: 1", "a: 1\n"),
+            ("a: 1\rb: 2\r", "a: 1\nb: 2\n"),
             ("a: 1\n\n  \n\n", "a: 1\n"),
             ("a: {b: 1,c: [2,3]}\n", "a: { b: 1, c: [2, 3] }\n"),
             (

@@ -14,8 +14,10 @@ use std::str::FromStr;
 
 /// Longest text that a scalar may have once its variables are put in, in bytes.
 const MAX_SCALAR_BYTES: usize = 64 << 10;
-/// Most values that lists and mappings in params may add to a file.
+/// Most values that params may add to a file.
 const MAX_ADDED_VALUES: usize = 100_000;
+/// A long text counts as a value for each so many bytes.
+const BYTES_PER_VALUE: usize = 64;
 
 /// `name=value`, as after `--set`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -317,11 +319,12 @@ impl Scope<'_> {
     }
 }
 
-/// How many values there are in `tree`, keys included.
+/// How many values there are in `tree`, keys included; long texts count as several.
 pub(super) fn count(tree: &Tree) -> usize {
     match &tree.kind {
         Kind::Seq(items) => 1 + items.iter().map(count).sum::<usize>(),
         Kind::Map(entries) => 1 + entries.iter().map(|(_, value)| 1 + count(value)).sum::<usize>(),
+        Kind::String(text) => 1 + text.len() / BYTES_PER_VALUE,
         _ => 1,
     }
 }
