@@ -80,7 +80,7 @@ impl<W: Fn(&BoundEdge) -> bool> Awaited for Next<'_, W> {
     }
 
     fn announce(&mut self, sleeping: bool) {
-        let number = if sleeping { self.set.sleeps.borrow_mut().next() } else { 0 };
+        let number = if sleeping { self.set.sleeps.borrow_mut().begin() } else { 0 };
         self.set.edges.iter().for_each(|edge| edge.receiver.announce_sleep(number));
     }
 }

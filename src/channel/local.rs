@@ -74,7 +74,7 @@ impl Awaited for Passage<'_> {
     }
 
     fn announce(&mut self, sleeping: bool) {
-        let number = if sleeping { self.edge.sleeps.next() } else { 0 };
+        let number = if sleeping { self.edge.sleeps.begin() } else { 0 };
         self.edge.ours().waiting.store(number, Relaxed);
         if sleeping {
             fence(SeqCst);

@@ -239,7 +239,7 @@ impl OutEdge {
 
     /// Raises or lowers the flag that the consumer looks at after it has taken a message, wherever it looks.
     fn announce_wait(&mut self, waiting: bool) {
-        let number = if waiting { self.sleeps.next() } else { 0 };
+        let number = if waiting { self.sleeps.begin() } else { 0 };
         let ports = [Some(&self.port), self.before.as_ref().map(|before| &before.port)];
         for port in ports.into_iter().flatten() {
             port.at::<OutWords>(self.words_at).waiting.store(number, Relaxed);

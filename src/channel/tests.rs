@@ -289,7 +289,7 @@ fn nothing_is_lost_or_changed_while_segments_are_replaced_under_a_running_consum
                     expected += 1;
                 }
                 Poll::Empty(seen) => {
-                    receiver.announce_sleep(sleeps.next());
+                    receiver.announce_sleep(sleeps.begin());
                     if matches!(receiver.poll(), Poll::Empty(now) if now == seen) {
                         let mut list = WaitList::default();
                         receiver.push_wait(&mut list, seen);

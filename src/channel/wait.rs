@@ -75,8 +75,8 @@ struct Patience {
 pub struct Sleeps(u32);
 
 impl Sleeps {
-    /// A number that the last sleep did not have, and never 0.
-    pub fn next(&mut self) -> u32 {
+    /// The number of a sleep that begins: not that of the last one, and never 0.
+    pub fn begin(&mut self) -> u32 {
         self.0 = self.0.wrapping_add(1).max(1);
         self.0
     }
