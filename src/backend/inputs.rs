@@ -13,7 +13,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct InputSet {
     edges: Vec<BoundEdge>,
     waiter: RefCell<Waiter>,
-    interrupt: Arc<Interrupt>,
     /// Set by the node itself, which wants no more.
     ended: Arc<AtomicBool>,
     sleeps: RefCell<Sleeps>,
@@ -80,16 +79,16 @@ impl<W: Fn(&BoundEdge) -> bool> Awaited for Next<'_, W> {
     }
 
     fn announce(&mut self, sleeping: bool) {
-        let number = if sleeping { self.set.sleeps.borrow_mut().begin() } else { 0 };
+        let number = self.set.sleeps.borrow_mut().number(sleeping);
         self.set.edges.iter().for_each(|edge| edge.receiver.announce_sleep(number));
     }
 }
 
 impl InputSet {
     pub fn new(edges: Vec<BoundEdge>, interrupt: Arc<Interrupt>, wait: Wait) -> Self {
-        let waiter = RefCell::new(Waiter::new(Arc::clone(&interrupt), wait));
+        let waiter = RefCell::new(Waiter::new(interrupt, wait));
         let (ended, sleeps) = (Arc::default(), RefCell::default());
-        InputSet { edges, waiter, interrupt, ended, sleeps, last: Cell::new(0) }
+        InputSet { edges, waiter, ended, sleeps, last: Cell::new(0) }
     }
 
     /// What ends the inputs once it is set; the interrupt is to be nudged then.
@@ -157,7 +156,7 @@ impl InputSet {
     /// The end of a stream that is none: the run was cut short.
     fn cut_or<T>(&self, message: Option<T>) -> Result<Option<T>> {
         match message {
-            None if self.interrupt.level() == Level::Cut => Err(Stopped.into()),
+            None if self.waiter.borrow().interrupt().level() == Level::Cut => Err(Stopped.into()),
             message => Ok(message),
         }
     }

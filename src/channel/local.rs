@@ -6,14 +6,14 @@
 use super::layout::{InWords, OutWords, Published};
 use super::memory::Writable;
 use super::ring::Consumer;
-use super::wait::{Awaited, Interrupt, Level, Sleeps, WaitList, Waiter, Woken, wake_counter};
+use super::sleep::{Sleeps, Woken, announce};
+use super::wait::{Awaited, Interrupt, Level, WaitList, Waiter};
 use super::{ChannelError, EdgeTerms, add};
 use crate::graph::Overflow;
 use crate::message::Owned;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::fence;
+use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The messages of one edge, with their positions.
@@ -74,11 +74,8 @@ impl Awaited for Passage<'_> {
     }
 
     fn announce(&mut self, sleeping: bool) {
-        let number = if sleeping { self.edge.sleeps.begin() } else { 0 };
-        self.edge.ours().waiting.store(number, Relaxed);
-        if sleeping {
-            fence(SeqCst);
-        }
+        let number = self.edge.sleeps.number(sleeping);
+        announce(&self.edge.ours().waiting, number);
     }
 }
 
@@ -146,10 +143,9 @@ impl LocalEdge {
     }
 
     fn wake_consumer(&mut self) {
-        fence(SeqCst);
-        if self.woken.is_due(self.theirs().sleeping.load(Relaxed)) {
-            wake_counter(&self.ours().published);
-        }
+        let (theirs, ours): (&InWords, &OutWords) =
+            (self.consumer.station.at(self.consumer.words_at), self.port.at(self.words_at));
+        self.woken.wake(&theirs.sleeping, &ours.published);
     }
 
     fn ours(&self) -> &OutWords {

@@ -33,9 +33,9 @@
 //! and lengths are checked against the layout.
 //!
 //! Sleeping works the same way: announce a numbered sleep, full fence, check again, wait; the other side stores, full
-//! fence, reads the number, wakes, twice at most for each number. A sleeper waits on the very word whose change it is waiting for
-//! (its low half), and always also on a word of its own process, so that a stop or the death of a peer ends every wait.
-//! Before it sleeps it looks again for a while, as long as that has paid of late.
+//! fence, reads the number, wakes, twice at most for each number. A sleeper waits on the very word whose change it is
+//! waiting for (its low half), and always also on a word of its own process, so that a stop or the death of a peer ends
+//! every wait. Before it sleeps it looks again for a while, as long as that has paid of late.
 //!
 //! Words that change with every message, words that the other side looks at with every message, and counters for the ledger
 //! lie on cache lines of their own: a busy edge moves a line only where something is said with it.
@@ -63,6 +63,8 @@ mod ring;
 #[cfg(target_os = "linux")]
 mod sender;
 #[cfg(target_os = "linux")]
+mod sleep;
+#[cfg(target_os = "linux")]
 mod slots;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
@@ -83,7 +85,8 @@ pub use self::{
     receiver::{Poll, Receiver, Station, Wiring},
     ring::Consumer,
     sender::{Announce, LocalSender, Sender},
-    wait::{Awaited, Interrupt, Level, Sleeps, WaitList, Waiter},
+    sleep::Sleeps,
+    wait::{Awaited, Interrupt, Level, WaitList, Waiter},
 };
 
 use crate::graph::Overflow;

@@ -6,8 +6,9 @@ use super::layout::{Entry, InWords, OutWords, PortLayout, Published, SlotHeader,
 use super::local::LocalQueue;
 use super::mapped::Mapped;
 use super::memory::Writable;
+use super::sleep::{self, Woken};
 use super::slots::clock_of;
-use super::wait::{WaitList, Woken, wake_counter};
+use super::wait::WaitList;
 use super::{ChannelError, EdgeTerms, Handle, SegmentKind, add};
 use crate::graph::Overflow;
 use crate::message::{Capture, Header, Metadata, Owned, Pool, Release, View, codec, monotonic_ns};
@@ -57,7 +58,7 @@ pub struct Receiver {
     next: Cell<u64>,
     /// Positions that are known to be published.
     known: Cell<u64>,
-    /// The sleep of the producer that was ended last.
+    /// How often the producer's present sleep was ended.
     woken: Cell<Woken>,
     /// Messages taken that the node is not done with.
     in_hand: Cell<u64>,
@@ -165,12 +166,16 @@ impl Receiver {
         }
     }
 
-    /// When the next message was published, where there is one.
+    /// When the next message was published, where there is one; passes over those that were overwritten.
     #[must_use]
     pub fn next_published_at(&self) -> Option<u64> {
         match &self.wiring.queue {
             None => self.entry_at(self.next.get()).map(|found| found.publish_ns),
-            Some(queue) => queue.head().map(|(_, publish_ns)| publish_ns),
+            Some(queue) => {
+                let (position, publish_ns) = queue.head()?;
+                self.skip_to(position);
+                Some(publish_ns)
+            }
         }
     }
 
@@ -181,7 +186,7 @@ impl Receiver {
         }
         self.skip_to(published.saturating_sub(u64::from(self.wiring.terms.queue)));
         while self.next.get() < published {
-            if self.has_next() {
+            if self.next_published_at().is_some() {
                 return true;
             }
             self.skip_to(self.next.get() + 1);
@@ -271,13 +276,9 @@ impl Receiver {
         }
     }
 
-    /// Announces the sleep `number` of this consumer, or, with 0, that it is awake. After announcing a sleep, poll again: a
-    /// message may have come before the producer could see it.
+    /// Announces the sleep `number` of this consumer, or, with 0, that it is awake. After announcing a sleep, poll again.
     pub fn announce_sleep(&self, number: u32) {
-        self.ours().sleeping.store(number, Relaxed);
-        if number != 0 {
-            fence(SeqCst);
-        }
+        sleep::announce(&self.ours().sleeping, number);
     }
 
     /// Adds what to wait for: a change of the word that [`Poll::Empty`] told.
@@ -290,14 +291,6 @@ impl Receiver {
         self.ours().left.store(1, Releasing);
         self.ours().taken.store(self.next.get() << 1 | 1, Releasing);
         self.wake_producer();
-    }
-
-    /// Whether the message at `next`, or, where some before it were overwritten, a later one, is there.
-    fn has_next(&self) -> bool {
-        match &self.wiring.queue {
-            None => self.entry_at(self.next.get()).is_some(),
-            Some(queue) => queue.head().map(|(position, _)| self.skip_to(position)).is_some(),
-        }
     }
 
     /// The next entry is not there any more, which only a queue that may lose messages can say.
@@ -402,11 +395,8 @@ impl Receiver {
     }
 
     fn wake_producer(&self) {
-        fence(SeqCst);
         let mut woken = self.woken.take();
-        if woken.is_due(self.theirs().waiting.load(Relaxed)) {
-            wake_counter(&self.ours().taken);
-        }
+        woken.wake(&self.theirs().waiting, &self.ours().taken);
         self.woken.set(woken);
     }
 

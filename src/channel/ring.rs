@@ -2,8 +2,9 @@
 
 use super::layout::{Entry, InWords, MAX_HOLDS, OutWords, PortLayout, Published};
 use super::memory::{ReadOnly, Writable};
+use super::sleep::{Sleeps, Woken, announce};
 use super::slots::{SlotRef, Slots};
-use super::wait::{Awaited, Interrupt, Level, Sleeps, WaitList, Waiter, Woken, wake_counter};
+use super::wait::{Awaited, Interrupt, Level, WaitList, Waiter};
 use super::{ChannelError, EdgeTerms, add};
 use crate::graph::Overflow;
 use std::collections::VecDeque;
@@ -239,13 +240,10 @@ impl OutEdge {
 
     /// Raises or lowers the flag that the consumer looks at after it has taken a message, wherever it looks.
     fn announce_wait(&mut self, waiting: bool) {
-        let number = if waiting { self.sleeps.begin() } else { 0 };
+        let number = self.sleeps.number(waiting);
         let ports = [Some(&self.port), self.before.as_ref().map(|before| &before.port)];
         for port in ports.into_iter().flatten() {
-            port.at::<OutWords>(self.words_at).waiting.store(number, Relaxed);
-        }
-        if waiting {
-            fence(SeqCst);
+            announce(&port.at::<OutWords>(self.words_at).waiting, number);
         }
     }
 
@@ -278,10 +276,9 @@ impl OutEdge {
     }
 
     fn wake_consumer(&mut self) {
-        fence(SeqCst);
-        if self.woken.is_due(self.theirs().sleeping.load(Relaxed)) {
-            wake_counter(&self.ours().published);
-        }
+        let (theirs, ours): (&InWords, &OutWords) =
+            (self.consumer.station.at(self.consumer.words_at), self.port.at(self.words_at));
+        self.woken.wake(&theirs.sleeping, &ours.published);
     }
 
     /// Takes the oldest entry back from a consumer that has not taken it, or notices that it just has.

@@ -289,7 +289,7 @@ fn nothing_is_lost_or_changed_while_segments_are_replaced_under_a_running_consum
                     expected += 1;
                 }
                 Poll::Empty(seen) => {
-                    receiver.announce_sleep(sleeps.begin());
+                    receiver.announce_sleep(sleeps.number(true));
                     if matches!(receiver.poll(), Poll::Empty(now) if now == seen) {
                         let mut list = WaitList::default();
                         receiver.push_wait(&mut list, seen);
@@ -372,11 +372,4 @@ fn a_segment_cannot_be_mapped_for_writing_by_anybody_else() {
     assert!(widened.is_err(), "mprotect to writable");
     assert!(rustix::io::pwrite(&fd, b"x", 0).is_err(), "write");
     assert!(rustix::fs::ftruncate(&fd, 0).is_err(), "truncate");
-}
-
-#[test]
-fn a_sleep_is_ended_once_more_since_the_first_time_may_find_the_sleeper_on_its_way() {
-    let mut woken = super::wait::Woken::default();
-    let due: Vec<bool> = [0, 7, 7, 7, 0, 8, 8, 8].into_iter().map(|number| woken.is_due(number)).collect();
-    assert_eq!(due, [false, true, true, false, false, true, true, false]);
 }

@@ -70,41 +70,6 @@ struct Patience {
     untried: u32,
 }
 
-/// Numbers the sleeps of one end of an edge, so that the other one ends each of them once.
-#[derive(Default)]
-pub struct Sleeps(u32);
-
-impl Sleeps {
-    /// The number of a sleep that begins: not that of the last one, and never 0.
-    pub fn begin(&mut self) -> u32 {
-        self.0 = self.0.wrapping_add(1).max(1);
-        self.0
-    }
-}
-
-/// How often the present sleep of a peer was ended.
-#[derive(Default)]
-pub struct Woken {
-    number: u32,
-    times: u32,
-}
-
-/// The first time may come for something that the peer saw before it went to sleep, and find it on its way there. What
-/// comes after it, the peer has not seen.
-const TIMES_TO_WAKE: u32 = 2;
-
-impl Woken {
-    /// Whether a peer that announces the sleep `number` is to be woken now that its word has changed: not where it is
-    /// awake, nor where it was woken already and only has not come round to running.
-    pub fn is_due(&mut self, number: u32) -> bool {
-        if self.number != number {
-            *self = Woken { number, times: 0 };
-        }
-        self.times = self.times.saturating_add(1);
-        number != 0 && self.times <= TIMES_TO_WAKE
-    }
-}
-
 /// Most often that is looked before a sleep, some microseconds in all: about what falling asleep and waking up costs.
 const MOST_ROUNDS: u32 = 256;
 /// Less than this is not worth it.

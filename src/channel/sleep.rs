@@ -1,0 +1,72 @@
+//! How the two ends of an edge tell each other that one of them sleeps: a number for each sleep, and 0 while awake.
+
+use super::wait::wake_counter;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicU32, AtomicU64, fence};
+
+/// Numbers the sleeps of one end of an edge.
+#[derive(Default)]
+pub struct Sleeps(u32);
+
+impl Sleeps {
+    /// What to announce: the number of a sleep that begins, not that of the last one and never 0; or 0 for being awake.
+    pub fn number(&mut self, sleeping: bool) -> u32 {
+        if !sleeping {
+            return 0;
+        }
+        self.0 = self.0.wrapping_add(1).max(1);
+        self.0
+    }
+}
+
+/// Announces a sleep, or with 0 the end of it, where the other end looks. After announcing a sleep, look again: what is
+/// waited for may have come before the other end could see that somebody sleeps.
+pub fn announce(place: &AtomicU32, number: u32) {
+    place.store(number, Relaxed);
+    if number != 0 {
+        fence(SeqCst);
+    }
+}
+
+/// How often the present sleep of the other end was ended.
+#[derive(Default)]
+pub struct Woken {
+    number: u32,
+    times: u32,
+}
+
+/// The first time may come for something that the sleeper saw before it went to sleep, and find it on its way there. What
+/// comes after it, the sleeper has not seen.
+const TIMES_TO_WAKE: u32 = 2;
+
+impl Woken {
+    /// `changed` has just been stored to: wakes whoever announces at `place` that it waits for that.
+    pub fn wake(&mut self, place: &AtomicU32, changed: &AtomicU64) {
+        fence(SeqCst);
+        if self.is_due(place.load(Relaxed)) {
+            wake_counter(changed);
+        }
+    }
+
+    /// Whether the sleep `number` is to be ended: not where it is none, nor where it was ended already and the sleeper only
+    /// has not come round to running.
+    fn is_due(&mut self, number: u32) -> bool {
+        if self.number != number {
+            *self = Woken { number, times: 0 };
+        }
+        self.times = self.times.saturating_add(1);
+        number != 0 && self.times <= TIMES_TO_WAKE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sleep_is_ended_once_more_since_the_first_time_may_find_the_sleeper_on_its_way() {
+        let mut woken = Woken::default();
+        let due: Vec<bool> = [0, 7, 7, 7, 0, 8, 8, 8].into_iter().map(|number| woken.is_due(number)).collect();
+        assert_eq!(due, [false, true, true, false, false, true, true, false]);
+    }
+}
