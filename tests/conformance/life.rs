@@ -404,6 +404,50 @@ fn backends_are_not_for_starting_by_hand() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("pack of node types"));
 }
 
+#[test]
+fn a_node_that_is_busy_never_sleeps_and_the_others_do() {
+    for wait in ["block", "adaptive", "busy"] {
+        let graph = TestGraph::new()
+            .node("clock", "timer", "interval: 1 h")
+            .node("end", &format!("'null', wait: {wait}"), "")
+            .edge("clock", "end", "zero_copy: true");
+        let running = graph.start(&[]);
+        let runner = running.pid().as_raw_nonzero().get() as u64;
+        let end = || threads_of(runner).into_iter().find(|thread| thread.0 == "end").map(|(_, stat)| stat);
+        // The tick has come, and no other will for an hour.
+        match wait {
+            "busy" => eventually("the node has used a processor", || end().is_some_and(|stat| stat.ticks > 30)),
+            _ => eventually("the node sleeps for good", || end().is_some_and(|stat| stat.sleeps_in_futex)),
+        }
+        running.signal(Signal::INT);
+        assert_eq!(running.finish().code, Some(130), "{wait}");
+    }
+}
+
+/// What the kernel tells of a thread.
+struct ThreadStat {
+    /// Processor time in hundredths of a second.
+    ticks: u64,
+    sleeps_in_futex: bool,
+}
+
+/// The threads of the backends of `runner`, by name.
+fn threads_of(runner: u64) -> Vec<(String, ThreadStat)> {
+    let read = |path: &std::path::Path| std::fs::read_to_string(path).unwrap_or_default();
+    let tasks = children_of(runner).into_iter().filter_map(|pid| std::fs::read_dir(format!("/proc/{pid}/task")).ok());
+    let threads = tasks.flatten().map(|task| {
+        let path = task.unwrap().path();
+        let stat = read(&path.join("stat"));
+        let fields: Vec<&str> = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ').collect();
+        let field = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
+        // User and system time are the 14th and 15th of all fields, the state the 3rd.
+        let ticks = field(11) + field(12);
+        let sleeps_in_futex = fields.first() == Some(&"S") && read(&path.join("wchan")).contains("futex");
+        (read(&path.join("comm")).trim().to_owned(), ThreadStat { ticks, sleeps_in_futex })
+    });
+    threads.collect()
+}
+
 fn is_alive(pid: u64) -> bool {
     // A zombie that nobody has waited for yet is dead too.
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
