@@ -15,24 +15,25 @@ use std::process::ExitCode;
 /// ezrun starts it.
 #[must_use]
 pub fn pack_main(registry: Registry) -> ExitCode {
-    answer_ezrun(registry).unwrap_or_else(|| {
+    answer_ezrun(|| registry).unwrap_or_else(|| {
         eprintln!("this is a pack of node types for ezrun: name it under `packs:` in a graph, and run the graph");
         eprintln!("usage: describe [--save]");
         ExitCode::from(2)
     })
 }
 
-/// Does what ezrun starts its own executable and packs for, if that is what this process was started for.
+/// Does what ezrun starts its own executable and packs for, with the types of `registry`, if that is what this process was
+/// started for.
 #[must_use]
-pub fn answer_ezrun(registry: Registry) -> Option<ExitCode> {
+pub fn answer_ezrun(registry: impl FnOnce() -> Registry) -> Option<ExitCode> {
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
     let words: Vec<&str> = args.iter().map_while(|arg| arg.to_str()).collect();
     match words.as_slice() {
-        ["describe"] => Some(said("describe this pack", print_description(&registry))),
-        ["check"] => Some(said("check settings", check_settings(registry))),
-        ["describe", "--save"] => Some(said("save the description of this pack", save_description(&registry))),
+        ["describe"] => Some(said("describe this pack", print_description(&registry()))),
+        ["check"] => Some(said("check settings", check_settings(registry()))),
+        ["describe", "--save"] => Some(said("save the description of this pack", save_description(&registry()))),
         #[cfg(target_os = "linux")]
-        ["backend", "--parent", parent] => Some(backend::serve(registry, parent)),
+        ["backend", "--parent", parent] => Some(backend::serve(registry(), parent)),
         #[cfg(target_os = "linux")]
         ["guard", "--parent", parent, "--", ..] => Some(backend::guard(parent, &args[4..])),
         _ => None,

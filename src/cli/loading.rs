@@ -23,7 +23,8 @@ pub struct Which {
     max_file_size: u64,
 }
 
-/// Loads the graph as a run would, and tells its files; else says what is wrong with it, on standard error, and returns the exit code.
+/// Loads the graph as a run would, and tells its files; else says what is wrong with it, on standard error, and returns
+/// the exit code.
 pub fn load(which: &Which) -> Result<(Graph, Sources), u8> {
     let file = SourceFile::read_up_to(&which.graph, which.max_file_size).map_err(|error| {
         nodes::complain(&error.to_string());

@@ -37,6 +37,7 @@ mod rules;
 mod run;
 mod schema;
 mod selection;
+mod table;
 mod validate;
 
 use crate::node::Registry;
@@ -93,7 +94,7 @@ enum Verb {
 #[must_use]
 pub fn main() -> ExitCode {
     // What ezrun and packs start themselves with is no business of the user's, nor of the argument parser's.
-    if let Some(code) = answer_ezrun(own_types()) {
+    if let Some(code) = answer_ezrun(own_types) {
         return code;
     }
     let cli = Cli::parse();

@@ -62,6 +62,16 @@ impl OutFile {
     }
 }
 
+/// Reads `FORMAT` or `FORMAT=PATH`; no path, or `-`, is standard output.
+pub fn format_and_path(text: &str) -> Result<(&str, Option<PathBuf>), String> {
+    match text.split_once('=') {
+        Some((_, "")) => Err("the path after `=` is empty".to_owned()),
+        Some((name, "-")) => Ok((name, None)),
+        Some((name, path)) => Ok((name, Some(PathBuf::from(path)))),
+        None => Ok((text, None)),
+    }
+}
+
 /// What tells a file from others, however it is named; nothing where it is a terminal, a pipe or the like.
 fn identity(metadata: io::Result<Metadata>) -> Option<(u64, u64)> {
     metadata.ok().filter(Metadata::is_file).map(|file| (file.dev(), file.ino()))

@@ -1,6 +1,7 @@
 //! What is measured: one case for each combination of what the command line lists.
 
 use super::units;
+use crate::cli::table;
 use crate::graph::{Delivery, parse_bytes};
 use crate::nodes::bench::{MIN_BYTES, Touch};
 use clap::ValueEnum;
@@ -174,18 +175,10 @@ impl Case {
     /// What tells it from the others, in one line.
     pub fn name(&self) -> String {
         let topology = match (self.topology, self.clients) {
-            (Topology::Pair | Topology::PingPong, 1) => self.topology.name(),
-            (topology, clients) => format!("{} {clients}", topology.name()),
+            (Topology::Pair | Topology::PingPong, 1) => value_name(self.topology),
+            (topology, clients) => format!("{} {clients}", value_name(topology)),
         };
-        let delivery = match self.delivery {
-            Delivery::Copy => "copy",
-            Delivery::ZeroCopy => "zero_copy",
-        };
-        let place = match self.place {
-            Place::Sealed => "sealed",
-            Place::Named => "named",
-            Place::Local => "local",
-        };
+        let (delivery, place) = (table::delivery(self.delivery), value_name(self.place));
         format!("{topology} {} {delivery} {place}", units::bytes_exactly(self.size_bytes))
     }
 
@@ -196,10 +189,6 @@ impl Case {
 }
 
 impl Topology {
-    fn name(self) -> String {
-        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
-    }
-
     fn default_clients(self) -> u32 {
         match self {
             Topology::Pair | Topology::PingPong => 1,
@@ -208,6 +197,11 @@ impl Topology {
             Topology::Relay => 2,
         }
     }
+}
+
+/// What the command line calls it.
+fn value_name(value: impl ValueEnum) -> String {
+    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 fn without_repeats(cases: Vec<Case>) -> Vec<Case> {

@@ -2,8 +2,9 @@
 
 use super::figures::{Figures, Spread};
 use super::report::{CaseReport, Report};
-use super::{exit, refuse, tables, units};
+use super::{exit, refuse, units};
 use crate::cli::nodes;
+use crate::cli::table::table;
 use std::path::Path;
 
 /// A figure that is compared.
@@ -67,7 +68,7 @@ fn text(pairs: &[(&CaseReport, &CaseReport)]) -> String {
             rows.push(row(name, compared, (compared.figure)(&old.figures), (compared.figure)(&new.figures), runs));
         }
     }
-    tables::table(&rows, 3)
+    table(&rows, 3)
 }
 
 fn row(case: String, compared: &Compared, old: Spread, new: Spread, runs: usize) -> Vec<String> {

@@ -2,7 +2,6 @@
 
 use super::case::{Amount, Case, Place};
 use super::graph::{CaseGraph, CaseNode, figures_file};
-use super::scratch::Scratch;
 use super::tally::{Launch, Tally, figures};
 use super::{Figures, exit};
 use crate::channel::SegmentKind;
@@ -84,7 +83,7 @@ impl Bench {
     /// # Errors
     /// [`Fault`] where anything keeps its figures from being true.
     pub fn measure(&self, case: &Case) -> Result<Figures<f64>, Fault> {
-        let scratch = Scratch::create();
+        let scratch = tempfile::Builder::new().prefix("ezrun-bench-").tempdir();
         let scratch = scratch.map_err(|e| Fault::File(format!("cannot make a folder for figures: {e}")))?;
         let case_graph = CaseGraph::of(case, &self.cpus);
         let graph = self.load(&case_graph, scratch.path())?;

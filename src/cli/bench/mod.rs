@@ -7,19 +7,17 @@ mod graph;
 #[cfg_attr(not(target_os = "linux"), path = "measure_elsewhere.rs")]
 mod measure;
 mod report;
-mod scratch;
 mod tables;
 mod tally;
 mod units;
 
 pub use report::Report;
 
+use super::out_file::{self, OutFile};
 use super::{exit, nodes};
 use case::{Case, Which};
 use figures::Figures;
 use measure::{Bench, Fault};
-use std::fs::File;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -68,8 +66,7 @@ pub fn run(args: &Args) -> u8 {
         Err(e) => return refuse(&e),
     };
     // Opened first: a report that cannot be written is better known before the runs than after them.
-    let outputs: Result<Vec<_>, String> = args.format.iter().map(Output::open).collect();
-    let outputs = match outputs {
+    let outputs = match open(&args.format) {
         Ok(outputs) => outputs,
         Err(e) => return refuse(&e),
     };
@@ -97,7 +94,12 @@ fn measure(args: &Args, cases: Vec<Case>) -> Result<Report, (String, Fault)> {
     Ok(Report::new(bench.cpus(), measured))
 }
 
-fn write(outputs: Vec<(Format, Option<(PathBuf, File)>)>, report: &Report) -> u8 {
+fn open(outputs: &[Output]) -> Result<Vec<(Format, Option<OutFile>)>, String> {
+    let opened = |output: &Output| Ok((output.format, output.path.as_deref().map(OutFile::open).transpose()?));
+    outputs.iter().map(opened).collect()
+}
+
+fn write(outputs: Vec<(Format, Option<OutFile>)>, report: &Report) -> u8 {
     let mut code = exit::OK;
     for (format, file) in outputs {
         let text = match format {
@@ -106,10 +108,7 @@ fn write(outputs: Vec<(Format, Option<(PathBuf, File)>)>, report: &Report) -> u8
         };
         let written = match file {
             None => nodes::print(&text, exit::OK),
-            Some((path, mut file)) => match file.write_all(text.as_bytes()) {
-                Ok(()) => exit::OK,
-                Err(e) => refuse(&format!("cannot write {}: {e}", path.display())),
-            },
+            Some(file) => file.write(&text).map_or_else(|e| refuse(&e), |()| exit::OK),
         };
         code = code.max(written);
     }
@@ -121,23 +120,11 @@ fn refuse(what: &str) -> u8 {
     exit::USAGE
 }
 
-impl Output {
-    fn open(&self) -> Result<(Format, Option<(PathBuf, File)>), String> {
-        let Some(path) = &self.path else { return Ok((self.format, None)) };
-        let file = File::create(path).map_err(|e| format!("cannot write {}: {e}", path.display()))?;
-        Ok((self.format, Some((path.clone(), file))))
-    }
-}
-
 impl FromStr for Output {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, path) = match text.split_once('=') {
-            Some((_, "")) => return Err("the path after `=` is empty".to_owned()),
-            Some((name, path)) => (name, Some(PathBuf::from(path))),
-            None => (text, None),
-        };
+        let (name, path) = out_file::format_and_path(text)?;
         match name {
             "text" => Ok(Output { format: Format::Text, path }),
             "json" => Ok(Output { format: Format::Json, path }),

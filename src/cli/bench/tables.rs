@@ -4,7 +4,7 @@ use super::Figures;
 use super::figures::Spread;
 use super::report::{CaseReport, Report};
 use super::units;
-use std::fmt::Write as _;
+use crate::cli::table::table;
 
 /// Picks a figure.
 type Pick = fn(&Figures<Spread>) -> Spread;
@@ -44,23 +44,4 @@ fn rows_of(case: &CaseReport) -> Vec<Vec<String>> {
         rows.push(row(String::new(), "max", |spread| spread.max));
     }
     rows
-}
-
-/// Rows under each other; the first `words` columns stand left, the others right.
-pub fn table(rows: &[Vec<String>], words: usize) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max();
-    let widths: Vec<usize> = (0..columns).map(|at| width(at).unwrap_or(0)).collect();
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (at, (cell, &width)) in row.iter().zip(&widths).enumerate() {
-            let gap = if at == 0 { "" } else { "  " };
-            // Writing to a string cannot fail.
-            let _ = if at < words { write!(line, "{gap}{cell:<width$}") } else { write!(line, "{gap}{cell:>width$}") };
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
 }

@@ -5,6 +5,7 @@ pub mod json;
 mod junit;
 mod sarif;
 
+use super::out_file::format_and_path;
 use crate::graph::{Finding, Level, Sources, Tally, nearest_name, render};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -101,12 +102,7 @@ impl FromStr for Output {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, path) = match text.split_once('=') {
-            Some((_, "")) => return Err("the path after `=` is empty".to_owned()),
-            Some((name, "-")) => (name, None),
-            Some((name, path)) => (name, Some(PathBuf::from(path))),
-            None => (text, None),
-        };
+        let (name, path) = format_and_path(text)?;
         if let Some((_, format)) = NAMES.iter().find(|(known, _)| *known == name) {
             return Ok(Output { format: *format, path });
         }

@@ -1,8 +1,9 @@
 //! A plan as tables for people.
 
 use crate::channel::SegmentKind;
-use crate::graph::{Delivery, Overflow};
-use crate::plan::{BackendOutline, EdgeOutline, Outline, SegmentOutline, SegmentUse, Totals, Transport};
+use crate::cli::table;
+use crate::graph::Overflow;
+use crate::plan::{BackendOutline, EdgeOutline, Outline, SegmentOutline, SegmentUse, Totals};
 use indicatif::BinaryBytes;
 use std::fmt::Write;
 
@@ -13,15 +14,16 @@ const MAX_COLUMNS: usize = 120;
 pub fn text(outline: &Outline) -> String {
     let mut text = headline(outline);
     text += "\nBackends\n";
-    text += &table(&["backend", "program", "cpu", "priority", "env", "nodes"], 1, outline.backends.iter().map(backend));
+    text +=
+        &folding(&["backend", "program", "cpu", "priority", "env", "nodes"], 1, outline.backends.iter().map(backend));
     if !outline.edges.is_empty() {
         text += "\nEdges\n";
         let titles = ["edge", "delivery", "transport", "queue", "overflow", "max message", "slots", "why"];
-        text += &table(&titles, 1, outline.edges.iter().map(edge));
+        text += &folding(&titles, 1, outline.edges.iter().map(edge));
     }
     text += "\nShared memory\n";
     let segments = outline.memory.iter().map(segment).chain([totals(&outline.totals)]);
-    text + &table(&["segment", "written by", "slots", "at start", "at most", "reserved"], 0, segments)
+    text + &folding(&["segment", "written by", "slots", "at start", "at most", "reserved"], 0, segments)
 }
 
 fn headline(outline: &Outline) -> String {
@@ -56,8 +58,8 @@ fn edge(edge: &EdgeOutline) -> Vec<String> {
     let feedback = if edge.policy.feedback { " (feedback)" } else { "" };
     vec![
         format!("{} -> {}{feedback}", edge.from, edge.to),
-        delivery(edge.delivery).to_owned(),
-        transport(edge.transport).to_owned(),
+        table::delivery(edge.delivery).to_owned(),
+        table::transport(edge.transport).to_owned(),
         edge.policy.queue.to_string(),
         overflow(edge.policy.overflow).to_owned(),
         bytes(edge.policy.max_message_bytes),
@@ -97,21 +99,6 @@ fn bytes(bytes: u64) -> String {
     BinaryBytes(bytes).to_string().replace(".00 ", " ")
 }
 
-fn delivery(delivery: Delivery) -> &'static str {
-    match delivery {
-        Delivery::Copy => "copy",
-        Delivery::ZeroCopy => "zero_copy",
-    }
-}
-
-fn transport(transport: Transport) -> &'static str {
-    match transport {
-        Transport::Local => "local",
-        Transport::Sealed => "sealed",
-        Transport::Named => "named",
-    }
-}
-
 fn overflow(overflow: Overflow) -> &'static str {
     match overflow {
         Overflow::Block => "block",
@@ -122,7 +109,7 @@ fn overflow(overflow: Overflow) -> &'static str {
 }
 
 /// Rows under a line of titles. The last `foldable` columns go below their rows where the table is too wide with them.
-fn table(titles: &[&str], foldable: usize, rows: impl Iterator<Item = Vec<String>>) -> String {
+fn folding(titles: &[&str], foldable: usize, rows: impl Iterator<Item = Vec<String>>) -> String {
     let titles: Vec<String> = titles.iter().map(|&title| title.to_owned()).collect();
     let rows: Vec<Vec<String>> = std::iter::once(titles).chain(rows).collect();
     let columns = rows[0].len();

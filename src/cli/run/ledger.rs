@@ -1,9 +1,8 @@
 //! The ledger as a table: what the report says of each edge, for people.
 
-use crate::graph::Delivery;
-use crate::plan::{EdgePlan, Plan, Transport};
+use crate::cli::table;
+use crate::plan::{EdgePlan, Plan};
 use crate::runner::{EdgeLedger, Summary};
-use std::fmt::Write;
 
 const TITLES: [&str; 14] = [
     "edge",
@@ -26,38 +25,16 @@ const WORDS: usize = 3;
 
 /// One row for each edge, under a line of titles.
 pub fn table(plan: &Plan<'_>, summary: &Summary) -> String {
-    let mut rows = vec![TITLES.map(str::to_owned)];
+    let mut rows = vec![TITLES.map(str::to_owned).to_vec()];
     rows.extend(plan.edges.iter().zip(&summary.edges).map(|(edge, ledger)| row(edge, ledger)));
-    let widths: Vec<usize> =
-        (0..TITLES.len()).map(|at| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0)).collect();
-    let mut text = String::new();
-    for row in &rows {
-        let mut line = String::new();
-        for (at, (cell, &width)) in row.iter().zip(&widths).enumerate() {
-            let gap = if at == 0 { "" } else { "  " };
-            // Writing to a string cannot fail.
-            let _ = if at < WORDS { write!(line, "{gap}{cell:<width$}") } else { write!(line, "{gap}{cell:>width$}") };
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
+    table::table(&rows, WORDS)
 }
 
-fn row(edge: &EdgePlan, ledger: &EdgeLedger) -> [String; 14] {
-    let delivery = match edge.delivery {
-        Delivery::Copy => "copy",
-        Delivery::ZeroCopy => "zero_copy",
-    };
-    let transport = match edge.transport {
-        Transport::Local => "local",
-        Transport::Sealed => "sealed",
-        Transport::Named => "named",
-    };
-    [
+fn row(edge: &EdgePlan, ledger: &EdgeLedger) -> Vec<String> {
+    vec![
         edge.terms.name.clone(),
-        delivery.to_owned(),
-        transport.to_owned(),
+        table::delivery(edge.delivery).to_owned(),
+        table::transport(edge.transport).to_owned(),
         ledger.sent.to_string(),
         ledger.received.to_string(),
         ledger.dropped.to_string(),
