@@ -159,14 +159,20 @@ fn several_pairs_run_side_by_side() {
 }
 
 #[test]
-fn large_messages_pass_with_only_their_ends_touched() {
-    let flags = ["--size", "16,1MiB", "--touch", "ends", "--depth", "2", "--messages", "5", "--runs", "1"];
-    let report = Bench::new().measure(&flags);
-    let sizes: Vec<&Value> = cases(&report).iter().map(|case| &case["case"]["size_bytes"]).collect();
-    assert_eq!(sizes, [16, 16, 1 << 20, 1 << 20]);
-    for case in cases(&report) {
-        plausible(&case["runs"][0]);
-        assert_eq!((&case["case"]["touch"], &case["case"]["depth"]), (&json!("ends"), &json!(2)));
+fn large_messages_pass_however_much_of_them_is_touched_and_however_nodes_wait() {
+    for (touch, written, read, wait) in
+        [("ends", "ends", "ends", "block"), ("full/ends", "full", "ends", "busy"), ("full", "full", "full", "adaptive")]
+    {
+        let flags = ["--size", "16,1MiB", "--depth", "2", "--messages", "5", "--runs", "1", "--touch", touch];
+        let report = Bench::new().measure(&[&flags[..], &["--wait", wait]].concat());
+        let sizes: Vec<&Value> = cases(&report).iter().map(|case| &case["case"]["size_bytes"]).collect();
+        assert_eq!(sizes, [16, 16, 1 << 20, 1 << 20]);
+        for case in cases(&report) {
+            plausible(&case["runs"][0]);
+            let case = &case["case"];
+            assert_eq!(case["touch"], json!({ "written": written, "read": read }));
+            assert_eq!((&case["wait"], &case["depth"]), (&json!(wait), &json!(2)));
+        }
     }
 }
 
@@ -226,7 +232,8 @@ fn mistakes_name_their_place_and_the_way_out() {
         (&["--topology", "star"], &["'star'", "--topology", "fan-out"]),
         (&["--delivery", "view"], &["'view'", "`copy` or `zero_copy`"]),
         (&["--place", "moon"], &["'moon'", "sealed"]),
-        (&["--touch", "none"], &["'none'", "`full` or `ends`"]),
+        (&["--touch", "ends/full"], &["'ends/full'", "`full`, `ends` or `full/ends`"]),
+        (&["--wait", "never"], &["'never'", "`block`, `adaptive` or `busy`"]),
         (&["--clients", "0"], &["--clients", "1..=256"]),
         (&["--topology", "chain", "--clients", "1"], &["--clients 1", "2 nodes or more"]),
         (&["--depth", "0"], &["--depth", "1..=65536"]),

@@ -2,8 +2,8 @@
 
 use super::units;
 use crate::cli::table;
-use crate::graph::{Delivery, parse_bytes};
-use crate::nodes::bench::{MIN_BYTES, Touch};
+use crate::graph::{Delivery, Wait, parse_bytes};
+use crate::nodes::bench::{MIN_BYTES, Reach, Touch};
 use clap::ValueEnum;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -49,7 +49,8 @@ struct Load {
     /// Messages per second that each source sends. Without it, as many as are accepted.
     #[arg(long, value_name = "HZ", value_parser = rate)]
     rate: Option<f64>,
-    /// How much of each message its producer writes and its consumer reads: `full`, or `ends`, 64 bytes at each.
+    /// How much of each message its producer writes and its consumer reads: `full`, `ends`, 64 bytes at each, or
+    /// `full/ends`, written in full and read at its ends.
     #[arg(long, value_parser = touch, default_value = "full")]
     touch: Touch,
     /// Messages of each source.
@@ -58,6 +59,9 @@ struct Load {
     /// How long each source sends, such as `500ms`. Default: 1s.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     duration: Option<Duration>,
+    /// How nodes wait: `block`, `adaptive`, or `busy`.
+    #[arg(long, value_parser = wait, default_value = "adaptive")]
+    wait: Wait,
     /// Bind each backend to a processor, one after the other.
     #[arg(long)]
     pin: bool,
@@ -82,6 +86,8 @@ pub struct Case {
     pub rate_hz: Option<f64>,
     /// How much of each message its producer writes and its consumer reads.
     pub touch: Touch,
+    /// How nodes wait.
+    pub wait: Wait,
     /// Whether each backend is bound to a processor.
     pub pinned: bool,
     /// When a source has sent enough.
@@ -143,7 +149,7 @@ impl Which {
             for &size_bytes in &self.size {
                 for &delivery in &self.delivery {
                     cases.extend(self.place.iter().map(|&place| {
-                        let Load { depth, rate, touch, pin, .. } = self.load;
+                        let Load { depth, rate, touch, wait, pin, .. } = self.load;
                         Case {
                             topology,
                             clients,
@@ -153,6 +159,7 @@ impl Which {
                             depth,
                             rate_hz: rate,
                             touch,
+                            wait,
                             pinned: pin,
                             amount: self.load.amount(),
                         }
@@ -234,10 +241,21 @@ fn delivery(text: &str) -> Result<Delivery, String> {
 }
 
 fn touch(text: &str) -> Result<Touch, String> {
+    let (written, read) = match text {
+        "full" => (Reach::Full, Reach::Full),
+        "ends" => (Reach::Ends, Reach::Ends),
+        "full/ends" => (Reach::Full, Reach::Ends),
+        _ => return Err("expected `full`, `ends` or `full/ends`".to_owned()),
+    };
+    Ok(Touch { written, read })
+}
+
+fn wait(text: &str) -> Result<Wait, String> {
     match text {
-        "full" => Ok(Touch::Full),
-        "ends" => Ok(Touch::Ends),
-        _ => Err("expected `full` or `ends`".to_owned()),
+        "block" => Ok(Wait::Block),
+        "adaptive" => Ok(Wait::Adaptive),
+        "busy" => Ok(Wait::Busy),
+        _ => Err("expected `block`, `adaptive` or `busy`".to_owned()),
     }
 }
 

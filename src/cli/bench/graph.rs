@@ -63,7 +63,8 @@ impl CaseGraph {
             .nodes
             .iter()
             .map(|node| {
-                (node.name.clone(), json!({ "use": node.part.node_type(), "with": settings(case, &node.name) }))
+                let with = settings(case, &node.name);
+                (node.name.clone(), json!({ "use": node.part.node_type(), "with": with, "wait": case.wait }))
             })
             .collect();
         let edges: Vec<Value> = wiring.edges.iter().map(|wire| edge(case, &names, wire)).collect();
@@ -222,16 +223,17 @@ fn backends(case: &Case, names: &[&str], cpus: &[usize]) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::Wait;
     use crate::graph::{Executing, LoadOptions, SourceFile, load};
-    use crate::nodes::bench::{Touch, registry};
+    use crate::nodes::bench::{Reach, Touch, registry};
     use clap::ValueEnum as _;
     use std::path::Path;
 
     fn case(topology: Topology, delivery: Delivery, place: Place) -> Case {
         let amount = Amount::Messages(10);
         let (clients, size_bytes, depth, rate_hz) = (3, 4096, 5, Some(50.0));
-        let (touch, pinned) = (Touch::Ends, true);
-        Case { topology, clients, size_bytes, delivery, place, depth, rate_hz, touch, pinned, amount }
+        let (touch, wait, pinned) = (Touch { written: Reach::Full, read: Reach::Ends }, Wait::Busy, true);
+        Case { topology, clients, size_bytes, delivery, place, depth, rate_hz, touch, wait, pinned, amount }
     }
 
     fn graph_of(case: &Case) -> crate::graph::Graph {

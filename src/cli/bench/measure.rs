@@ -213,7 +213,8 @@ mod tests {
     use super::super::graph::Part;
     use super::*;
     use crate::graph::Delivery;
-    use crate::nodes::bench::{Figures as NodeFigures, Touch};
+    use crate::graph::Wait;
+    use crate::nodes::bench::{Figures as NodeFigures, Reach, Touch};
 
     fn said(result: Result<(), Fault>) -> String {
         result.map_or_else(|fault| format!("{}: {fault}", fault.code()), |()| "fine".to_owned())
@@ -243,7 +244,8 @@ mod tests {
             place: Place::Sealed,
             depth: 8,
             rate_hz: None,
-            touch: Touch::Full,
+            touch: Touch { written: Reach::Full, read: Reach::Full },
+            wait: Wait::Adaptive,
             pinned: false,
             amount: Amount::Messages(10),
         };

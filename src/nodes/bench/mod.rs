@@ -11,7 +11,7 @@ mod source;
 mod umpire;
 
 pub use figures::{Figures, no_latencies, now_ns};
-pub use payload::{MIN_BYTES, Touch};
+pub use payload::{MIN_BYTES, Reach, Touch};
 
 use crate::node::Registry;
 use schemars::JsonSchema;

@@ -1,4 +1,4 @@
-//! What the messages of `ezrun bench` hold: when each was sent, its number, and a byte that follows from the number.
+//! What the messages of `ezrun bench` hold: when each was sent, its number, and bytes that follow from the number.
 
 use crate::node::Result;
 use anyhow::{Context as _, ensure};
@@ -8,17 +8,28 @@ use std::hint::black_box;
 
 /// The least message: its time and its number, 8 bytes each.
 pub const MIN_BYTES: usize = 16;
-/// What is touched at each end of a message where only the ends are.
+/// What is touched at each end of a message where only the ends are, and how long a byte stays the same.
 const LINE_BYTES: usize = 64;
+/// After so many messages, or lines of a message, the bytes are the same again.
+const PERIOD: usize = 251;
 
-/// How much of a message its producer writes and its consumer reads.
+/// How much of a message is written or read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Touch {
+pub enum Reach {
     /// All of it.
     Full,
     /// Its first and its last 64 bytes.
     Ends,
+}
+
+/// How much of a message its producer writes and its consumer reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Touch {
+    /// By the producer, out of memory of its own.
+    pub written: Reach,
+    /// By the consumer.
+    pub read: Reach,
 }
 
 /// What a message says of itself.
@@ -30,18 +41,35 @@ pub struct Stamp {
     pub number: u64,
 }
 
-/// Writes a message, but for the time: that comes last, with [`stamp_time`].
-pub fn fill(number: u64, touch: Touch, payload: &mut [u8]) {
-    let byte = filler(number);
-    match touch {
-        Touch::Full => payload[MIN_BYTES..].fill(byte),
-        Touch::Ends => {
-            let last = last_line(payload.len());
-            payload[MIN_BYTES..LINE_BYTES.min(last)].fill(byte);
-            payload[last..].fill(byte);
-        }
+/// Writes messages.
+pub struct Writer {
+    reach: Reach,
+    /// What a producer has in memory of its own, where it writes whole messages: from line `number % PERIOD` on it is what
+    /// message `number` holds.
+    own: Vec<u8>,
+}
+
+impl Writer {
+    pub fn new(bytes: usize, reach: Reach) -> Self {
+        let own_bytes = if reach == Reach::Full { bytes + PERIOD * LINE_BYTES } else { 0 };
+        Writer { reach, own: (0..own_bytes).map(|at| filler(0, at / LINE_BYTES)).collect() }
     }
-    payload[8..MIN_BYTES].copy_from_slice(&number.to_le_bytes());
+
+    /// Writes a message, but for the time: that comes last, with [`stamp_time`].
+    pub fn fill(&self, number: u64, payload: &mut [u8]) {
+        match self.reach {
+            Reach::Full => {
+                let from = number as usize % PERIOD * LINE_BYTES;
+                payload.copy_from_slice(&self.own[from..from + payload.len()]);
+            }
+            Reach::Ends => {
+                let last = last_line(payload.len());
+                write(number, MIN_BYTES, &mut payload[MIN_BYTES..LINE_BYTES.min(last)]);
+                write(number, last, &mut payload[last..]);
+            }
+        }
+        payload[8..MIN_BYTES].copy_from_slice(&number.to_le_bytes());
+    }
 }
 
 /// Writes the time.
@@ -49,22 +77,23 @@ pub fn stamp_time(sent_ns: u64, payload: &mut [u8]) {
     payload[..8].copy_from_slice(&sent_ns.to_le_bytes());
 }
 
-/// Reads a message as far as `touch` says, and verifies what it reads.
+/// Reads a message as far as `reach` says, and verifies what it reads.
 ///
 /// # Errors
-/// Where it is not what [`fill`] wrote.
-pub fn verify(touch: Touch, bytes: usize, payload: &[u8]) -> Result<Stamp> {
+/// Where it is not what [`Writer::fill`] wrote.
+pub fn verify(reach: Reach, bytes: usize, payload: &[u8]) -> Result<Stamp> {
     ensure!(payload.len() == bytes, "a message of {} bytes arrived where all have {bytes}", payload.len());
     let stamp = stamp(payload).context("a message is too short for its time and its number")?;
-    let byte = filler(stamp.number);
-    let wrong = match touch {
-        Touch::Full => differs(byte, &payload[MIN_BYTES..]),
-        Touch::Ends => {
+    let number = stamp.number;
+    let wrong = match reach {
+        Reach::Full => differs(number, MIN_BYTES, &payload[MIN_BYTES..]),
+        Reach::Ends => {
             let last = last_line(bytes);
-            differs(byte, &payload[MIN_BYTES..LINE_BYTES.min(last)]) || differs(byte, &payload[last..])
+            differs(number, MIN_BYTES, &payload[MIN_BYTES..LINE_BYTES.min(last)])
+                || differs(number, last, &payload[last..])
         }
     };
-    ensure!(!wrong, "message {} does not hold what its source wrote", stamp.number);
+    ensure!(!wrong, "message {number} does not hold what its source wrote");
     Ok(stamp)
 }
 
@@ -74,37 +103,56 @@ fn stamp(payload: &[u8]) -> Option<Stamp> {
     Some(Stamp { sent_ns: u64::from_le_bytes(*sent), number: u64::from_le_bytes(*number) })
 }
 
-/// Where the last line begins; behind the stamp.
+/// Where the last 64 bytes begin; behind the stamp.
 fn last_line(bytes: usize) -> usize {
     bytes.saturating_sub(LINE_BYTES).max(MIN_BYTES)
 }
 
-/// Never 0, which is what memory holds that nobody has written.
-fn filler(number: u64) -> u8 {
-    (number % 251) as u8 + 1
+/// What a line of a message holds: never 0, which is what memory holds that nobody has written.
+fn filler(number: u64, line: usize) -> u8 {
+    ((number as usize % PERIOD + line) % PERIOD) as u8 + 1
 }
 
-/// Reads all of `bytes`: without a way out in the middle, which would keep the compiler from reading many at a time.
-fn differs(byte: u8, bytes: &[u8]) -> bool {
-    black_box(bytes.iter().fold(0, |differences, &b| differences | (b ^ byte))) != 0
+/// Writes the part of a message that begins at `at`.
+fn write(number: u64, at: usize, part: &mut [u8]) {
+    for (byte, at) in part.iter_mut().zip(at..) {
+        *byte = filler(number, at / LINE_BYTES);
+    }
+}
+
+/// Whether the part of a message that begins at `at` is not what was written. Reads all of it: without a way out in the
+/// middle, which would keep the compiler from reading many bytes at a time.
+fn differs(number: u64, at: usize, part: &[u8]) -> bool {
+    let (head, rest) = part.split_at(part.len().min(at.next_multiple_of(LINE_BYTES) - at));
+    let lines = rest.chunks_exact(LINE_BYTES);
+    let tail = lines.remainder();
+    let first = at.div_ceil(LINE_BYTES);
+    let behind = first + rest.len() / LINE_BYTES;
+    let inner = lines.zip(first..).fold(0, |seen, (line, at)| seen | differences(filler(number, at), line));
+    let outer = differences(filler(number, at / LINE_BYTES), head) | differences(filler(number, behind), tail);
+    black_box(inner | outer) != 0
+}
+
+fn differences(byte: u8, bytes: &[u8]) -> u8 {
+    bytes.iter().fold(0, |seen, &b| seen | (b ^ byte))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn message(number: u64, touch: Touch, bytes: usize) -> Vec<u8> {
+    fn message(number: u64, reach: Reach, bytes: usize) -> Vec<u8> {
         let mut payload = vec![0; bytes];
-        fill(number, touch, &mut payload);
+        Writer::new(bytes, reach).fill(number, &mut payload);
         stamp_time(7, &mut payload);
         payload
     }
 
     #[test]
-    fn what_was_filled_is_verified_at_any_length() {
-        for touch in [Touch::Full, Touch::Ends] {
-            for bytes in [16, 17, 63, 64, 65, 79, 80, 127, 128, 129, 1000] {
-                let stamp = verify(touch, bytes, &message(300, touch, bytes)).unwrap();
+    fn what_was_written_is_verified_at_any_length() {
+        for (written, read) in [(Reach::Full, Reach::Full), (Reach::Full, Reach::Ends), (Reach::Ends, Reach::Ends)] {
+            for bytes in [16, 17, 63, 64, 65, 79, 80, 127, 128, 129, 1000, 20_000] {
+                let stamp = verify(read, bytes, &message(300, written, bytes)).unwrap();
                 assert_eq!(stamp, Stamp { sent_ns: 7, number: 300 });
             }
         }
@@ -112,23 +160,32 @@ mod tests {
 
     #[test]
     fn a_wrong_byte_is_found_where_it_is_read() {
-        for (touch, at, found) in [
-            (Touch::Full, 500, true),
-            (Touch::Ends, 500, false),
-            (Touch::Ends, 16, true),
-            (Touch::Ends, 63, true),
-            (Touch::Ends, 64, false),
-            (Touch::Ends, 936, true),
-            (Touch::Ends, 999, true),
+        for (reach, at, found) in [
+            (Reach::Full, 500, true),
+            (Reach::Ends, 500, false),
+            (Reach::Full, 16, true),
+            (Reach::Ends, 16, true),
+            (Reach::Ends, 63, true),
+            (Reach::Ends, 64, false),
+            (Reach::Ends, 936, true),
+            (Reach::Full, 999, true),
+            (Reach::Ends, 999, true),
         ] {
-            let mut payload = message(3, touch, 1000);
+            let mut payload = message(3, reach, 1000);
             payload[at] ^= 1;
-            assert_eq!(verify(touch, 1000, &payload).is_err(), found, "{touch:?} at {at}");
+            assert_eq!(verify(reach, 1000, &payload).is_err(), found, "{reach:?} at {at}");
         }
     }
 
     #[test]
+    fn the_message_before_is_not_taken_for_this_one() {
+        let mut payload = message(3, Reach::Full, 1000);
+        payload[8..MIN_BYTES].copy_from_slice(&4u64.to_le_bytes());
+        assert!(verify(Reach::Ends, 1000, &payload).is_err());
+    }
+
+    #[test]
     fn a_message_of_another_length_is_refused() {
-        assert!(verify(Touch::Ends, 64, &message(0, Touch::Ends, 65)).is_err());
+        assert!(verify(Reach::Ends, 64, &message(0, Reach::Ends, 65)).is_err());
     }
 }

@@ -1,8 +1,9 @@
 //! `bench_ping`: sends a message, waits for the answer, and measures half of the way there and back.
 
+use super::Settings;
 use super::figures::{Meter, now_ns};
+use super::payload::{self, Writer};
 use super::schedule::Schedule;
-use super::{Settings, payload};
 use crate::message::Metadata;
 use crate::node::{Context, Flow, Inputs, NodeType, Outputs, PortType, Program, Result};
 use anyhow::ensure;
@@ -18,6 +19,7 @@ pub fn node_type() -> NodeType {
                 meter: Meter::new(&settings),
                 schedule: Schedule::new(&settings),
                 metadata: Arc::new(Metadata::bytes()),
+                writer: Writer::new(settings.bytes, settings.touch.written),
                 settings,
             })
         })
@@ -27,6 +29,7 @@ struct BenchPing {
     settings: Settings,
     schedule: Schedule,
     metadata: Arc<Metadata>,
+    writer: Writer,
     meter: Meter,
 }
 
@@ -40,7 +43,7 @@ impl Program for BenchPing {
         while let Some(number) = self.schedule.next(out)? {
             let Settings { bytes, touch, .. } = self.settings;
             let mut loan = out.loan(&self.metadata, bytes)?;
-            payload::fill(number, touch, &mut loan);
+            self.writer.fill(number, &mut loan);
             let sent_ns = now_ns();
             payload::stamp_time(sent_ns, &mut loan);
             loan.publish()?;
@@ -48,7 +51,7 @@ impl Program for BenchPing {
             // None, where the umpire was told to stop.
             let Some((_, answer)) = inputs.next()? else { break };
             let answered_ns = now_ns();
-            let stamp = payload::verify(touch, bytes, answer.bytes())?;
+            let stamp = payload::verify(touch.read, bytes, answer.bytes())?;
             ensure!(stamp.number == number, "the answer to message {number} has the number {}", stamp.number);
             self.meter.received(answered_ns);
             self.meter.latency(answered_ns.saturating_sub(sent_ns) / 2);

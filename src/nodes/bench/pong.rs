@@ -1,7 +1,8 @@
 //! `bench_pong`: answers each message of `bench_ping` with one of its own.
 
+use super::Settings;
 use super::figures::{Meter, now_ns};
-use super::{Settings, payload};
+use super::payload::{self, Writer};
 use crate::message::{Metadata, Received};
 use crate::node::{Context, Flow, InputId, Node, NodeType, Outputs, PortType, Result};
 use std::sync::Arc;
@@ -11,13 +12,19 @@ pub fn node_type() -> NodeType {
         .input("in", PortType::Bytes)
         .output("out", PortType::Bytes)
         .node(|settings: Settings| {
-            Ok(BenchPong { meter: Meter::new(&settings), metadata: Arc::new(Metadata::bytes()), settings })
+            Ok(BenchPong {
+                meter: Meter::new(&settings),
+                metadata: Arc::new(Metadata::bytes()),
+                writer: Writer::new(settings.bytes, settings.touch.written),
+                settings,
+            })
         })
 }
 
 struct BenchPong {
     settings: Settings,
     metadata: Arc<Metadata>,
+    writer: Writer,
     meter: Meter,
 }
 
@@ -29,9 +36,9 @@ impl Node for BenchPong {
 
     fn process(&mut self, _: InputId, message: Received<'_>, out: &mut Outputs) -> Result<Flow> {
         self.meter.received(now_ns());
-        let stamp = payload::verify(self.settings.touch, self.settings.bytes, message.bytes())?;
+        let stamp = payload::verify(self.settings.touch.read, self.settings.bytes, message.bytes())?;
         let mut loan = out.loan(&self.metadata, self.settings.bytes)?;
-        payload::fill(stamp.number, self.settings.touch, &mut loan);
+        self.writer.fill(stamp.number, &mut loan);
         payload::stamp_time(stamp.sent_ns, &mut loan);
         loan.publish()?;
         self.meter.sent();

@@ -25,7 +25,7 @@ impl Node for BenchSink {
 
     fn process(&mut self, _: InputId, message: Received<'_>, _: &mut Outputs) -> Result<Flow> {
         let now_ns = now_ns();
-        let stamp = payload::verify(self.settings.touch, self.settings.bytes, message.bytes())?;
+        let stamp = payload::verify(self.settings.touch.read, self.settings.bytes, message.bytes())?;
         self.meter.received(now_ns);
         self.meter.latency(now_ns.saturating_sub(stamp.sent_ns));
         Ok(Flow::Continue)

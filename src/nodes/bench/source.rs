@@ -1,8 +1,9 @@
 //! `bench_source`: sends messages that say when they were sent.
 
+use super::Settings;
 use super::figures::{Meter, now_ns};
+use super::payload::{self, Writer};
 use super::schedule::Schedule;
-use super::{Settings, payload};
 use crate::message::Metadata;
 use crate::node::{Context, Flow, NodeType, Outputs, PortType, Result, Source};
 use std::sync::Arc;
@@ -15,6 +16,7 @@ pub fn node_type() -> NodeType {
                 meter: Meter::new(&settings),
                 schedule: Schedule::new(&settings),
                 metadata: Arc::new(Metadata::bytes()),
+                writer: Writer::new(settings.bytes, settings.touch.written),
                 settings,
             })
         })
@@ -24,6 +26,7 @@ struct BenchSource {
     settings: Settings,
     schedule: Schedule,
     metadata: Arc<Metadata>,
+    writer: Writer,
     meter: Meter,
 }
 
@@ -36,7 +39,7 @@ impl Source for BenchSource {
     fn produce(&mut self, out: &mut Outputs) -> Result<Flow> {
         let Some(number) = self.schedule.next(out)? else { return Ok(Flow::Complete) };
         let mut loan = out.loan(&self.metadata, self.settings.bytes)?;
-        payload::fill(number, self.settings.touch, &mut loan);
+        self.writer.fill(number, &mut loan);
         payload::stamp_time(now_ns(), &mut loan);
         loan.publish()?;
         self.meter.sent();
