@@ -3,7 +3,7 @@
 use super::attach::{Attachment, NodeAndStreams, Segments, send_segment};
 use super::crew::{self, Crew, Job};
 use super::{guard, logs};
-use crate::channel::{Interrupt, Level, ViewFault, install_fault_handler};
+use crate::channel::{Interrupt, Level, ViewFault, install_fault_handler, processors};
 use crate::control::{
     ControlError, FrameReader, FrameSender, FromBackend, NodeSetup, Setup, ToBackend, encode_to_slice, handle_of,
     send_part,
@@ -203,11 +203,11 @@ fn make(registry: &Registry, node: &NodeSetup) -> anyhow::Result<Instance> {
 }
 
 fn take_priority(setup: &Setup) -> anyhow::Result<()> {
+    let cpus = processors();
     if let Some(cpu) = setup.cpu {
         let mut set = rustix::thread::CpuSet::new();
         set.set(cpu as usize);
         rustix::thread::sched_setaffinity(None, &set).with_context(|| {
-            let cpus = std::thread::available_parallelism().map_or(1, usize::from);
             format!("cannot bind to cpu {cpu} (there are {cpus} for this process; they count from 0)")
         })?;
     }

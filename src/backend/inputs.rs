@@ -82,10 +82,17 @@ impl<W: Fn(&BoundEdge) -> bool> Awaited for Next<'_, W> {
         let number = self.set.sleeps.borrow_mut().number(sleeping);
         self.set.edges.iter().for_each(|edge| edge.receiver.announce_sleep(number));
     }
+
+    fn came_ns(&self, found: &Option<usize>) -> Option<u64> {
+        self.set.edges[(*found)?].receiver.next_published_at()
+    }
 }
 
 impl InputSet {
     pub fn new(edges: Vec<BoundEdge>, interrupt: Arc<Interrupt>, wait: Wait) -> Self {
+        if wait == Wait::Busy {
+            edges.iter().for_each(|edge| edge.receiver.announce_never());
+        }
         let waiter = RefCell::new(Waiter::new(interrupt, wait));
         let (ended, sleeps) = (Arc::default(), RefCell::default());
         InputSet { edges, waiter, ended, sleeps, last: Cell::new(0) }

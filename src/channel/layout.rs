@@ -132,8 +132,8 @@ pub struct Counters {
     pub latency_max: AtomicU64,
 }
 
-/// What lies in front of a payload, at the start of its slot: on the first line what a consumer reads, on the second what
-/// the ring's entry tells as well, or what is told by the metadata.
+/// What lies in front of a payload, at the start of its slot: on the first line what changes with every message, on the
+/// second what stays as long as its metadata does.
 #[repr(C)]
 pub struct SlotHeader {
     /// [`SlotHeader::MAGIC`].
@@ -154,14 +154,13 @@ pub struct SlotHeader {
     pub metadata_bytes: AtomicU32,
     /// Version of the metadata that stands behind this header.
     pub metadata_version: AtomicU32,
-    reserved: [u64; 2],
-    /// Tells payload types apart at a glance.
-    pub type_hash: AtomicU64,
     /// When it was published, `CLOCK_MONOTONIC` nanoseconds.
     pub publish_ns: AtomicU64,
     /// Length of the payload in bytes.
     pub payload_bytes: AtomicU64,
-    reserved_too: [u64; 5],
+    /// Tells payload types apart at a glance.
+    pub type_hash: AtomicU64,
+    reserved: [u64; 7],
 }
 
 // SAFETY: atomics only.
@@ -185,7 +184,7 @@ impl SlotHeader {
     /// Marks a slot that holds a message.
     pub const MAGIC: u32 = u32::from_le_bytes(*b"ezm1");
     /// Version of this layout.
-    pub const VERSION: u32 = 2;
+    pub const VERSION: u32 = 3;
 }
 
 /// The numbers that a producer's segment follows from.
@@ -247,7 +246,18 @@ impl PortLayout {
     /// Where a slot lies.
     #[must_use]
     pub fn slot(&self, slot: u32) -> usize {
-        self.slots_offset().saturating_add((slot as usize).saturating_mul(self.slot_stride()))
+        self.slot_places().slot(slot)
+    }
+
+    /// Where its slots lie, worked out once.
+    #[must_use]
+    pub fn slot_places(&self) -> SlotPlaces {
+        SlotPlaces {
+            first: self.slots_offset(),
+            stride: self.slot_stride(),
+            count: self.slots(),
+            payload_bytes: self.slot_payload_bytes as usize,
+        }
     }
 
     /// Length of the segment; one that no machine has where it would be longer than can be counted.
@@ -261,6 +271,26 @@ impl PortLayout {
     pub fn payload_bytes(&self) -> usize {
         let slot = pages(size_of::<SlotHeader>().saturating_add(self.slot_payload_bytes as usize));
         (self.slots() as usize).saturating_mul(slot)
+    }
+}
+
+/// Where the slots of a segment lie.
+#[derive(Clone, Copy, Debug)]
+pub struct SlotPlaces {
+    first: usize,
+    /// From one to the next, in bytes.
+    pub stride: usize,
+    /// How many there are.
+    pub count: u32,
+    /// The longest payload.
+    pub payload_bytes: usize,
+}
+
+impl SlotPlaces {
+    /// Where a slot lies; beyond the segment where there is no such slot.
+    #[must_use]
+    pub fn slot(&self, slot: u32) -> usize {
+        self.first.saturating_add((slot as usize).saturating_mul(self.stride))
     }
 }
 

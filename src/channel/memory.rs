@@ -157,6 +157,13 @@ impl Writable {
         unsafe { self.base.add(offset).cast().as_ref() }
     }
 
+    /// Has the cache line at `offset` brought near to be written, if there is one; it is not waited for.
+    pub fn prefetch(&self, offset: usize) {
+        if offset < self.len {
+            prefetch(self.base.as_ptr().wrapping_add(offset), For::Writing);
+        }
+    }
+
     /// `len` bytes at `offset`.
     ///
     /// # Safety
@@ -240,10 +247,48 @@ impl ReadOnly {
         (end <= self.len).then(|| unsafe { std::slice::from_raw_parts(self.base.as_ptr().add(offset), len) })
     }
 
+    /// Has the cache line at `offset` brought near, if there is one; it is not waited for.
+    pub fn prefetch(&self, offset: usize) {
+        if offset < self.len {
+            prefetch(self.base.as_ptr().wrapping_add(offset), For::Reading);
+        }
+    }
+
     /// First address and length of the mapping.
     #[must_use]
     pub fn range(&self) -> (usize, usize) {
         (self.base.as_ptr() as usize, self.len)
+    }
+}
+
+/// What is done with a cache line that is to be brought near.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum For {
+    Reading,
+    Writing,
+}
+
+#[cfg(target_arch = "x86_64")]
+fn prefetch(at: *const u8, what_for: For) {
+    use std::arch::x86_64::{_MM_HINT_ET0, _MM_HINT_T0, _mm_prefetch};
+    // SAFETY: a hint, which no address makes fault.
+    unsafe {
+        match what_for {
+            For::Reading => _mm_prefetch::<_MM_HINT_T0>(at.cast()),
+            For::Writing => _mm_prefetch::<_MM_HINT_ET0>(at.cast()),
+        }
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+fn prefetch(at: *const u8, what_for: For) {
+    use std::arch::asm;
+    // SAFETY: a hint, which no address makes fault, and which changes no register.
+    unsafe {
+        match what_for {
+            For::Reading => asm!("prfm pldl1keep, [{}]", in(reg) at, options(nostack, preserves_flags, readonly)),
+            For::Writing => asm!("prfm pstl1keep, [{}]", in(reg) at, options(nostack, preserves_flags, readonly)),
+        }
     }
 }
 

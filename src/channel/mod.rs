@@ -86,7 +86,7 @@ pub use self::{
     ring::Consumer,
     sender::{Announce, LocalSender, Sender},
     sleep::Sleeps,
-    wait::{Awaited, Interrupt, Level, WaitList, Waiter},
+    wait::{Awaited, Interrupt, Level, WaitList, Waiter, processors},
 };
 
 use crate::graph::Overflow;

@@ -2,7 +2,9 @@
 
 use super::fault;
 use super::latency;
-use super::layout::{Entry, InWords, OutWords, PortLayout, Published, SlotHeader, StationLayout, payload_offset};
+use super::layout::{
+    Entry, InWords, OutWords, PortLayout, Published, SlotHeader, SlotPlaces, StationLayout, payload_offset,
+};
 use super::local::LocalQueue;
 use super::mapped::Mapped;
 use super::memory::Writable;
@@ -52,6 +54,7 @@ pub struct Receiver {
     station: Arc<Writable>,
     words_at: usize,
     wiring: Wiring,
+    places: Places,
     mapped: Mapped,
     pool: Arc<Pool>,
     /// The next position to look at.
@@ -66,6 +69,16 @@ pub struct Receiver {
     borrows: Cell<u64>,
     /// Metadata seen last, by version.
     metadata: RefCell<(u32, Arc<Metadata>)>,
+    /// Length of the metadata in the slot read last.
+    metadata_bytes: Cell<usize>,
+}
+
+/// Where things lie in the producer's segment, worked out once.
+struct Places {
+    words_at: usize,
+    ring_at: usize,
+    ring_mask: u64,
+    slots: SlotPlaces,
 }
 
 /// What there is at an edge.
@@ -94,6 +107,18 @@ struct Content<'a> {
     payload: &'a [u8],
 }
 
+impl Places {
+    fn of(wiring: &Wiring) -> Self {
+        let (layout, edge) = (&wiring.layout, wiring.port_edge);
+        Places {
+            words_at: layout.out_words(edge),
+            ring_at: layout.ring(edge),
+            ring_mask: layout.edges[edge].ring_len() as u64 - 1,
+            slots: layout.slot_places(),
+        }
+    }
+}
+
 impl Station {
     /// Makes the segment.
     ///
@@ -119,6 +144,7 @@ impl Station {
         Receiver {
             station: Arc::clone(&self.memory),
             words_at: self.layout.in_words(wiring.station_edge),
+            places: Places::of(&wiring),
             wiring,
             mapped,
             pool: Pool::new(SPARE_BUFFERS),
@@ -128,6 +154,7 @@ impl Station {
             in_hand: Cell::new(0),
             borrows: Cell::new(0),
             metadata: RefCell::default(),
+            metadata_bytes: Cell::new(0),
         }
     }
 }
@@ -215,6 +242,7 @@ impl Receiver {
             self.give_back(borrow);
             return self.overwritten();
         };
+        self.prefetch(position + 1);
         let content = self.content(&found)?;
         let payload = self.pool.copy_of(content.payload);
         let message = Owned { header: content.header, metadata: content.metadata, payload };
@@ -260,6 +288,7 @@ impl Receiver {
             self.give_back(Some(borrow));
             return self.overwritten();
         };
+        self.prefetch(position + 1);
         let content = self.content(&found)?;
         add(&self.ours().counters.views, 1);
         self.advance(position, found.publish_ns);
@@ -281,6 +310,11 @@ impl Receiver {
         sleep::announce(&self.ours().sleeping, number);
     }
 
+    /// Tells the producer that this consumer never sleeps.
+    pub fn announce_never(&self) {
+        sleep::announce_never(&self.ours().sleeping);
+    }
+
     /// Adds what to wait for: a change of the word that [`Poll::Empty`] told.
     pub fn push_wait(&self, list: &mut WaitList, seen: u64) {
         list.push_counter(&self.theirs().published, seen);
@@ -298,12 +332,20 @@ impl Receiver {
         if self.may_lose() { Ok(None) } else { Err(self.corrupt("an entry is missing from its ring")) }
     }
 
+    /// Has the first lines of a message brought near where it is known to be there: by the time that the node is done with
+    /// the one before it, they are.
+    fn prefetch(&self, position: u64) {
+        if position >= self.known.get() {
+            return;
+        }
+        let slot_at = self.places.slots.slot(self.entry(position).slot.load(Relaxed));
+        self.mapped.segment().prefetch(slot_at);
+        self.mapped.segment().prefetch(slot_at.saturating_add(payload_offset(self.metadata_bytes.get())));
+    }
+
     /// Reads an entry; nothing where it is not, or no longer, that of `position`.
     fn entry_at(&self, position: u64) -> Option<Found> {
-        let layout = &self.wiring.layout;
-        let ring_len = layout.edges[self.wiring.port_edge].ring_len() as u64;
-        let index = (position & (ring_len - 1)) as usize;
-        let entry: &Entry = self.mapped.segment().at(layout.ring(self.wiring.port_edge) + index * size_of::<Entry>());
+        let entry = self.entry(position);
         if entry.tag.load(Acquire) != position + 1 {
             return None;
         }
@@ -317,13 +359,18 @@ impl Receiver {
         (entry.tag.load(Relaxed) == position + 1).then_some(found)
     }
 
+    fn entry(&self, position: u64) -> &Entry {
+        let index = (position & self.places.ring_mask) as usize;
+        self.mapped.segment().at(self.places.ring_at + index * size_of::<Entry>())
+    }
+
     /// Reads a slot that is held back: by its place in the queue, or by the borrow table.
     fn content(&self, found: &Found) -> Result<Content<'_>, ChannelError> {
-        let layout = &self.wiring.layout;
-        if found.slot >= layout.slots() || found.payload_bytes as u64 > layout.slot_payload_bytes {
+        let slots = &self.places.slots;
+        if found.slot >= slots.count || found.payload_bytes > slots.payload_bytes {
             return Err(self.corrupt("an entry names a slot or a length that is not there"));
         }
-        let slot_at = layout.slot(found.slot);
+        let slot_at = slots.slot(found.slot);
         let header: &SlotHeader = self.mapped.segment().at(slot_at);
         let metadata_bytes = header.metadata_bytes.load(Relaxed) as usize;
         let clock = clock_of(header.clock.load(Relaxed));
@@ -332,6 +379,7 @@ impl Receiver {
             return Err(self.corrupt("a slot has no header that this version knows"));
         };
         let payload_at = slot_at + payload_offset(metadata_bytes);
+        self.metadata_bytes.set(metadata_bytes);
         // SAFETY: the slot is published, and held back as this function's contract says.
         let payload = unsafe { self.mapped.segment().bytes(payload_at, found.payload_bytes) };
         let payload = payload.ok_or_else(|| self.corrupt("a payload reaches beyond its segment"))?;
@@ -430,7 +478,7 @@ impl Receiver {
     }
 
     fn theirs(&self) -> &OutWords {
-        self.mapped.segment().at(self.wiring.layout.out_words(self.wiring.port_edge))
+        self.mapped.segment().at(self.places.words_at)
     }
 }
 

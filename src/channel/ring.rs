@@ -1,8 +1,8 @@
 //! The producer's end of one edge whose messages lie in slots.
 
-use super::layout::{Entry, InWords, MAX_HOLDS, OutWords, PortLayout, Published};
+use super::layout::{Entry, InWords, OutWords, PortLayout, Published};
 use super::memory::{ReadOnly, Writable};
-use super::sleep::{Sleeps, Woken, announce};
+use super::sleep::{Sleeps, Woken, announce, announce_never};
 use super::slots::{SlotRef, Slots};
 use super::wait::{Awaited, Interrupt, Level, WaitList, Waiter};
 use super::{ChannelError, EdgeTerms, add};
@@ -10,7 +10,7 @@ use crate::graph::Overflow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicBool, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, fence};
 
 /// The producer's end of an edge: its words and its ring in the port's segment, and the consumer's words.
 ///
@@ -31,6 +31,7 @@ pub struct OutEdge {
     in_queue: VecDeque<SlotRef>,
     /// Positions that were taken and, when last looked at, held; and their slots.
     held: Vec<(u64, SlotRef)>,
+    borrowed: Borrowed,
     open: bool,
     /// Its own sleeps, and those of the consumer that it has ended.
     sleeps: Sleeps,
@@ -60,15 +61,19 @@ pub struct Consumer {
     pub dead: Arc<AtomicBool>,
 }
 
-/// A reading of the consumer's borrow table.
-struct Borrowed {
-    tags: [u64; MAX_HOLDS],
-    len: usize,
-}
+/// A reading of the consumer's borrow table: read once and then compared, so that no consumer, however it scribbles, can
+/// hold more than it may.
+#[derive(Default)]
+struct Borrowed(Vec<u64>);
 
 impl Borrowed {
+    fn read(&mut self, table: &[AtomicU64]) {
+        self.0.clear();
+        self.0.extend(table.iter().map(|tag| tag.load(Acquire)));
+    }
+
     fn contains(&self, position: u64) -> bool {
-        self.tags[..self.len].contains(&(position + 1))
+        self.0.contains(&(position + 1))
     }
 }
 
@@ -119,6 +124,7 @@ impl OutEdge {
             ring_mask: layout.edges[edge].ring_len() as u64 - 1,
             in_queue: VecDeque::with_capacity(terms.queue as usize),
             held: Vec::with_capacity(terms.holds as usize),
+            borrowed: Borrowed(Vec::with_capacity(terms.holds as usize)),
             terms,
             port,
             before: None,
@@ -189,16 +195,16 @@ impl OutEdge {
         if taken > self.next || (taken < self.oldest() && !self.may_lag()) {
             return self.quarantine(slots);
         }
-        let borrowed = self.borrowed();
+        self.read_borrows();
         self.held.retain(|&(position, slot)| {
-            let keep = borrowed.contains(position);
+            let keep = self.borrowed.contains(position);
             if !keep {
                 slots.unpin(slot);
             }
             keep
         });
         while self.oldest() < taken {
-            self.leave_queue(&borrowed, slots);
+            self.leave_queue(slots);
         }
         // It has taken what lies in the present segment, and does not look back.
         self.before.take_if(|before| taken > before.until);
@@ -223,6 +229,7 @@ impl OutEdge {
     pub fn prepare(&self, successor: &Writable) {
         let (old, new): (_, &OutWords) = (self.ours(), successor.at(self.words_at));
         new.published.store(Published::open(self.next).word(), Relaxed);
+        new.waiting.store(old.waiting.load(Relaxed), Relaxed);
         for (from, to) in [(&old.sent, &new.sent), (&old.rejected, &new.rejected)] {
             to.store(from.load(Relaxed), Relaxed);
         }
@@ -236,6 +243,11 @@ impl OutEdge {
         self.wake_consumer();
         let port = std::mem::replace(&mut self.port, Arc::clone(successor));
         self.before = self.open.then_some(Before { port, until: self.next });
+    }
+
+    /// Tells the consumer that its producer never sleeps.
+    pub fn announce_never(&self) {
+        announce_never(&self.ours().waiting);
     }
 
     /// Raises or lowers the flag that the consumer looks at after it has taken a message, wherever it looks.
@@ -285,15 +297,15 @@ impl OutEdge {
     fn withdraw_oldest(&mut self, slots: &mut Slots) {
         self.entry(self.oldest()).tag.store(0, Relaxed);
         fence(SeqCst);
-        let borrowed = self.borrowed();
-        self.leave_queue(&borrowed, slots);
+        self.read_borrows();
+        self.leave_queue(slots);
     }
 
     /// The oldest position leaves the queue. Its slot stays pinned while the consumer holds it.
-    fn leave_queue(&mut self, borrowed: &Borrowed, slots: &mut Slots) {
+    fn leave_queue(&mut self, slots: &mut Slots) {
         let position = self.oldest();
         let slot = self.in_queue.pop_front().expect("positions below `next` are in the queue");
-        if borrowed.contains(position) {
+        if self.borrowed.contains(position) {
             self.held.push((position, slot));
         } else {
             slots.unpin(slot);
@@ -305,14 +317,9 @@ impl OutEdge {
         self.next - self.in_queue.len() as u64
     }
 
-    /// What the consumer holds. Read once and then compared, so that no consumer, however it scribbles, can hold more
-    /// than it may.
-    fn borrowed(&self) -> Borrowed {
-        let mut borrowed = Borrowed { tags: [0; MAX_HOLDS], len: self.terms.holds as usize };
-        for (mine, theirs) in borrowed.tags.iter_mut().zip(&self.theirs().borrowed[..borrowed.len]) {
-            *mine = theirs.load(Acquire);
-        }
-        borrowed
+    fn read_borrows(&mut self) {
+        let theirs: &InWords = self.consumer.station.at(self.consumer.words_at);
+        self.borrowed.read(&theirs.borrowed[..self.terms.holds as usize]);
     }
 
     /// Whether the consumer's count may lie below what the queue holds: it does where entries were withdrawn.

@@ -64,7 +64,11 @@ impl Sender {
     pub fn attach(&mut self, terms: EdgeTerms, consumer: Consumer) {
         let edge = self.edges.len();
         let memory = Arc::clone(self.slots.memory());
-        self.edges.push(OutEdge::new(memory, self.slots.layout(), edge, terms, consumer));
+        let edge = OutEdge::new(memory, self.slots.layout(), edge, terms, consumer);
+        if self.waiter.never_sleeps() {
+            edge.announce_never();
+        }
+        self.edges.push(edge);
     }
 
     /// Lets the port give back memory that only a fresh segment can, which `announce` tells the others of.

@@ -4,6 +4,9 @@ use super::wait::wake_counter;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64, fence};
 
+/// What stands for the number of a sleep where there will never be one.
+const NEVER: u32 = u32::MAX;
+
 /// Numbers the sleeps of one end of an edge.
 #[derive(Default)]
 pub struct Sleeps(u32);
@@ -14,9 +17,15 @@ impl Sleeps {
         if !sleeping {
             return 0;
         }
-        self.0 = self.0.wrapping_add(1).max(1);
+        self.0 = self.0 % (NEVER - 1) + 1;
         self.0
     }
+}
+
+/// Tells the other end of an edge that this one never sleeps, so that there is nothing to look for after a change. Before
+/// the first message.
+pub fn announce_never(place: &AtomicU32) {
+    place.store(NEVER, Relaxed);
 }
 
 /// Announces a sleep, or with 0 the end of it, where the other end looks. After announcing a sleep, look again: what is
@@ -42,6 +51,9 @@ const TIMES_TO_WAKE: u32 = 2;
 impl Woken {
     /// `changed` has just been stored to: wakes whoever announces at `place` that it waits for that.
     pub fn wake(&mut self, place: &AtomicU32, changed: &AtomicU64) {
+        if place.load(Relaxed) == NEVER {
+            return;
+        }
         fence(SeqCst);
         if self.is_due(place.load(Relaxed)) {
             wake_counter(changed);

@@ -6,22 +6,25 @@
 //!
 //! All of this is the producer's private book-keeping. Nothing of it is read back from shared memory.
 
-use super::layout::{self, MAX_METADATA_BYTES, PortLayout, SlotHeader};
+use super::layout::{self, MAX_METADATA_BYTES, PortLayout, SlotHeader, SlotPlaces};
 use super::memory::Writable;
 use super::{ChannelError, SegmentKind};
 use crate::message::{Capture, Clock, Metadata, Payload, codec};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Memory is given to a slot in steps of this many bytes once it is larger, so that slowly growing messages do not
-/// ask the kernel each time.
-const BACKING_STEP: usize = 64 << 10;
+/// A slot gets this part more memory than its message needs, so that slowly growing messages do not ask the kernel each
+/// time.
+const BACKING_SHARE: usize = 16;
 /// Payloads from this size on are worth a look at whether a warm slot has become free.
 const WARM_BYTES: usize = 4096;
 /// After so many messages it is decided whether a port has much more memory than they needed.
 const USAGE_WINDOW: u32 = 1024;
 /// Up to so many bytes nobody asks whether they are needed.
 const MODEST_BYTES: usize = 16 << 20;
+/// What a core's own caches hold, about.
+const CACHED_BYTES: usize = 3 << 20;
 /// So many times what was in use at a time is much more than what is needed.
 const MUCH_MORE: usize = 4;
 
@@ -31,9 +34,12 @@ pub struct Slots {
     kind: SegmentKind,
     label: String,
     layout: PortLayout,
+    places: SlotPlaces,
     slots: Vec<Slot>,
-    /// Free slots; the one freed last, which is warm, on top.
-    free: Vec<u32>,
+    /// Free slots, in the order in which they were freed.
+    free: VecDeque<u32>,
+    /// Whether all edges copy.
+    copies: bool,
     metadata: Encoded,
     usage: Usage,
     generation: u32,
@@ -110,6 +116,8 @@ impl Slots {
             label: label.to_owned(),
             slots,
             free,
+            copies: layout.edges.iter().all(|edge| edge.holds == 0),
+            places: layout.slot_places(),
             layout,
             metadata: Encoded::default(),
             usage: Usage::default(),
@@ -162,7 +170,7 @@ impl Slots {
     /// Gives the memory back that no message is in.
     pub fn give_back(&mut self) -> Result<(), ChannelError> {
         for (index, slot) in self.slots.iter_mut().enumerate().filter(|(_, slot)| slot.backed > slot.in_use) {
-            let start = self.layout.slot(index as u32);
+            let start = self.places.slot(index as u32);
             self.memory.give_back(start + slot.in_use, slot.backed - slot.in_use)?;
             self.usage.backed -= slot.backed - slot.in_use;
             slot.backed = slot.in_use;
@@ -173,20 +181,32 @@ impl Slots {
         Ok(())
     }
 
+    fn next_free(&self, payload_bytes: usize) -> Option<&u32> {
+        if self.goes_round(payload_bytes) { self.free.front() } else { self.free.back() }
+    }
+
+    /// Whether slots take turns. Otherwise the one that was freed last is lent first, since it is warm. But where all edges
+    /// copy, their consumers have just read all of it, and what another core has just read is dear to write: as long as all
+    /// slots fit into a cache, the one freed first is better.
+    fn goes_round(&self, payload_bytes: usize) -> bool {
+        self.copies && payload_bytes >= WARM_BYTES && self.slots.len() * payload_bytes <= CACHED_BYTES
+    }
+
     /// Whether the slot that would be lent next has never held `payload_bytes` bytes: reclaim first.
     pub fn next_is_cold(&self, payload_bytes: usize) -> bool {
-        let Some(&slot) = self.free.last() else { return true };
+        let Some(&slot) = self.next_free(payload_bytes) else { return true };
         payload_bytes >= WARM_BYTES || self.slots[slot as usize].backed < payload_bytes
     }
 
     /// Takes a free slot, with memory behind `payload_bytes` and the metadata in place.
     pub fn lend(&mut self, metadata: &Arc<Metadata>, payload_bytes: usize) -> Result<Loan, ChannelError> {
         self.metadata.update(metadata)?;
-        let index = self.free.pop().expect("edges pin at most queue + holds slots each, and there are two more");
-        let start = self.layout.slot(index);
+        let index = if self.goes_round(payload_bytes) { self.free.pop_front() } else { self.free.pop_back() };
+        let index = index.expect("edges pin at most queue + holds slots each, and there are two more");
+        let start = self.places.slot(index);
         let payload_at = layout::payload_offset(self.metadata.bytes.len());
         if let Err(e) = self.back(index, payload_at + payload_bytes) {
-            self.free.push(index);
+            self.free.push_back(index);
             return Err(e);
         }
         let state = &mut self.slots[index as usize];
@@ -198,10 +218,22 @@ impl Slots {
             // SAFETY: a slot that was free is read by nobody: every edge has released it.
             let room = unsafe { self.memory.bytes_mut(start + header_bytes, self.metadata.bytes.len()) };
             room.copy_from_slice(&self.metadata.bytes);
+            let header: &SlotHeader = self.memory.at(start);
+            header.type_hash.store(self.metadata.type_hash, Relaxed);
             state.metadata_version = self.metadata.version;
         }
+        self.prefetch_next(payload_at, payload_bytes);
         let slot = SlotRef { generation: self.generation, index };
         Ok(Loan { slot, offset: start + payload_at, payload_bytes, metadata_version: self.metadata.version })
+    }
+
+    /// Has the first lines of the slot that is lent next brought here from the consumer, whose they were.
+    fn prefetch_next(&self, payload_at: usize, payload_bytes: usize) {
+        if let Some(&next) = self.next_free(payload_bytes) {
+            let start = self.places.slot(next);
+            self.memory.prefetch(start);
+            self.memory.prefetch(start.saturating_add(payload_at));
+        }
     }
 
     pub fn payload(&self, loan: &Loan) -> &[u8] {
@@ -217,13 +249,12 @@ impl Slots {
 
     /// Writes the header of a filled slot.
     pub fn seal(&self, loan: &Loan, sequence: u64, capture: Capture, publish_ns: u64, trace: u64) {
-        let header: &SlotHeader = self.memory.at(self.layout.slot(loan.slot.index));
+        let header: &SlotHeader = self.memory.at(self.places.slot(loan.slot.index));
         header.magic.store(SlotHeader::MAGIC, Relaxed);
         header.version.store(SlotHeader::VERSION, Relaxed);
         header.sequence.store(sequence, Relaxed);
         header.generation.store(self.generation, Relaxed);
         header.metadata_version.store(loan.metadata_version, Relaxed);
-        header.type_hash.store(self.metadata.type_hash, Relaxed);
         header.capture_ns.store(capture.ns, Relaxed);
         header.clock.store(clock_code(capture.clock), Relaxed);
         header.publish_ns.store(publish_ns, Relaxed);
@@ -247,7 +278,7 @@ impl Slots {
         state.pins -= 1;
         if state.pins == 0 {
             self.usage.in_use -= std::mem::take(&mut state.in_use);
-            self.free.push(slot.index);
+            self.free.push_back(slot.index);
         }
     }
 
@@ -266,9 +297,8 @@ impl Slots {
         if bytes <= backed {
             return Ok(());
         }
-        let start = self.layout.slot(slot);
-        let wanted = if bytes > BACKING_STEP { bytes.next_multiple_of(BACKING_STEP) } else { bytes };
-        let wanted = wanted.min(self.layout.slot_stride());
+        let start = self.places.slot(slot);
+        let wanted = (bytes + bytes / BACKING_SHARE).min(self.places.stride);
         self.memory.back(start + backed, wanted - backed)?;
         self.slots[slot as usize].backed = wanted;
         self.usage.backed += wanted - backed;
@@ -290,7 +320,7 @@ fn fresh(kind: SegmentKind, label: &str, layout: &PortLayout) -> Result<Arc<Writ
     Ok(Arc::new(memory))
 }
 
-fn all_free(layout: &PortLayout) -> (Vec<Slot>, Vec<u32>) {
+fn all_free(layout: &PortLayout) -> (Vec<Slot>, VecDeque<u32>) {
     let count = layout.slots();
     (vec![Slot::default(); count as usize], (0..count).rev().collect())
 }

@@ -2,6 +2,7 @@
 
 use super::ChannelError;
 use crate::graph::Wait;
+use crate::message::monotonic_ns;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd};
 use rustix::io::Errno;
 use rustix::thread::futex;
@@ -59,23 +60,35 @@ pub trait Awaited {
 
     /// Tells those who will change these words that somebody is about to sleep, anew each time, or is awake.
     fn announce(&mut self, sleeping: bool);
+
+    /// When what was found came, on `CLOCK_MONOTONIC`, where that is told.
+    fn came_ns(&self, _: &Self::Found) -> Option<u64> {
+        None
+    }
 }
 
 /// How long to look again and again before going to sleep.
 struct Patience {
     wait: Wait,
-    /// How often to look the next time.
-    rounds: u32,
+    /// What a sleep costs here, as seen of late: from the change that was waited for until it was noticed.
+    sleep_ns: u64,
+    /// How many failures in a row are put up with before it is given up to look again before a sleep.
+    credit: u32,
     /// Sleeps since it was last tried whether to look again pays.
     untried: u32,
 }
 
-/// Most often that is looked before a sleep, some microseconds in all: about what falling asleep and waking up costs.
-const MOST_ROUNDS: u32 = 256;
-/// Less than this is not worth it.
-const LEAST_ROUNDS: u32 = 16;
+/// What a sleep is taken to cost where none was seen yet, and at most.
+const SLEEP_NS: u64 = 50_000;
+/// Who looks for so many times what a sleep costs, and then sleeps, spends at most so many times more, and one, than who
+/// knows beforehand which of the two will have been better.
+const WORTH_SLEEPS: u64 = 2;
+/// Most credit that looking can earn.
+const MOST_CREDIT: u32 = 4;
 /// Where looking did not pay, it is tried again after so many sleeps.
 const TRY_EVERY: u32 = 64;
+/// So often it is looked before the time is.
+const ROUNDS: u32 = 64;
 /// A node that never sleeps lets others run after so many rounds.
 const YIELD_EVERY: u32 = 4096;
 
@@ -178,6 +191,12 @@ impl Waiter {
         &self.interrupt
     }
 
+    /// Whether it looks again and again, however long that takes.
+    #[must_use]
+    pub fn never_sleeps(&self) -> bool {
+        self.patience.wait == Wait::Busy
+    }
+
     /// Waits until `awaited` is there.
     ///
     /// # Errors
@@ -193,12 +212,12 @@ impl Waiter {
 
     #[cold]
     fn wait_longer<A: Awaited>(&mut self, awaited: &mut A, mut ticket: u32) -> Result<A::Found, ChannelError> {
-        let mut is_announced = false;
+        let mut slept_ns = None;
         let found = loop {
             let has_changed = || self.list.has_changed() || self.interrupt.ticket() != ticket;
             if !self.patience.outlasts(has_changed) {
                 awaited.announce(true);
-                is_announced = true;
+                slept_ns = Some(monotonic_ns());
                 // Once more: what is awaited may have come before anybody could know that somebody sleeps.
                 if let Some(found) = self.look_anew(awaited, &mut ticket) {
                     break found;
@@ -211,8 +230,11 @@ impl Waiter {
                 break found;
             }
         };
-        if is_announced {
+        if let Some(began_ns) = slept_ns {
             awaited.announce(false);
+            if let Some(came_ns) = found.as_ref().ok().and_then(|found| awaited.came_ns(found)) {
+                self.patience.slept(began_ns, came_ns);
+            }
         }
         found
     }
@@ -227,10 +249,8 @@ impl Waiter {
 impl Patience {
     fn new(wait: Wait) -> Self {
         // With one processor, whoever looks again and again keeps from running whom it waits for.
-        static PROCESSORS: LazyLock<usize> =
-            LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
-        let wait = if wait == Wait::Adaptive && *PROCESSORS == 1 { Wait::Block } else { wait };
-        Patience { wait, rounds: MOST_ROUNDS, untried: 0 }
+        let wait = if wait == Wait::Adaptive && processors() == 1 { Wait::Block } else { wait };
+        Patience { wait, sleep_ns: SLEEP_NS, credit: MOST_CREDIT, untried: 0 }
     }
 
     /// Looks again and again; whether something has changed before it was time to sleep.
@@ -247,20 +267,44 @@ impl Patience {
         }
     }
 
-    /// As long as it paid the last times; where it did not, not at all but for a try now and then.
+    /// As long as that has paid of late; where it has not, not at all but for a try now and then.
     fn adapts(&mut self, has_changed: impl Fn() -> bool) -> bool {
-        if self.rounds < LEAST_ROUNDS {
+        if self.credit == 0 {
             self.untried += 1;
             if self.untried < TRY_EVERY {
                 return false;
             }
             self.untried = 0;
-            self.rounds = LEAST_ROUNDS * 2;
         }
-        let pays = spin(self.rounds, has_changed);
-        self.rounds = if pays { (self.rounds * 2).min(MOST_ROUNDS) } else { self.rounds / 2 };
+        let until_ns = monotonic_ns() + WORTH_SLEEPS * self.sleep_ns;
+        let pays = loop {
+            if spin(ROUNDS, &has_changed) {
+                break true;
+            }
+            if monotonic_ns() >= until_ns {
+                break false;
+            }
+            // Whoever else could run here does; it may be the one that is waited for.
+            std::thread::yield_now();
+        };
+        self.credit = if pays { (self.credit + 1).min(MOST_CREDIT) } else { self.credit.saturating_sub(1) };
         pays
     }
+
+    /// A sleep that began at `began_ns` was ended by what came at `came_ns`, and is over now.
+    fn slept(&mut self, began_ns: u64, came_ns: u64) {
+        if came_ns > began_ns {
+            let cost_ns = monotonic_ns().saturating_sub(came_ns).min(SLEEP_NS);
+            self.sleep_ns = (3 * self.sleep_ns + cost_ns) / 4;
+        }
+    }
+}
+
+/// How many processors there were for this process when it was first asked: before it binds itself to one of them.
+#[must_use]
+pub fn processors() -> usize {
+    static PROCESSORS: LazyLock<usize> = LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
+    *PROCESSORS
 }
 
 /// Looks so many times; whether something has changed.
