@@ -20,6 +20,10 @@ fn blocks() -> Vec<Block> {
     blocks
 }
 
+fn is_graph(block: &Block) -> bool {
+    block.language == "yaml" && block.text.starts_with("ezrun: 1")
+}
+
 /// A checkout as far as README's commands need it.
 fn checkout() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
@@ -64,7 +68,7 @@ fn timeless(line: &str) -> String {
 #[test]
 fn every_graph_in_readme_is_valid() {
     let dir = checkout();
-    let graphs: Vec<Block> = blocks().into_iter().filter(|block| block.language == "yaml").collect();
+    let graphs: Vec<Block> = blocks().into_iter().filter(is_graph).collect();
     assert!(graphs.len() >= 3);
     for (at, graph) in graphs.iter().enumerate() {
         let name = format!("graphs/readme-{at}.yaml");
@@ -119,4 +123,18 @@ fn the_isolation_graph_in_readme_is_the_one_that_ships() {
     let blocks = blocks();
     let shown = blocks.iter().find(|b| b.text.contains("name: isolation")).unwrap();
     assert_eq!(lines(&shown.text), lines(&shipped));
+}
+
+#[test]
+fn the_pre_commit_configuration_in_readme_names_the_hook_that_ships() {
+    let blocks = blocks();
+    let shown = blocks.iter().find(|block| block.text.starts_with("repos:")).unwrap();
+    let shipped =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(".pre-commit-hooks.yaml")).unwrap();
+    let yaml = |text: &str| yaml_serde::from_str::<yaml_serde::Value>(text).unwrap();
+    let (used, offered) = (&yaml(&shown.text)["repos"][0]["hooks"][0], &yaml(&shipped)[0]);
+    assert_eq!(used["id"], offered["id"]);
+    let args = used["args"].as_sequence().unwrap().iter().map(|arg| arg.as_str().unwrap());
+    let output = ezrun(checkout().path(), &["validate"].into_iter().chain(args).collect::<Vec<_>>());
+    assert!(matches!(output.status.code(), Some(0 | 1)), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -111,6 +111,10 @@ fn completions_name_every_verb() {
             assert!(outcome.stdout.contains(word), "{shell} does not complete {word}");
         }
     }
+    // The first word of zsh is a verb or a graph, and what follows depends on it.
+    let zsh = Folder::with(&[]).ezrun(&["completions", "zsh"]).stdout;
+    let (root, _) = zsh.split_once("case $line[1] in").unwrap();
+    assert!(root.contains("\n\":: :{ _ezrun_commands; _files }\" \\\n") && !root.contains("\n':"), "{root}");
     let folder = Folder::with(&[]);
     std::fs::write(folder.path("ezrun.bash"), folder.ezrun(&["completions", "bash"]).stdout).unwrap();
     let script = "source ./ezrun.bash && COMP_WORDS=(ezrun vali) COMP_CWORD=1 && _ezrun ezrun vali ezrun && echo ${COMPREPLY[@]}";
