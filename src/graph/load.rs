@@ -122,6 +122,7 @@ const RULES: &[fn(&Model<'_>, &mut Findings)] = &[
     delivery::lossy_recordings,
     flow::cycles,
     flow::feedback,
+    flow::only_feedback,
     flow::unreached,
     joins::self_fed,
     resources::placements,

@@ -67,6 +67,7 @@ rules! {
     FEEDBACK_BLOCKS = Error "flow/feedback-blocks": "a feedback edge drops rather than waits";
     NO_FEEDBACK = Warning "flow/no-feedback": "an edge with `feedback: true` closes a cycle";
     UNREACHED = Warning "flow/unreached": "a source leads to every node";
+    ONLY_FEEDBACK = Warning "flow/only-feedback": "a node has an edge into it that is no feedback";
     DIFFERING_RATES = Warning "flow/differing-rates": "streams that are joined have one rate";
     DEADLOCK = Warning "flow/deadlock": "no node waits for a message that waits for that node";
     UNREAD_OUTPUT = Warning "flow/unread-output": "an output is read";
