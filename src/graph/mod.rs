@@ -51,7 +51,7 @@ pub use format::{FormatError, differ_only_in, format};
 pub use load::{DEFAULT_MAX_MESSAGE, DEFAULT_QUEUE, LoadOptions, Loaded, load};
 pub use memory::{EdgeDemand, LimitOf, MemoryLimit};
 pub use packs::{Executing, PackFault, Packs, Saved};
-pub use source::{FileId, MAX_FILE_BYTES, Place, ReadError, SourceFile, Span};
+pub use source::{FileId, MAX_FILE_BYTES, Place, ReadError, SourceFile, Span, TextFault, text_of};
 pub use sources::Sources;
 pub use suggest::nearest as nearest_name;
 pub use variables::Override;
