@@ -102,6 +102,13 @@ pub fn groups() -> Vec<&'static str> {
     groups
 }
 
+/// The rules of `group`; nothing where that is none.
+#[must_use]
+pub fn in_group(group: &str) -> Option<Vec<&'static Rule>> {
+    let rules: Vec<&Rule> = ALL.iter().filter(|rule| rule.group() == group).collect();
+    (!rules.is_empty()).then_some(rules)
+}
+
 impl Rule {
     /// What stands before the slash of the code.
     #[must_use]
