@@ -99,8 +99,8 @@ fn covered_lines(comments: &[Comment<'_>], file: &SourceFile) -> Vec<usize> {
 
 /// The first line below `line` with something on it; the next one, where there is none.
 fn written_below(line: usize, file: &SourceFile) -> usize {
-    let below = file.text().get(file.line_end(line)..).unwrap_or("").split('\n').skip(1);
-    line + 1 + below.take_while(|text| text.trim().is_empty()).count()
+    let mut below = file.text().get(file.line_end(line)..).unwrap_or("").split('\n').skip(1);
+    line + 1 + below.position(|text| !text.trim().is_empty()).unwrap_or(0)
 }
 
 /// The codes that a comment lists; nothing where it speaks of something else.

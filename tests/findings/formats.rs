@@ -293,8 +293,8 @@ fn no_output_takes_the_place_of_a_file_that_a_graph_is_read_from() {
     assert!(short.len() < long.len() && short.ends_with("}\n"), "{short}");
 }
 
-/// What ezrun prints onto a terminal.
-fn on_a_terminal(folder: &Folder, no_color: Option<&str>) -> String {
+/// What ezrun prints onto a terminal, and its exit code.
+fn on_a_terminal(folder: &Folder, args: &[&str], no_color: Option<&str>) -> (Option<i32>, String) {
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     use std::io::Read;
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
@@ -303,25 +303,31 @@ fn on_a_terminal(folder: &Folder, no_color: Option<&str>) -> String {
     let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
     let terminal = std::fs::File::options().read(true).write(true).open(name).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_ezrun"));
-    command.current_dir(folder.path("")).args(["validate", "a.yaml"]).stdout(terminal);
+    command.current_dir(folder.path("")).args(args).stdout(terminal);
     command.env_remove("NO_COLOR").env("TERM", "xterm");
     if let Some(value) = no_color {
         command.env("NO_COLOR", value);
     }
-    assert_eq!(command.status().unwrap().code(), Some(1));
+    let code = command.status().unwrap().code();
     drop(command);
     let mut printed = Vec::new();
     // Reading ends with an error once nobody holds the other side.
     let _ = std::fs::File::from(master).read_to_end(&mut printed);
-    String::from_utf8(printed).unwrap()
+    (code, String::from_utf8(printed).unwrap())
+}
+
+#[test]
+fn a_manual_page_is_not_written_onto_a_terminal() {
+    assert_eq!(on_a_terminal(&folder(), &["man"], None), (Some(2), String::new()));
 }
 
 #[test]
 fn colours_are_for_terminals_and_for_those_who_want_them() {
     let folder = folder();
-    let coloured = on_a_terminal(&folder, None);
+    let (code, coloured) = on_a_terminal(&folder, &["validate", "a.yaml"], None);
+    assert_eq!(code, Some(1));
     assert!(coloured.contains("\u{1b}[1m") && coloured.contains("wiring/unknown-node"), "{coloured:?}");
-    let plain = on_a_terminal(&folder, Some("1"));
+    let (_, plain) = on_a_terminal(&folder, &["validate", "a.yaml"], Some("1"));
     assert!(!plain.contains('\u{1b}') && plain.contains("wiring/unknown-node"), "{plain:?}");
     assert!(!folder.validate(&["a.yaml"]).stdout.contains('\u{1b}'));
 }

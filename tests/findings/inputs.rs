@@ -152,8 +152,10 @@ fn a_pipe_without_a_writer_is_not_waited_for_in_silence() {
     let folder = Folder::with(&[]);
     let pipe = folder.path("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ezrun"));
-    command.current_dir(folder.path("")).args(["validate", "pipe"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // One that says nothing waits for ever.
+    let mut command = Command::new("timeout");
+    command.args(["60", env!("CARGO_BIN_EXE_ezrun"), "validate", "pipe"]).current_dir(folder.path(""));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut ezrun = command.spawn().unwrap();
     let mut said = String::new();
     BufReader::new(ezrun.stderr.take().unwrap()).read_line(&mut said).unwrap();

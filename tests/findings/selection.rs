@@ -145,6 +145,13 @@ fn a_comment_in_a_file_that_is_used_by_another_works_there() {
 }
 
 #[test]
+fn a_comment_with_nothing_below_it_is_reported() {
+    let folder = Folder::with(&[("x.yaml", &format!("{GOOD}# ezrun: allow delivery/needless-copy\n\n\n"))]);
+    let outcome = folder.validate(&["x.yaml"]);
+    assert!(outcome.stdout.contains("there is no `delivery/needless-copy` on line 5 to allow"), "{}", outcome.stdout);
+}
+
+#[test]
 fn a_group_or_nothing_in_the_place_of_a_rule_says_what_to_name() {
     let folder = folder();
     let group = folder.ezrun(&["explain", "types"]);
