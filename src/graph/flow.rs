@@ -139,6 +139,8 @@ pub(super) fn beginnings(model: &Model<'_>) -> Vec<bool> {
             begins[to.node] = true;
         }
     }
+    // Whoever uses the file leads something there.
+    model.open_inputs.iter().for_each(|&(node, _)| begins[node] = true);
     begins
 }
 

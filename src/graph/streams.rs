@@ -12,7 +12,7 @@ type Port = (usize, usize);
 /// Samples of the slower rate that a resampler looks ahead.
 const RESAMPLER_REACH: f64 = 10.0;
 
-/// From here on sizes are no longer told in figures, in bytes.
+/// Sizes above this are no longer told in figures, in bytes.
 const EXBIBYTE: f64 = (1u64 << 60) as f64;
 /// From here on numbers are told with their powers of ten.
 const MANY: f64 = 1e12;
@@ -205,7 +205,7 @@ pub(super) fn bytes_in_words(bytes: f64) -> String {
     if bytes < 1024.0 {
         return format!("{bytes:.0} bytes");
     }
-    if bytes >= EXBIBYTE {
+    if bytes > EXBIBYTE {
         return "more than 1 EiB".to_owned();
     }
     let power = ((bytes.log2() / 10.0).floor() as usize).clamp(1, UNITS.len());
