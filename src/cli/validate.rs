@@ -79,6 +79,7 @@ fn check(args: &Args, inputs: &[Input], mut unread: Vec<Unread>) -> Found {
     let packs: &dyn Packs = if args.allow_exec { &Executing } else { &Saved };
     let load = |file: &SourceFile| {
         let mut loaded = graph::load(file, &options, packs);
+        graph::keep_sure_fixes(&mut loaded, file, &options, packs);
         loaded.findings.retain(|finding| selection::is_told(finding, &args.select, &args.ignore));
         loaded
     };

@@ -27,7 +27,7 @@ pub struct Finding {
     pub help: Option<String>,
     /// Other places that matter, in the order in which they should be read.
     pub related: Vec<Related>,
-    /// What would put it right in its file, where there is no doubt.
+    /// What would put it right in its file, where there is no doubt, with the values that variables have.
     pub fix: Option<Edit>,
 }
 

@@ -73,12 +73,30 @@ impl Loaded {
 
 /// Loads a graph: valid and ready, or with all findings at once.
 pub fn load(file: &SourceFile, options: &LoadOptions<'_>, packs: &dyn Packs) -> Loaded {
-    let mut loaded = load_once(file, options, packs);
+    let mut findings = Findings::default();
+    let mut sources = Sources::new(file.clone());
+    let graph = read(&mut sources, options, packs, &mut findings);
+    let findings = allow::apply(findings.into_sorted(&sources), &sources);
+    Loaded { graph, findings, sources }
+}
+
+/// Takes out the fixes that are right only with the values that variables have now: what the command line or the environment
+/// gives is not for a file to say. `loaded` came of the same `file`, `options` and `packs`.
+pub fn keep_sure_fixes(loaded: &mut Loaded, file: &SourceFile, options: &LoadOptions<'_>, packs: &dyn Packs) {
     let has_variables = |file: &SourceFile| file.text().contains("${");
-    if loaded.findings.iter().any(|finding| finding.fix.is_some()) && loaded.sources.iter().any(has_variables) {
-        keep_sure_fixes(&mut loaded, &load_once(file, &LoadOptions { only_written: true, ..*options }, packs));
+    let has_fixes = loaded.findings.iter().any(|finding| finding.fix.is_some());
+    if !has_fixes || !loaded.sources.iter().any(has_variables) {
+        return;
     }
-    loaded
+    let key = |edit: &Edit, sources: &Sources| {
+        (sources.file(edit.span.file).path(), edit.span.start(), edit.span.end(), edit.new.clone())
+    };
+    let only_written = load(file, &LoadOptions { only_written: true, ..*options }, packs);
+    let fixes = only_written.findings.iter().filter_map(|finding| finding.fix.as_ref());
+    let sure: HashSet<_> = fixes.map(|edit| key(edit, &only_written.sources)).collect();
+    for finding in &mut loaded.findings {
+        finding.fix = finding.fix.take().filter(|edit| sure.contains(&key(edit, &loaded.sources)));
+    }
 }
 
 /// What is wrong with a file that cannot be read at all; nothing where it can be.
@@ -87,27 +105,6 @@ pub fn syntax_fault(file: &SourceFile) -> Option<Finding> {
     let mut findings = Findings::default();
     parse::parse(file, &mut findings);
     findings.into_sorted(&Sources::new(file.clone())).into_iter().next()
-}
-
-/// Only those fixes remain that are right whatever variables stand for: a value from the command line or the environment
-/// is not written down.
-fn keep_sure_fixes(loaded: &mut Loaded, only_written: &Loaded) {
-    let key = |edit: &Edit, sources: &Sources| {
-        (sources.file(edit.span.file).path(), edit.span.start(), edit.span.end(), edit.new.clone())
-    };
-    let fixes = only_written.findings.iter().filter_map(|finding| finding.fix.as_ref());
-    let sure: HashSet<_> = fixes.map(|edit| key(edit, &only_written.sources)).collect();
-    for finding in &mut loaded.findings {
-        finding.fix = finding.fix.take().filter(|edit| sure.contains(&key(edit, &loaded.sources)));
-    }
-}
-
-fn load_once(file: &SourceFile, options: &LoadOptions<'_>, packs: &dyn Packs) -> Loaded {
-    let mut findings = Findings::default();
-    let mut sources = Sources::new(file.clone());
-    let graph = read(&mut sources, options, packs, &mut findings);
-    let findings = allow::apply(findings.into_sorted(&sources), &sources);
-    Loaded { graph, findings, sources }
 }
 
 fn read(sources: &mut Sources, options: &LoadOptions<'_>, packs: &dyn Packs, findings: &mut Findings) -> Option<Graph> {

@@ -48,7 +48,7 @@ pub use edit::{Edit, apply as apply_edits};
 pub use file_schema::file_schema;
 pub use finding::{Finding, Level, Related, Rule, Tally};
 pub use format::{FormatError, differ_only_in, format};
-pub use load::{DEFAULT_MAX_MESSAGE, DEFAULT_QUEUE, LoadOptions, Loaded, load, syntax_fault};
+pub use load::{DEFAULT_MAX_MESSAGE, DEFAULT_QUEUE, LoadOptions, Loaded, keep_sure_fixes, load, syntax_fault};
 pub use memory::{EdgeDemand, LimitOf, MemoryLimit};
 pub use packs::{Executing, PackFault, Packs, Saved};
 pub use source::{FileId, MAX_FILE_BYTES, Place, ReadError, SourceFile, Span, TextFault, text_of};
