@@ -83,8 +83,10 @@ edges:
 ";
     assert_eq!(fixed(text, "--fix"), (0, text.to_owned(), String::new()));
     let (code, hinted, stderr) = fixed(text, "--fix=hints");
-    let expected =
-        text.replace("to: one }", "to: one, zero_copy: true }").replace("zero_copy: false", "zero_copy: true");
+    let expected = text
+        .replace("to: one }", "to: one, zero_copy: true }")
+        .replace("zero_copy: false", "zero_copy: true")
+        .replace("    to: three\n", "    to: three\n    zero_copy: true\n");
     assert_eq!((code, hinted.as_str()), (0, expected.as_str()), "{stderr}");
     assert!(stderr.contains("fixed: graph.yaml:8:29: added `zero_copy: true`\n"), "{stderr}");
 }
@@ -140,4 +142,113 @@ fn standard_input_cannot_be_fixed() {
         (code, stdout.as_str(), stderr.as_str()),
         (2, "", "error: standard input cannot be fixed; give a file\n")
     );
+}
+
+const PART: &str = "\
+ezrun: 1
+ports: { inputs: { in: louder }, outputs: { out: louder.out } }
+nodes:
+  louder: { use: scal, with: { gain: 2 } }
+";
+
+const USING_IT: &str = "\
+ezrun: 1
+nodes:
+  wave: { use: sine, with: { rate: 250, count: 1 } }
+  louder: { use: ./parts/part.yaml }
+  end: { use: 'null' }
+edges:
+  - { from: wave, to: louder.in }
+  - { from: louder.out, to: end, zero_copy: true }
+";
+
+/// A graph and a part of it.
+fn with_a_part() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("parts")).unwrap();
+    std::fs::write(dir.path().join("parts/part.yaml"), PART).unwrap();
+    std::fs::write(dir.path().join("a.yaml"), USING_IT).unwrap();
+    dir
+}
+
+#[test]
+fn all_files_are_fixed_before_any_is_checked() {
+    let dir = with_a_part();
+    let (code, stdout, stderr) = ezrun(dir.path(), &["validate", "--fix", "a.yaml", "parts"]);
+    assert_eq!(code, 0, "{stdout}");
+    assert_eq!(stdout, "no findings in a.yaml\nno findings in parts/part.yaml\n");
+    assert_eq!(stderr, "fixed: parts/part.yaml:4:18: `scal` is now `scale`\n");
+}
+
+#[test]
+fn a_part_that_was_not_named_is_named_as_what_is_left_to_fix() {
+    let dir = with_a_part();
+    let (code, _, stderr) = ezrun(dir.path(), &["validate", "--fix", "a.yaml"]);
+    let left = "not fixed: parts/part.yaml, a part of a.yaml; `ezrun validate --fix parts/part.yaml` puts it right\n";
+    assert_eq!((code, stderr.as_str()), (1, left));
+    assert_eq!(std::fs::read_to_string(dir.path().join("parts/part.yaml")).unwrap(), PART);
+}
+
+#[test]
+fn what_only_a_variable_makes_true_is_not_written_down() {
+    // A setting of the type that a param, or the environment, stands for; a flag that one gives.
+    let text = "\
+ezrun: 1
+params: { kind: sine, views: true }
+nodes:
+  numbers: { use: \"${kind}\", with: { cout: 10 } }
+  others:  { use: \"${env:EZRUN_TEST_KIND:-sine}\", with: { cout: 10 } }
+  plain:   { use: counter }
+  one: { use: 'null' }
+  two: { use: 'null' }
+  three: { use: 'null' }
+edges:
+  - { from: numbers, to: one, zero_copy: true }
+  - { from: others, to: two, zero_copy: true }
+  - { from: plain, to: three, zero_copy: \"${views}\" }
+";
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("graph.yaml"), text).unwrap();
+    let mut command = assert_cmd::Command::cargo_bin("ezrun").unwrap();
+    let args = ["validate", "--fix=hints", "graph.yaml", "--set", "kind=counter", "--set", "views=false"];
+    let output = command.current_dir(dir.path()).args(args).env("EZRUN_TEST_KIND", "counter").output().unwrap();
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    assert_eq!(std::fs::read_to_string(dir.path().join("graph.yaml")).unwrap(), text);
+    // What is wrong whatever they stand for is put right all the same.
+    let broken = text.replace("use: counter }", "use: conter }");
+    let (_, fixed, stderr) = fixed(&broken, "--fix");
+    assert_eq!((fixed.as_str(), stderr.lines().count()), (text, 1), "{stderr}");
+}
+
+#[test]
+fn edges_in_block_style_keep_their_style() {
+    let text = "\
+ezrun: 1
+nodes:
+  numbers: { use: counter }
+  one: { use: 'null' }
+  two: { use: 'null' }
+  three: { use: 'null' }
+edges:
+  -  to: one   # first
+     from: numbers
+  - from: numbers
+    \"to\": \"two\"
+    queue: 4
+  - { from: numbers,
+      to: three }
+";
+    let expected = text
+        .replace("to: one   # first\n", "to: one   # first\n     zero_copy: true\n")
+        .replace("\"two\"\n", "\"two\"\n    zero_copy: true\n")
+        .replace("to: three }", "to: three, zero_copy: true }");
+    let (code, after, stderr) = fixed(text, "--fix=hints");
+    assert_eq!((code, after.as_str()), (0, expected.as_str()), "{stderr}");
+    assert!(stderr.contains("added `zero_copy: true`\n"), "{stderr}");
+    let windows = |text: &str| text.replace('\n', "\r\n");
+    assert_eq!(fixed(&windows(text), "--fix=hints").1, windows(&expected));
+    // The last line may have no end.
+    let (cut, last) = (text.split("  - from").next().unwrap().trim_end(), "\n     zero_copy: true");
+    let cut = cut.replace("to: one   # first\n     from: numbers", "from: numbers\n     to: one");
+    assert_eq!(fixed(&cut, "--fix=hints").1, format!("{cut}{last}"));
 }

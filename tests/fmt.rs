@@ -99,12 +99,30 @@ fn what_cannot_be_formatted_is_named_and_left_alone() {
     std::fs::write(dir.path().join("broken.yaml"), "ezrun: [1,   \n").unwrap();
     let (code, stdout, stderr) = ezrun(dir.path(), &["fmt", "broken.yaml", "nowhere.yaml"], "");
     assert_eq!((code, stdout.as_str()), (2, ""));
-    assert!(
-        stderr.starts_with("error: cannot format broken.yaml: it is not YAML; `ezrun validate` tells where\n"),
-        "{stderr}"
-    );
+    assert!(stderr.starts_with("error: cannot format broken.yaml: 1:8: not YAML: "), "{stderr}");
     assert!(stderr.contains("error: cannot read nowhere.yaml"), "{stderr}");
     assert_eq!(std::fs::read_to_string(dir.path().join("broken.yaml")).unwrap(), "ezrun: [1,   \n");
+}
+
+#[test]
+fn what_is_yaml_and_no_graph_is_not_called_anything_else() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("tag.yaml"), "ezrun: 1\nnodes: { a: !mine { use: counter } }\n").unwrap();
+    std::fs::write(dir.path().join("two.yaml"), "ezrun: 1\n---\nezrun: 1\n").unwrap();
+    let (code, stdout, stderr) = ezrun(dir.path(), &["fmt", "tag.yaml", "two.yaml"], "");
+    assert_eq!((code, stdout.as_str()), (1, ""));
+    let expected = "error: cannot format tag.yaml: 2:13: the tag `!mine` means nothing here\n\
+                    error: cannot format two.yaml: 2:1: a second document begins here\n";
+    assert_eq!(stderr, expected);
+}
+
+#[test]
+fn a_folder_without_any_graph_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("graphs")).unwrap();
+    std::fs::write(dir.path().join("graphs/other.yaml"), "no: graph   \n").unwrap();
+    let (code, stdout, stderr) = ezrun(dir.path(), &["fmt", "graphs"], "");
+    assert_eq!((code, stdout.as_str(), stderr.as_str()), (2, "", "error: there is no graph below graphs\n"));
 }
 
 #[test]

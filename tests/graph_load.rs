@@ -93,7 +93,7 @@ fn load_with(text: &str, set: &[Override], missing_env: Level, packs: &dyn Packs
         "EVIL" => Some("1, high: 2 }\nnodes: {".to_owned()),
         _ => None,
     };
-    let options = LoadOptions { registry: &registry, set, env: &env, missing_env, memory: None };
+    let options = LoadOptions { registry: &registry, set, env: &env, missing_env, memory: None, only_written: false };
     load(&SourceFile::from_text("dir/test.yaml", Path::new("/graphs"), text), &options, packs)
 }
 

@@ -30,7 +30,18 @@ fn a_file_that_is_there_is_never_written_over() {
     assert_eq!(std::fs::read_to_string(dir.path().join("graph.yaml")).unwrap(), "mine\n");
     let (code, _, stderr) = ezrun(dir.path(), &["new", "nowhere/graph.yaml"]);
     assert_eq!(code, 2);
-    assert!(stderr.starts_with("error: cannot write nowhere/graph.yaml: "), "{stderr}");
+    assert_eq!(stderr, "error: cannot write nowhere/graph.yaml: there is no folder nowhere; make it first\n");
+}
+
+#[test]
+fn what_to_run_is_quoted_as_a_shell_needs_it() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("odd path")).unwrap();
+    let (code, stdout, _) = ezrun(dir.path(), &["new", "odd path/it's.yaml"]);
+    assert_eq!(code, 0);
+    assert_eq!(stdout, "wrote odd path/it's.yaml; run it: ezrun 'odd path/it'\\''s.yaml'\n");
+    let (code, stdout, _) = ezrun(dir.path(), &["new", "--", "-x.yaml"]);
+    assert_eq!((code, stdout.as_str()), (0, "wrote -x.yaml; run it: ezrun ./-x.yaml\n"));
 }
 
 #[test]

@@ -23,6 +23,13 @@ pub fn run(args: &Args) -> u8 {
 
 /// Says that there is no such code, and which of `known` was meant.
 pub(super) fn unknown<'c>(code: &str, known: impl Iterator<Item = &'c str> + Clone) -> String {
+    if code.trim().is_empty() {
+        return "the code of a rule is empty; `ezrun rules` lists them all".to_owned();
+    }
+    if let Some(group) = rules::in_group(code) {
+        let codes: Vec<&str> = group.iter().map(|rule| rule.code).collect();
+        return format!("`{code}` is a group of rules; name one of them: {}", codes.join(", "));
+    }
     // Who leaves the group out has the name right.
     let same_name = known.clone().find(|known| known.rsplit('/').next() == Some(code));
     match same_name.or_else(|| nearest_name(code, known)) {

@@ -3,7 +3,7 @@
 use super::inputs::{self, Input};
 use super::out_file::rewrite;
 use super::{exit, memory, nodes};
-use crate::graph;
+use crate::graph::{self, FormatError, SourceFile};
 use std::path::{Path, PathBuf};
 
 /// Put the white space of graph files in order; comments, quotes and what stands in columns stay as they are.
@@ -30,6 +30,8 @@ enum Outcome {
     Formatted,
     /// To be printed, since it came from standard input.
     Printed(String),
+    /// Found below a directory, and no graph.
+    LeftAlone,
 }
 
 /// Formats all files and returns the exit code.
@@ -38,7 +40,9 @@ pub fn run(args: &Args) -> u8 {
     let files = inputs::gather(&args.files, &mut unread);
     unread.iter().for_each(|unread| nodes::complain(&unread.cause));
     let mut code = if unread.is_empty() { exit::OK } else { exit::USAGE };
+    let mut graphs = 0;
     for input in files {
+        graphs += 1;
         code = code.max(match format(&input, args) {
             Ok(Outcome::Formatted) if args.check => {
                 nodes::print(&format!("{} is not in order\n", input.name()), exit::INVALID)
@@ -46,11 +50,19 @@ pub fn run(args: &Args) -> u8 {
             Ok(Outcome::Formatted) => nodes::print(&format!("formatted {}\n", input.name()), exit::OK),
             Ok(Outcome::Printed(text)) => nodes::print(&text, exit::OK),
             Ok(Outcome::InOrder) => exit::OK,
+            Ok(Outcome::LeftAlone) => {
+                graphs -= 1;
+                exit::OK
+            }
             Err((message, code)) => {
                 nodes::complain(&message);
                 code
             }
         });
+    }
+    if graphs == 0 && unread.is_empty() {
+        nodes::complain(&inputs::no_graph(&args.files));
+        return exit::USAGE;
     }
     code
 }
@@ -58,10 +70,9 @@ pub fn run(args: &Args) -> u8 {
 fn format(input: &Input, args: &Args) -> Result<Outcome, (String, u8)> {
     // One that was found below a directory and is no graph is left alone.
     let Some(file) = input.read(args.max_file_size).map_err(|cause| (cause, exit::USAGE))? else {
-        return Ok(Outcome::InOrder);
+        return Ok(Outcome::LeftAlone);
     };
-    let formatted = graph::format(file.text());
-    let formatted = formatted.map_err(|e| (format!("cannot format {}: {e}", input.name()), exit::INVALID))?;
+    let formatted = graph::format(file.text()).map_err(|error| (refusal(&file, error), exit::INVALID))?;
     let is_in_order = formatted == file.text();
     if input.path == Path::new("-") && !args.check {
         return Ok(Outcome::Printed(formatted));
@@ -70,4 +81,16 @@ fn format(input: &Input, args: &Args) -> Result<Outcome, (String, u8)> {
         rewrite(&input.path, &formatted).map_err(|message| (message, exit::USAGE))?;
     }
     Ok(if is_in_order { Outcome::InOrder } else { Outcome::Formatted })
+}
+
+/// Why a file is not formatted: what cannot be read in it, and where, if that is it.
+fn refusal(file: &SourceFile, error: FormatError) -> String {
+    let name = file.name();
+    match graph::syntax_fault(file) {
+        Some(fault) => {
+            let place = fault.place;
+            format!("cannot format {name}: {}:{}: {}", place.line, place.column, fault.message)
+        }
+        None => format!("cannot format {name}: {error}"),
+    }
 }

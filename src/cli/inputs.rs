@@ -1,13 +1,18 @@
 //! The graph files that a verb is given: by name, below a directory, or on standard input.
 
 use super::formats::Unread;
-use crate::graph::{SourceFile, is_graph};
+use crate::graph::{SourceFile, is_graph, text_of};
 use std::io::Read;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::Duration;
 use walkdir::{DirEntry, WalkDir};
 
 /// What findings call the graph on standard input.
 const STDIN: &str = "<stdin>";
+/// How long a pipe is waited for without a word.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A file that may be read.
 pub struct Input {
@@ -21,10 +26,7 @@ impl Input {
     /// Reads it; nothing where it was only found and is no graph.
     /// At most `limit` bytes are read.
     pub fn read(&self, limit: u64) -> Result<Option<SourceFile>, String> {
-        if self.path == Path::new("-") {
-            return read_stdin(limit).map(Some);
-        }
-        let file = SourceFile::read_up_to(&self.path, limit).map_err(|error| error.to_string())?;
+        let file = read(&self.path, limit)?;
         Ok((!self.found || is_graph(&file)).then_some(file))
     }
 
@@ -32,6 +34,30 @@ impl Input {
     pub fn name(&self) -> String {
         if self.path == Path::new("-") { STDIN.to_owned() } else { self.path.display().to_string() }
     }
+}
+
+/// Reads the graph at `path`, or on standard input where that is `-`: at most `limit` bytes.
+pub fn read(path: &Path, limit: u64) -> Result<SourceFile, String> {
+    if path == Path::new("-") { read_stdin(limit) } else { read_file(path, limit) }
+}
+
+/// As [`read`], where `-` is a name like any other.
+pub fn read_file(path: &Path, limit: u64) -> Result<SourceFile, String> {
+    let _reading = say_if_it_takes_long(path);
+    SourceFile::read_up_to(path, limit).map_err(|error| error.to_string())
+}
+
+/// Says what is waited for, if a pipe is not read by the time that what this returns is dropped.
+fn say_if_it_takes_long(path: &Path) -> Option<mpsc::Sender<()>> {
+    std::fs::metadata(path).ok().filter(|found| found.file_type().is_fifo())?;
+    let (reading, read) = mpsc::channel();
+    let name = path.display().to_string();
+    std::thread::spawn(move || {
+        if read.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            say!("waiting for the end of the pipe {name}");
+        }
+    });
+    Some(reading)
 }
 
 /// The files that `named` stand for, those of each directory in the order of their names.
@@ -45,6 +71,12 @@ pub fn gather(named: &[PathBuf], unread: &mut Vec<Unread>) -> Vec<Input> {
         }
     }
     inputs
+}
+
+/// That what was named has no graph below it.
+pub fn no_graph(named: &[PathBuf]) -> String {
+    let named: Vec<String> = named.iter().map(|path| path.display().to_string()).collect();
+    format!("there is no graph below {}", named.join(", "))
 }
 
 /// Every YAML file below `dir`, but for hidden folders and those of outputs.
@@ -81,7 +113,6 @@ fn read_stdin(limit: u64) -> Result<SourceFile, String> {
     if bytes.len() as u64 > limit {
         return Err(format!("{STDIN} has more than {limit} bytes, the most that a graph file has"));
     }
-    let not_text = |at| format!("{STDIN} is not UTF-8 text: byte {at} belongs to no character");
-    let text = String::from_utf8(bytes).map_err(|error| not_text(error.utf8_error().valid_up_to()))?;
+    let text = text_of(bytes).map_err(|fault| format!("{STDIN} {fault}"))?;
     Ok(SourceFile::from_text(STDIN, &std::env::current_dir().map_err(unreadable)?, &text))
 }

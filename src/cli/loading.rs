@@ -1,15 +1,15 @@
 //! A valid graph for the verbs that show what is in it.
 
-use super::{exit, memory, nodes};
+use super::{exit, inputs, memory, nodes};
 use crate::graph::{
-    self, Executing, Graph, Level, LoadOptions, MAX_FILE_BYTES, Override, Packs, Saved, SourceFile, Sources, render,
+    self, Executing, Graph, Level, LoadOptions, MAX_FILE_BYTES, Override, Packs, Saved, Sources, render,
 };
 use std::path::PathBuf;
 
 /// Which graph, and how it is loaded.
 #[derive(Debug, clap::Args)]
 pub struct Which {
-    /// The graph file.
+    /// The graph file; `-` for standard input.
     #[arg(value_name = "FILE")]
     graph: PathBuf,
     /// Set a param of the graph; may be repeated.
@@ -26,8 +26,8 @@ pub struct Which {
 /// Loads the graph as a run would, and tells its files; else says what is wrong with it, on standard error, and returns
 /// the exit code.
 pub fn load(which: &Which) -> Result<(Graph, Sources), u8> {
-    let file = SourceFile::read_up_to(&which.graph, which.max_file_size).map_err(|error| {
-        nodes::complain(&error.to_string());
+    let file = inputs::read(&which.graph, which.max_file_size).map_err(|cause| {
+        nodes::complain(&cause);
         exit::USAGE
     })?;
     let registry = crate::nodes::registry();

@@ -30,6 +30,7 @@ mod man;
 mod memory;
 mod new;
 mod nodes;
+mod once;
 mod out_file;
 mod plan;
 mod rules;

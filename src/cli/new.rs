@@ -1,5 +1,6 @@
 //! `ezrun new`: a small graph to begin with.
 
+use super::out_file::cannot_write;
 use super::{exit, nodes};
 use std::fs::File;
 use std::io::{self, Write};
@@ -25,12 +26,20 @@ pub fn run(args: &Args) -> u8 {
         let path = args.path.display();
         nodes::complain(&match e.kind() {
             io::ErrorKind::AlreadyExists => format!("{path} is there already; give another path, or `-` to print it"),
-            _ => format!("cannot write {path}: {e}"),
+            _ => cannot_write(&args.path, &e),
         });
         return exit::USAGE;
     }
-    let path = args.path.display();
-    nodes::print(&format!("wrote {path}; run it: ezrun {path}\n"), exit::OK)
+    nodes::print(&format!("wrote {}; run it: ezrun {}\n", args.path.display(), in_a_shell(&args.path)), exit::OK)
+}
+
+/// The path as a shell reads it.
+fn in_a_shell(path: &Path) -> String {
+    let path = path.display().to_string();
+    // What begins with a dash is read as an option.
+    let path = if path.starts_with('-') { format!("./{path}") } else { path };
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%".contains(c);
+    if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 /// Never over a file that is there, even one that appears at this moment.

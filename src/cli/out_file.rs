@@ -62,11 +62,14 @@ impl OutFile {
     }
 }
 
-/// Reads `FORMAT` or `FORMAT=PATH`; no path, or `-`, is standard output.
+/// What standard output is called where a path is wanted.
+const STDOUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+
+/// Reads `FORMAT` or `FORMAT=PATH`; no path, or one of [`STDOUT`], is standard output.
 pub fn format_and_path(text: &str) -> Result<(&str, Option<PathBuf>), String> {
     match text.split_once('=') {
         Some((_, "")) => Err("the path after `=` is empty".to_owned()),
-        Some((name, "-")) => Ok((name, None)),
+        Some((name, path)) if STDOUT.contains(&path) => Ok((name, None)),
         Some((name, path)) => Ok((name, Some(PathBuf::from(path)))),
         None => Ok((text, None)),
     }
@@ -83,6 +86,9 @@ pub fn rewrite(path: &Path, text: &str) -> Result<(), String> {
 }
 
 fn rewrite_whole(path: &Path, text: &str) -> io::Result<()> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
     // Where a link leads, so that it stays one.
     let path = std::fs::canonicalize(path)?;
     // A file that must not be written is not replaced either.
@@ -95,6 +101,13 @@ fn rewrite_whole(path: &Path, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-fn cannot_write(path: &Path, error: &io::Error) -> String {
-    format!("cannot write {}: {error}", path.display())
+/// That `path` could not be written, and where its folder is missing, that.
+pub fn cannot_write(path: &Path, error: &io::Error) -> String {
+    let path_in_words = path.display();
+    match path.parent().filter(|dir| !dir.as_os_str().is_empty() && error.kind() == io::ErrorKind::NotFound) {
+        Some(dir) if !dir.exists() => {
+            format!("cannot write {path_in_words}: there is no folder {}; make it first", dir.display())
+        }
+        _ => format!("cannot write {path_in_words}: {error}"),
+    }
 }

@@ -4,7 +4,8 @@ use super::exit;
 use super::fix::{self, Fixes};
 use super::formats::{Checked, Format, Found, Output, Unread};
 use super::inputs::{self, Input};
-use super::out_file::{OutFile, rewrite};
+use super::once;
+use super::out_file::OutFile;
 use super::selection::{self, Selector};
 use super::{memory, nodes};
 use crate::graph::{self, Executing, LoadOptions, Loaded, MAX_FILE_BYTES, Override, Packs, Saved, SourceFile, render};
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// Check graph files without running anything.
 ///
 /// Errors are always told, whatever is selected or ignored. A comment `# ezrun: allow CODE` in a file allows warnings and
-/// hints on its own line, or on the next one where it stands alone.
+/// hints on its own line, or, where it stands alone, on the next one with something on it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Graph files; directories, for all graphs below them but in hidden folders and `out`; `-` for standard input.
@@ -35,14 +36,15 @@ pub struct Args {
     #[arg(long)]
     allow_exec: bool,
     /// First put right in the files what is wrong beyond doubt, such as misspelt names: errors and warnings, or `hints` as
-    /// well. Comments and everything else stay as they are.
+    /// well. Comments and everything else stay as they are, and so does what is wrong only with the values that variables have
+    /// here.
     #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "faults")]
     fix: Option<Fixes>,
     /// Fail on warnings too.
     #[arg(long)]
     deny_warnings: bool,
     /// Refuse graphs whose queues may need more memory than this, such as `512 MiB`. Without it, a graph is warned of that
-    /// may need more than this machine has.
+    /// may need more than this machine, or the container that this runs in, has.
     #[arg(long, value_name = "SIZE", value_parser = memory::size)]
     memory_budget: Option<u64>,
     /// Read graph files up to this size, such as `64 MiB`.
@@ -77,45 +79,34 @@ fn check(args: &Args, inputs: &[Input], mut unread: Vec<Unread>) -> Found {
     let packs: &dyn Packs = if args.allow_exec { &Executing } else { &Saved };
     let load = |file: &SourceFile| {
         let mut loaded = graph::load(file, &options, packs);
+        graph::keep_sure_fixes(&mut loaded, file, &options, packs);
         loaded.findings.retain(|finding| selection::is_told(finding, &args.select, &args.ignore));
         loaded
     };
+    if let Some(fixes) = args.fix {
+        // All of them first: what is wrong in one may be what is wrong with another.
+        unread.extend(fix::put_right(inputs, fixes, args.max_file_size, &load));
+    }
     let mut checked = Vec::new();
     for input in inputs {
         match input.read(args.max_file_size) {
             Ok(None) => {}
-            Ok(Some(file)) => match args.fix.map_or(Ok(file.clone()), |fixes| put_right(input, &file, fixes, &load)) {
-                Ok(file) => {
-                    let Loaded { findings, sources, .. } = load(&file);
-                    checked.push(Checked { sources, findings });
-                }
-                Err(cause) => unread.push(Unread { file: input.name(), cause }),
-            },
+            Ok(Some(file)) => {
+                let Loaded { findings, sources, .. } = load(&file);
+                checked.push(Checked { sources, findings, told_before: 0 });
+            }
             Err(cause) => unread.push(Unread { file: input.name(), cause }),
         }
     }
     if checked.is_empty() && unread.is_empty() {
         let file = args.files.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-        unread.push(Unread { cause: format!("there is no graph below {file}"), file });
+        unread.push(Unread { cause: inputs::no_graph(&args.files), file });
     }
+    if let Some(fixes) = args.fix {
+        fix::say_what_is_left(&checked, fixes);
+    }
+    once::tell_once(&mut checked);
     Found { checked, unread, deny_warnings: args.deny_warnings }
-}
-
-/// Fixes a file, and says on standard error what was done.
-fn put_right(
-    input: &Input,
-    file: &SourceFile,
-    fixes: Fixes,
-    load: &dyn Fn(&SourceFile) -> Loaded,
-) -> Result<SourceFile, String> {
-    let fixed = fix::fix(file, fixes, load);
-    if !fixed.done.is_empty() {
-        rewrite(&input.path, fixed.file.text())?;
-    }
-    for line in fixed.done {
-        say!("fixed: {line}");
-    }
-    Ok(fixed.file)
 }
 
 fn verdict(found: &Found) -> u8 {
@@ -164,6 +155,10 @@ fn open_reports(outputs: &[Output], inputs: &[Input], fixes: bool) -> Result<Vec
     }
     if fixes && inputs.iter().any(|input| input.path == Path::new("-")) {
         return Err("standard input cannot be fixed; give a file".into());
+    }
+    let is_no_file = |input: &&Input| std::fs::metadata(&input.path).is_ok_and(|found| !found.is_file());
+    if let Some(pipe) = inputs.iter().find(is_no_file).filter(|_| fixes) {
+        return Err(format!("{} is no file and cannot be fixed", pipe.name()));
     }
     let mut reports = Vec::with_capacity(outputs.len());
     for Output { format, path } in outputs {

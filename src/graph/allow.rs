@@ -1,6 +1,6 @@
 //! Comments that allow what a rule tells: `# ezrun: allow CODE, CODE -- reason`.
 //!
-//! Such a comment covers its own line, or the next one with something else on it where it stands alone. It covers
+//! Such a comment covers its own line, or, where it stands alone, the next one with more than a comment on it. It covers
 //! warnings and hints; what makes a graph invalid cannot be allowed, so that no invalid graph passes.
 
 use super::comments::{Comment, comments};
@@ -73,7 +73,7 @@ fn allowances(sources: &Sources, faults: &mut Findings) -> Vec<Allowance> {
 fn allowances_in(file: &SourceFile, faults: &mut Findings) -> Vec<Allowance> {
     let comments = comments(file);
     let mut allowances = Vec::new();
-    for (comment, line) in comments.iter().zip(covered_lines(&comments)) {
+    for (comment, line) in comments.iter().zip(covered_lines(&comments, file)) {
         let Some(codes) = allowed_codes(comment, faults) else { continue };
         let allowed = codes.into_iter().filter_map(|span| {
             let rule = allowable(file.slice(span), span, faults)?;
@@ -84,16 +84,23 @@ fn allowances_in(file: &SourceFile, faults: &mut Findings) -> Vec<Allowance> {
     allowances
 }
 
-/// For each comment the line that it speaks of: its own, or the one below it and what stands alone right below it.
-fn covered_lines(comments: &[Comment<'_>]) -> Vec<usize> {
-    let mut lines: Vec<usize> = comments.iter().map(|comment| comment.line + usize::from(comment.alone)).collect();
+/// For each comment the line that it speaks of: its own, or the next one below it that has more than a comment.
+fn covered_lines(comments: &[Comment<'_>], file: &SourceFile) -> Vec<usize> {
+    let covered = |comment: &Comment<'_>| if comment.alone { written_below(comment.line, file) } else { comment.line };
+    let mut lines: Vec<usize> = comments.iter().map(covered).collect();
     for upper in (0..comments.len().saturating_sub(1)).rev() {
         let lower = &comments[upper + 1];
-        if comments[upper].alone && lower.alone && lower.line == comments[upper].line + 1 {
+        if comments[upper].alone && lower.alone && lower.line == lines[upper] {
             lines[upper] = lines[upper + 1];
         }
     }
     lines
+}
+
+/// The first line below `line` with something on it; the next one, where there is none.
+fn written_below(line: usize, file: &SourceFile) -> usize {
+    let mut below = file.text().get(file.line_end(line)..).unwrap_or("").split('\n').skip(1);
+    line + 1 + below.position(|text| !text.trim().is_empty()).unwrap_or(0)
 }
 
 /// The codes that a comment lists; nothing where it speaks of something else.
@@ -132,6 +139,10 @@ fn words(text: &str, span: Span) -> Vec<(&str, Span)> {
 
 fn allowable(code: &str, span: Span, faults: &mut Findings) -> Option<&'static Rule> {
     let Some(rule) = rules::find(code) else {
+        if let Some(group) = rules::in_group(code) {
+            faults.add(not_a_group(code, &group, span));
+            return None;
+        }
         let codes = rules::ALL.iter().map(|rule| rule.code);
         let near = faults.are_few().then(|| suggest::nearest(code, codes)).flatten();
         let help = near.map_or("`ezrun rules` lists them all".to_owned(), |near| format!("did you mean `{near}`?"));
@@ -145,6 +156,17 @@ fn allowable(code: &str, span: Span, faults: &mut Findings) -> Option<&'static R
         return None;
     }
     Some(rule)
+}
+
+/// That a comment allows single rules.
+fn not_a_group(group: &str, members: &[&Rule], span: Span) -> Draft {
+    let codes: Vec<&str> = members.iter().filter(|rule| !rule.is_always_an_error()).map(|rule| rule.code).collect();
+    let message = format!("`{group}` is a group of rules, and a comment allows single ones");
+    let help = match codes.as_slice() {
+        [] => "all of its rules are errors, which no comment can allow".to_owned(),
+        codes => format!("write the code that the finding has: {}", codes.join(", ")),
+    };
+    Draft::new(rules::BAD_ALLOW, span, message).help(help)
 }
 
 /// Whether a rule tells something here and nothing elsewhere, though the file is the same.

@@ -82,11 +82,12 @@ pub(super) fn needless_copies(model: &Model<'_>, streams: &Streams, findings: &m
     }
 }
 
-/// Gives an edge `zero_copy: true`, if it is written in braces.
+/// Gives an edge `zero_copy: true`.
 fn views(wire: &Wire<'_>) -> Change {
     match wire.edge.zero_copy {
         Some(flag) => Change::Replace(flag.span, "true"),
-        None => Change::Append(wire.to_span, ", zero_copy: true"),
+        None if wire.edge.in_braces => Change::Append(wire.to_span, ", zero_copy: true"),
+        None => Change::AddLine(wire.to_span, "zero_copy: true"),
     }
 }
 

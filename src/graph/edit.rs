@@ -20,6 +20,8 @@ pub(super) enum Change {
     Replace(Span, &'static str),
     /// This follows what is there.
     Append(Span, &'static str),
+    /// This entry follows, on a line of its own, the one of which the value is there.
+    AddLine(Span, &'static str),
     /// One of the names there becomes another.
     Rename { span: Span, part: Part, old: String, new: String },
 }
@@ -37,8 +39,11 @@ impl Change {
     /// The change in the file that it is for; nothing where that does not say what it was made for.
     pub fn in_file(&self, file: &SourceFile) -> Option<Edit> {
         match self {
+            // What a variable gives is not for one file to say.
+            Change::Replace(span, _) if file.slice(*span).contains("${") => None,
             Change::Replace(span, new) => Some(Edit::replace(*span, file.slice(*span), new)),
             Change::Append(span, new) => Some(Edit::replace(span.part(span.end(), span.end()), "", new)),
+            Change::AddLine(span, entry) => line_below(*span, entry, file),
             Change::Rename { span, part, old, new } => {
                 let written = file.slice(*span);
                 let bare = written.trim_matches(['"', '\'']);
@@ -55,6 +60,26 @@ impl Change {
             }
         }
     }
+}
+
+/// `entry` on a line of its own, below the one that has the value at `span` and its key; nothing where that is not one line.
+fn line_below(span: Span, entry: &str, file: &SourceFile) -> Option<Edit> {
+    let place = file.place(span);
+    let start = file.offset(place.line, 1);
+    let line = file.slice(span.part(start, file.line_end(place.line)));
+    let end = start + line.trim_end_matches('\r').len();
+    let before = file.slice(span.part(start, span.start()));
+    let key = before.trim_start_matches([' ', '-']);
+    let line_break = if line.ends_with('\r') { "\r\n" } else { "\n" };
+    let new = format!("{line_break}{}{entry}", " ".repeat(before.len() - key.len()));
+    let is_one_line = place.line == place.end_line && is_key(key);
+    is_one_line.then(|| Edit::replace(span.part(end, end), "", &new))
+}
+
+/// Whether a key and its colon, and nothing else, are there.
+fn is_key(text: &str) -> bool {
+    let key = text.trim_end().strip_suffix(':').unwrap_or("");
+    !key.is_empty() && key.trim_matches(['"', '\'']).chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 fn is_part_end(rest: &str) -> bool {

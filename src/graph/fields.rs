@@ -55,6 +55,22 @@ impl<'t> Fields<'t> {
     }
 }
 
+/// What YAML 1.1 had for the entries of another mapping.
+pub(super) const MERGE_KEY: &str = "<<";
+
+/// That merge keys are not read.
+pub(super) fn merge_key(span: Span) -> Draft {
+    let message = "`<<` takes no entries from another mapping: YAML 1.2 has no merge keys";
+    let help = "write the entries out; an alias such as `with: *name` stands for a whole value";
+    Draft::new(rules::UNKNOWN_KEY, span, message).help(help)
+}
+
+/// That `what` has no such key.
+pub(super) fn unknown_key(what: &str, field: &Field<'_>, known: &[&str]) -> Draft {
+    let draft = Draft::new(rules::UNKNOWN_KEY, field.span, format!("{what} has no key `{}`", field.name));
+    draft.suggest(suggest::help(field.name, known, "key"), Part::Whole)
+}
+
 impl<'t> Reader<'_, 't> {
     pub fn report(&mut self, rule: Rule, span: Span, message: impl Into<String>, help: impl Into<String>) {
         self.findings.add(Draft::new(rule, span, message).help(help));
@@ -82,6 +98,10 @@ impl<'t> Reader<'_, 't> {
                 continue;
             }
             let name = key.text(self.file);
+            if name == MERGE_KEY {
+                self.findings.add(merge_key(key.span));
+                continue;
+            }
             // A few names are found faster one by one.
             let first = if entries.len() <= FEW {
                 fields.iter().position(|field| field.name == name)
@@ -104,9 +124,7 @@ impl<'t> Reader<'_, 't> {
     pub fn record(&mut self, tree: &'t Tree, what: &str, allowed: &[&str]) -> Option<Fields<'t>> {
         let fields = self.mapping(tree, what)?;
         for field in fields.iter().filter(|field| !allowed.contains(&field.name)) {
-            let help = suggest::help(field.name, allowed, "key");
-            let draft = Draft::new(rules::UNKNOWN_KEY, field.span, format!("{what} has no key `{}`", field.name));
-            self.findings.add(draft.suggest(help, Part::Whole));
+            self.findings.add(unknown_key(what, field, allowed));
         }
         Some(fields)
     }
@@ -158,10 +176,15 @@ impl<'t> Reader<'_, 't> {
             Kind::Unknown => None,
             _ => {
                 let message = format!("{what} is `true` or `false`, not {}", tree.describe());
-                let help = match tree.text(self.file).to_ascii_lowercase().as_str() {
-                    "yes" | "on" | "true" | "1" => "write `true`, without quotes",
-                    "no" | "off" | "false" | "0" => "write `false`, without quotes",
-                    _ => "write `true` or `false`",
+                let text = tree.text(self.file);
+                let help = match text.to_ascii_lowercase().as_str() {
+                    "true" => "write `true`, without quotes".to_owned(),
+                    "false" => "write `false`, without quotes".to_owned(),
+                    "yes" | "y" | "on" => format!("write `true`: in YAML 1.2 `{text}` is a text"),
+                    "no" | "n" | "off" => format!("write `false`: in YAML 1.2 `{text}` is a text"),
+                    "1" => "write `true`".to_owned(),
+                    "0" => "write `false`".to_owned(),
+                    _ => "write `true` or `false`".to_owned(),
                 };
                 self.report(rules::WRONG_TYPE, tree.span, message, help);
                 None

@@ -27,7 +27,7 @@ pub struct Finding {
     pub help: Option<String>,
     /// Other places that matter, in the order in which they should be read.
     pub related: Vec<Related>,
-    /// What would put it right in its file, where there is no doubt.
+    /// What would put it right in its file, where there is no doubt, with the values that variables have.
     pub fix: Option<Edit>,
 }
 
@@ -51,6 +51,17 @@ pub struct Related {
     pub place: Place,
     /// What is there.
     pub message: String,
+}
+
+/// What is at a place where a file is used.
+const USED_HERE: &str = "used here";
+
+impl Related {
+    /// Whether it only tells where the finding's file is used.
+    #[must_use]
+    pub fn is_use(&self) -> bool {
+        self.message == USED_HERE
+    }
 }
 
 /// A rule that graphs are checked against.
@@ -225,7 +236,7 @@ fn finish(draft: Draft, sources: &Sources) -> (Finding, Vec<Span>) {
 fn with_uses(mut finding: Finding, uses: &[Span], sources: &Sources) -> Finding {
     for (at, span) in uses.iter().enumerate() {
         if !uses[..at].contains(span) {
-            finding.related.push(related(*span, "used here".to_owned(), sources));
+            finding.related.push(related(*span, USED_HERE.to_owned(), sources));
         }
     }
     finding

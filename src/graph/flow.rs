@@ -59,24 +59,65 @@ pub(super) fn feedback(model: &Model<'_>, findings: &mut Findings) {
     }
 }
 
+/// Nodes that a source leads to, but by feedback alone, for which no node waits.
+pub(super) fn only_feedback(model: &Model<'_>, findings: &mut Findings) {
+    let feeds_back = |&edge: &usize| is_feedback(model, edge);
+    let ends_at_once = |&node: &usize| {
+        let edges = model.shape.edges_into(node);
+        // Where a node's type is not known, a port of the file may stand for one of its inputs.
+        let is_known = model.nodes[node].node_type.is_some() && !model.faulty_inputs.contains(&node);
+        let is_open = model.open_inputs.iter().any(|&(open, _)| open == node);
+        is_known && !is_open && !edges.is_empty() && edges.iter().all(feeds_back)
+    };
+    let mut ending = (0..model.nodes.len()).filter(ends_at_once).peekable();
+    if ending.peek().is_none() {
+        return;
+    }
+    let reached = reached(model);
+    // An edge that closes no cycle has a rule of its own, as a node has that nothing comes to.
+    let closes = |node: usize, &edge: &usize| {
+        let from = model.edges[edge].from.map(|from| from.node);
+        from.is_some_and(|from| from != node && model.shape.component[from] == model.shape.component[node])
+    };
+    for node in
+        ending.filter(|&node| reached[node] && model.shape.edges_into(node).iter().all(|edge| closes(node, edge)))
+    {
+        let name = &model.nodes[node].name;
+        let message =
+            format!("`{}` ends as soon as it starts: no node waits for feedback, and it has nothing else", name.text);
+        let help = "lead an edge without `feedback: true` to it, or let another edge of the cycle be the feedback";
+        let mut draft = Draft::new(rules::ONLY_FEEDBACK, name.span, message).help(help);
+        for flag in model.shape.edges_into(node).iter().filter_map(|&edge| model.edges[edge].written.feedback) {
+            draft = draft.related(flag.span, "feedback");
+        }
+        findings.add(draft);
+    }
+}
+
 /// Groups of connected nodes to which no source leads: nothing will ever come there.
 pub(super) fn unreached(model: &Model<'_>, findings: &mut Findings) {
     let topology = &model.shape.topology;
-    let mut reached = beginnings(model);
-    let mut queue: VecDeque<usize> = (0..reached.len()).filter(|&node| reached[node]).collect();
-    while let Some(node) = queue.pop_front() {
-        for next in topology.neighbors(NodeIndex::new(node)).map(NodeIndex::index) {
-            if !std::mem::replace(&mut reached[next], true) {
-                queue.push_back(next);
-            }
-        }
-    }
+    let mut reached = reached(model);
     for first in 0..model.nodes.len() {
         if !reached[first] {
             let group = connected_to(first, topology, &mut reached);
             report_unreached(model, &group, findings);
         }
     }
+}
+
+/// For each node, whether messages may come there.
+fn reached(model: &Model<'_>) -> Vec<bool> {
+    let mut reached = beginnings(model);
+    let mut queue: VecDeque<usize> = (0..reached.len()).filter(|&node| reached[node]).collect();
+    while let Some(node) = queue.pop_front() {
+        for next in model.shape.topology.neighbors(NodeIndex::new(node)).map(NodeIndex::index) {
+            if !std::mem::replace(&mut reached[next], true) {
+                queue.push_back(next);
+            }
+        }
+    }
+    reached
 }
 
 /// For each node, whether messages may begin there, or it is known already why nothing comes.
@@ -98,6 +139,8 @@ pub(super) fn beginnings(model: &Model<'_>) -> Vec<bool> {
             begins[to.node] = true;
         }
     }
+    // Whoever uses the file leads something there.
+    model.open_inputs.iter().for_each(|&(node, _)| begins[node] = true);
     begins
 }
 

@@ -4,13 +4,13 @@
 //! before the sinks waits for a node that takes. A node that takes its inputs in turn can: it waits at one input while the
 //! queue of the other is full, and whoever feeds both is held up there.
 
-use super::Overflow;
 use super::finding::{Draft, Findings};
 use super::flow::beginnings;
 use super::load::DEFAULT_QUEUE;
 use super::model::{Model, Wire};
 use super::rules;
 use super::streams::{Streams, number_in_words};
+use super::{MAX_QUEUE, Overflow};
 use crate::node::Joins;
 use std::collections::{HashMap, HashSet};
 
@@ -231,8 +231,9 @@ impl Join<'_, '_, '_> {
                 let (needed, sent) = (number_in_words(needed), number_in_words(sent));
                 let takes = format!("the next message at `{slow}` takes {needed} messages from {fork}");
                 let message = format!("{join} can wait for ever: {takes}, and {sent} fill the way to `{full}`");
-                let queue = number_in_words(depth(&self.full[0]) + stall.lacks());
-                (message, format!("write `queue: {queue}` or more on this edge"))
+                let queue = depth(&self.full[0]) + stall.lacks();
+                let deeper = || format!("write `queue: {}` or more on this edge", number_in_words(queue));
+                (message, if queue <= MAX_QUEUE as f64 { deeper() } else { drop })
             }
         };
         let mut draft = Draft::new(rules::DEADLOCK, self.full[0].to_span, message).help(help);

@@ -1,5 +1,6 @@
 //! From a file to a graph: read, look up, check, build. Every finding of every step is kept.
 
+use super::edit::Edit;
 use super::finding::{Finding, Findings, Level};
 use super::flatten::{Surroundings, flatten};
 use super::memory::MemoryLimit;
@@ -11,9 +12,9 @@ use super::streams::Streams;
 use super::types::KnownTypes;
 use super::variables::Override;
 use super::{Backend, BackendId, Delivery, Edge, Graph, Node, NodeId, Overflow, PortRef, Wait};
-use super::{allow, delivery, flow, joins, memory, mismatch, resources, settings, units, wiring};
+use super::{allow, delivery, flow, joins, memory, mismatch, parse, resources, settings, units, wiring};
 use crate::node::Registry;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// Depth of a queue where the file says none, in messages.
 pub const DEFAULT_QUEUE: u32 = 8;
@@ -32,6 +33,8 @@ pub struct LoadOptions<'a> {
     pub missing_env: Level,
     /// How much memory its queues may need; nothing where nobody asks.
     pub memory: Option<MemoryLimit>,
+    /// Whether no variable counts as known, whatever it stands for: what is found then holds for all values.
+    pub only_written: bool,
 }
 
 /// What a file turned out to be.
@@ -49,7 +52,8 @@ impl<'a> LoadOptions<'a> {
     /// To run a graph: with the process's environment, in which nothing may be missing.
     #[must_use]
     pub fn run(registry: &'a Registry, set: &'a [Override]) -> Self {
-        LoadOptions { registry, set, env: &|name| std::env::var(name).ok(), missing_env: Level::Error, memory: None }
+        let env = &|name: &str| std::env::var(name).ok();
+        LoadOptions { registry, set, env, missing_env: Level::Error, memory: None, only_written: false }
     }
 
     /// To validate a graph: as to run it, but a variable may be missing.
@@ -76,6 +80,33 @@ pub fn load(file: &SourceFile, options: &LoadOptions<'_>, packs: &dyn Packs) -> 
     Loaded { graph, findings, sources }
 }
 
+/// Takes out the fixes that are right only with the values that variables have now: what the command line or the environment
+/// gives is not for a file to say. `loaded` came of the same `file`, `options` and `packs`.
+pub fn keep_sure_fixes(loaded: &mut Loaded, file: &SourceFile, options: &LoadOptions<'_>, packs: &dyn Packs) {
+    let has_variables = |file: &SourceFile| file.text().contains("${");
+    let has_fixes = loaded.findings.iter().any(|finding| finding.fix.is_some());
+    if !has_fixes || !loaded.sources.iter().any(has_variables) {
+        return;
+    }
+    let key = |edit: &Edit, sources: &Sources| {
+        (sources.file(edit.span.file).path(), edit.span.start(), edit.span.end(), edit.new.clone())
+    };
+    let only_written = load(file, &LoadOptions { only_written: true, ..*options }, packs);
+    let fixes = only_written.findings.iter().filter_map(|finding| finding.fix.as_ref());
+    let sure: HashSet<_> = fixes.map(|edit| key(edit, &only_written.sources)).collect();
+    for finding in &mut loaded.findings {
+        finding.fix = finding.fix.take().filter(|edit| sure.contains(&key(edit, &loaded.sources)));
+    }
+}
+
+/// What is wrong with a file that cannot be read at all; nothing where it can be.
+#[must_use]
+pub fn syntax_fault(file: &SourceFile) -> Option<Finding> {
+    let mut findings = Findings::default();
+    parse::parse(file, &mut findings);
+    findings.into_sorted(&Sources::new(file.clone())).into_iter().next()
+}
+
 fn read(sources: &mut Sources, options: &LoadOptions<'_>, packs: &dyn Packs, findings: &mut Findings) -> Option<Graph> {
     let unit = units::gather(sources, options, findings)?;
     let sources = &*sources;
@@ -91,7 +122,9 @@ fn read(sources: &mut Sources, options: &LoadOptions<'_>, packs: &dyn Packs, fin
     for node in &mut model.nodes {
         settings::check(node, options.registry, sources.file(node.file), findings);
     }
-    settings::ask_packs(&mut model.nodes, packs, sources, findings);
+    if !options.only_written {
+        settings::ask_packs(&mut model.nodes, packs, sources, findings);
+    }
     for rule in RULES {
         rule(&model, findings);
     }
@@ -122,6 +155,7 @@ const RULES: &[fn(&Model<'_>, &mut Findings)] = &[
     delivery::lossy_recordings,
     flow::cycles,
     flow::feedback,
+    flow::only_feedback,
     flow::unreached,
     joins::self_fed,
     resources::placements,

@@ -30,6 +30,8 @@ pub enum LimitOf {
     /// The machine: memory that was reserved is not used before it is needed, so an edge counts with the messages that it
     /// will have or that the file allows by name, and not at all where neither is known.
     Machine,
+    /// The control group, such as that of a container: otherwise as the machine.
+    ControlGroup,
 }
 
 /// What an edge asks of its output's memory.
@@ -57,8 +59,8 @@ struct Need<'m> {
 
 pub(super) fn budget(model: &Model<'_>, streams: &Streams, limit: &MemoryLimit, findings: &mut Findings) {
     let mut needs = needs(model, streams, limit);
-    let total = needs.iter().fold(0u64, |sum, need| sum.saturating_add(need.bytes));
-    if total <= limit.bytes {
+    let total: u128 = needs.iter().map(|need| u128::from(need.bytes)).sum();
+    if total <= u128::from(limit.bytes) {
         return;
     }
     needs.sort_by_key(|need| (std::cmp::Reverse(need.bytes), need.wires.first().map(|wire| wire.to_span)));
@@ -67,6 +69,7 @@ pub(super) fn budget(model: &Model<'_>, streams: &Streams, limit: &MemoryLimit, 
     let whose = match limit.of {
         LimitOf::Budget => format!("the budget is {most}"),
         LimitOf::Machine => format!("this machine has {most}"),
+        LimitOf::ControlGroup => format!("the control group that this runs in, as in a container, has {most}"),
     };
     let level = if limit.of == LimitOf::Budget { Level::Error } else { Level::Warning };
     let message = format!("the queues of this graph may need {all} of memory, and {whose}");
@@ -107,7 +110,7 @@ fn demand(model: &Model<'_>, streams: &Streams, wire: &Wire<'_>, limit: LimitOf)
     let known = streams.sent(wire.from).bytes.map(|bytes| bytes.ceil() as u64);
     let max_message = match limit {
         LimitOf::Budget => written.unwrap_or(DEFAULT_MAX_MESSAGE),
-        LimitOf::Machine => known.or(written)?.min(written.unwrap_or(DEFAULT_MAX_MESSAGE)),
+        LimitOf::Machine | LimitOf::ControlGroup => known.or(written)?.min(written.unwrap_or(DEFAULT_MAX_MESSAGE)),
     };
     let zero_copy = wire.edge.zero_copy.is_some_and(|flag| flag.value);
     Some(EdgeDemand {

@@ -4,9 +4,9 @@
 //! other; merge keys are not special. Size, depth and aliases are bounded.
 
 use super::finding::{Draft, Findings};
-use super::rules;
 use super::source::{FileId, SourceFile, Span};
 use super::yaml::{Kind, Tree, plain_scalar};
+use super::{rules, suggest};
 use granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Tag};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -259,10 +259,29 @@ fn syntax_error(error: &ScanError, file: &SourceFile) -> Box<Draft> {
     match error.kind() {
         ErrorKind::RecursionLimitExceeded => too_deep(span),
         _ => {
+            if let Some(draft) = unknown_anchor(error, file, span) {
+                return Box::new(draft);
+            }
             let message = format!("not YAML: {}", error.info());
             Box::new(Draft::new(rules::SYNTAX, span, message).help(syntax_help(file, span)))
         }
     }
+}
+
+/// An alias for which no anchor was read before.
+fn unknown_anchor(error: &ScanError, file: &SourceFile, span: Span) -> Option<Draft> {
+    let name = file.slice(span).strip_prefix('*').filter(|_| error.info().contains("anchor"))?;
+    let before = file.text().get(..span.start()).unwrap_or("");
+    let anchors =
+        before.split('&').skip(1).filter_map(|rest| rest.split([' ', '\t', '\n', '\r', ',', '}', ']']).next());
+    let help = match suggest::nearest(name, anchors) {
+        Some(near) => format!("did you mean `*{near}`?"),
+        None => format!("write `&{name}` before the value that it stands for, further up in the file"),
+    };
+    Some(
+        Draft::new(rules::SYNTAX, span, format!("`*{name}` stands for nothing: no anchor `&{name}` is above"))
+            .help(help),
+    )
 }
 
 fn syntax_help(file: &SourceFile, span: Span) -> &'static str {

@@ -67,6 +67,7 @@ rules! {
     FEEDBACK_BLOCKS = Error "flow/feedback-blocks": "a feedback edge drops rather than waits";
     NO_FEEDBACK = Warning "flow/no-feedback": "an edge with `feedback: true` closes a cycle";
     UNREACHED = Warning "flow/unreached": "a source leads to every node";
+    ONLY_FEEDBACK = Warning "flow/only-feedback": "a node has an edge into it that is no feedback";
     DIFFERING_RATES = Warning "flow/differing-rates": "streams that are joined have one rate";
     DEADLOCK = Warning "flow/deadlock": "no node waits for a message that waits for that node";
     UNREAD_OUTPUT = Warning "flow/unread-output": "an output is read";
@@ -99,6 +100,13 @@ pub fn groups() -> Vec<&'static str> {
     let mut groups: Vec<&str> = ALL.iter().map(Rule::group).collect();
     groups.dedup();
     groups
+}
+
+/// The rules of `group`; nothing where that is none.
+#[must_use]
+pub fn in_group(group: &str) -> Option<Vec<&'static Rule>> {
+    let rules: Vec<&Rule> = ALL.iter().filter(|rule| rule.group() == group).collect();
+    (!rules.is_empty()).then_some(rules)
 }
 
 impl Rule {

@@ -4,7 +4,7 @@
 //! ones. It knows what `schemars` writes for serde types.
 
 use super::edit::Part;
-use super::fields::Word;
+use super::fields::{MERGE_KEY, Word, merge_key};
 use super::finding::{Draft, Findings, Rule};
 use super::model::ModelNode;
 use super::packs::Packs;
@@ -270,6 +270,10 @@ impl<'a> Walker<'a> {
         let mut places: std::collections::HashMap<&str, Span> = std::collections::HashMap::new();
         for (key, value) in entries {
             let name = key.text(self.file);
+            if name == MERGE_KEY {
+                self.findings.add(merge_key(key.span));
+                continue;
+            }
             if let Some(&first) = places.get(name) {
                 let draft =
                     Draft::new(rules::DUPLICATE_KEY, key.span, format!("{} twice", self.has_setting(path, name)));

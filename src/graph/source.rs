@@ -1,5 +1,6 @@
 //! The text of graph files, and places in it.
 
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -62,23 +63,50 @@ pub enum ReadError {
         cause: std::io::Error,
     },
     /// The file is too large.
-    #[error("{} has {bytes} bytes; a graph file has at most {limit} (`--max-file-size` says otherwise)", path.display())]
+    #[error("{} has {size} bytes; a graph file has at most {limit} (`--max-file-size` says otherwise)", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// Its size in bytes.
-        bytes: u64,
+        /// How many bytes it has, in words.
+        size: String,
         /// The largest size that is read.
         limit: u64,
     },
     /// The file is not text.
-    #[error("{} is not UTF-8 text: byte {offset} belongs to no character", path.display())]
+    #[error("{} {fault}", path.display())]
     NotText {
         /// The file.
         path: PathBuf,
-        /// First byte that is not UTF-8.
-        offset: usize,
+        /// What it is instead.
+        fault: TextFault,
     },
+}
+
+/// Why bytes are not the text of a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TextFault {
+    /// This byte, counted from 0, is not UTF-8.
+    #[error("is not UTF-8 text: byte {0} belongs to no character")]
+    NotUtf8(usize),
+    /// The text is in another encoding.
+    #[error("is UTF-16 text: save it as UTF-8")]
+    Utf16,
+    /// This byte, counted from 0, is one that no text has.
+    #[error("is not text: byte {0} is NUL")]
+    Nul(usize),
+}
+
+/// The text that `bytes` are.
+///
+/// # Errors
+/// What they are instead.
+pub fn text_of(bytes: Vec<u8>) -> Result<String, TextFault> {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(TextFault::Utf16);
+    }
+    let text = String::from_utf8(bytes).map_err(|error| TextFault::NotUtf8(error.utf8_error().valid_up_to()))?;
+    text.find('\0').map_or(Ok(text), |at| Err(TextFault::Nul(at)))
 }
 
 impl FileId {
@@ -128,7 +156,7 @@ impl Span {
 }
 
 impl SourceFile {
-    /// Reads the file at `path`.
+    /// Reads the file at `path`, a pipe up to its end.
     ///
     /// # Errors
     /// [`ReadError`] where it cannot be read, is no text or is larger than [`MAX_FILE_BYTES`].
@@ -143,18 +171,21 @@ impl SourceFile {
     pub fn read_up_to(path: &Path, limit: u64) -> Result<Self, ReadError> {
         let limit = limit.min(MAX_SPAN);
         let unreadable = |cause| ReadError::Unreadable { path: path.to_owned(), cause };
+        let kind = std::fs::metadata(path).map_err(unreadable)?.file_type();
+        if kind.is_char_device() || kind.is_block_device() {
+            return Err(unreadable(std::io::Error::other("it is a device, not a file")));
+        }
         let file = std::fs::File::open(path).map_err(unreadable)?;
         let mut bytes = Vec::new();
         std::io::Read::read_to_end(&mut std::io::Read::take(file, limit.saturating_add(1)), &mut bytes)
             .map_err(unreadable)?;
         if bytes.len() as u64 > limit {
-            let bytes = std::fs::metadata(path).map_or(bytes.len() as u64, |m| m.len());
-            return Err(ReadError::TooLarge { path: path.to_owned(), bytes, limit });
+            let whole = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file);
+            let size = whole.map_or_else(|| format!("more than {limit}"), |whole| whole.len().to_string());
+            return Err(ReadError::TooLarge { path: path.to_owned(), size, limit });
         }
-        let text = String::from_utf8(bytes)
-            .map_err(|e| ReadError::NotText { path: path.to_owned(), offset: e.utf8_error().valid_up_to() })?;
-        let dir = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let dir = std::fs::canonicalize(dir).map_err(unreadable)?;
+        let text = text_of(bytes).map_err(|fault| ReadError::NotText { path: path.to_owned(), fault })?;
+        let dir = dir_of(path).map_err(unreadable)?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         Ok(Self::new(&path.display().to_string(), &stem, dir, text))
     }
@@ -288,6 +319,14 @@ impl SourceFile {
         let block = offset / BLOCK_BYTES;
         self.chars_before[block] + count_chars(&self.text.as_bytes()[block * BLOCK_BYTES..offset])
     }
+}
+
+/// The folder that paths in the file at `path` are relative to. What the system has no file for, such as a pipe that a
+/// shell made, is of the current folder.
+fn dir_of(path: &Path) -> std::io::Result<PathBuf> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = std::fs::canonicalize(dir)?;
+    if dir == Path::new("/dev") || dir.starts_with("/proc") { std::env::current_dir() } else { Ok(dir) }
 }
 
 fn chars_before(text: &str) -> Vec<usize> {

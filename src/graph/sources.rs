@@ -47,6 +47,17 @@ impl Sources {
         self.0.iter().map(|source| &source.file)
     }
 
+    /// Adds a file of another graph, so that its places can be shown beside those of this one.
+    pub fn adopt(&mut self, file: &SourceFile) -> FileId {
+        if let Some(known) = self.0.iter().find(|known| known.file.is_same_file(file)) {
+            return known.first;
+        }
+        let id = FileId(u32::try_from(self.0.len()).unwrap_or(u32::MAX));
+        let file = file.clone().known_as(id, Arc::clone(file.name()));
+        self.0.push(Source { file, first: id, used_at: None, prefix: String::new(), names: HashSet::new() });
+        id
+    }
+
     /// One of the files.
     #[must_use]
     pub fn file(&self, id: FileId) -> &SourceFile {

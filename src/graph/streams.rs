@@ -12,6 +12,11 @@ type Port = (usize, usize);
 /// Samples of the slower rate that a resampler looks ahead.
 const RESAMPLER_REACH: f64 = 10.0;
 
+/// Sizes above this are no longer told in figures, in bytes.
+const EXBIBYTE: f64 = (1u64 << 60) as f64;
+/// From here on numbers are told with their powers of ten.
+const MANY: f64 = 1e12;
+
 /// What is known of the messages of one output. Seconds are those of the signal: of the clock only where it is `realtime`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Stream {
@@ -76,10 +81,11 @@ impl Streams {
 impl Stream {
     /// Of a signal whose rate, samples and rows are set: what follows from them.
     fn signal(self) -> Self {
-        let per_second = |(rate, samples): (f64, f64)| rate / samples;
+        // Two numbers that are too large to be told come to nothing that is known.
+        let known = |number: &f64| !number.is_nan();
         Stream {
-            messages_per_s: self.rate.zip(self.samples).map(per_second),
-            bytes: self.samples.zip(self.row_bytes).map(|(samples, row)| samples * row),
+            messages_per_s: self.rate.zip(self.samples).map(|(rate, samples)| rate / samples).filter(known),
+            bytes: self.samples.zip(self.row_bytes).map(|(samples, row)| samples * row).filter(known),
             ..self
         }
     }
@@ -193,11 +199,14 @@ fn item_bytes(output: &OutputPort) -> Option<f64> {
     }
 }
 
-/// A number of bytes, as in `62.5 KiB`.
+/// A number of bytes, as in `62.5 KiB`; of what no machine has, only that it is so much.
 pub(super) fn bytes_in_words(bytes: f64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if bytes < 1024.0 {
         return format!("{bytes:.0} bytes");
+    }
+    if bytes > EXBIBYTE {
+        return "more than 1 EiB".to_owned();
     }
     let power = ((bytes.log2() / 10.0).floor() as usize).clamp(1, UNITS.len());
     let number = bytes / 1024f64.powi(power as i32);
@@ -207,8 +216,14 @@ pub(super) fn bytes_in_words(bytes: f64) -> String {
     format!("{text} {}", UNITS[power - 1])
 }
 
-/// A number of times per second, as in `12.5`.
+/// A number of times per second, as in `12.5`; one with more digits than anyone reads as in `3.0e20`.
 pub(super) fn number_in_words(number: f64) -> String {
+    if number.is_infinite() {
+        return "more than 1e300".to_owned();
+    }
+    if number >= MANY {
+        return format!("{number:.1e}");
+    }
     let digits = if number < 10.0 { 3 } else { 1 };
     let text = format!("{number:.digits$}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -225,6 +240,8 @@ mod tests {
         let words: Vec<String> = sizes.into_iter().map(bytes_in_words).collect();
         assert_eq!(words, ["64 bytes", "1 KiB", "62.5 KiB", "8 MiB", "704 MiB"]);
         assert_eq!([250.0, 12.5, 0.1].map(number_in_words), ["250", "12.5", "0.1"]);
+        assert_eq!([1e18, 1e300, f64::INFINITY].map(bytes_in_words), ["888 PiB", "more than 1 EiB", "more than 1 EiB"]);
+        assert_eq!([1e300, f64::INFINITY].map(number_in_words), ["1.0e300", "more than 1e300"]);
     }
 
     #[test]

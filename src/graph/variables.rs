@@ -235,6 +235,9 @@ impl Scope<'_> {
 
     /// The scalar with its variables put in; nothing where one is not known.
     fn fill(&mut self, pieces: Vec<Piece>, span: Span, findings: &mut Findings) -> Option<Tree> {
+        if self.options.only_written {
+            return None;
+        }
         if let [piece @ (Piece::Param(_) | Piece::Env { .. })] = pieces.as_slice() {
             let value = self.value(piece, span, findings)?;
             return Some(at_place(value, span));

@@ -1,10 +1,8 @@
 //! The file as written: every value of the right type, nothing looked up yet.
 
-use super::edit::Part;
-use super::fields::{At, Field, Fields, Reader, Word};
+use super::fields::{At, Field, Fields, Reader, Word, unknown_key};
 use super::finding::Draft;
 use super::rules;
-use super::suggest;
 use super::variables::is_name;
 use super::yaml::{Kind, Tree};
 use super::{Overflow, Wait};
@@ -83,6 +81,8 @@ pub(super) struct WrittenEdge {
     pub overflow: Option<At<Overflow>>,
     pub max_message: Option<At<u64>>,
     pub feedback: Option<At<bool>>,
+    /// Whether it is written as `{ … }`, rather than a key on each line.
+    pub in_braces: bool,
     /// Whether something in it could not be read.
     pub faulty: bool,
 }
@@ -256,9 +256,7 @@ fn record<'t>(
             let message = format!("`{}` is reserved; this version of ezrun does not do it yet", field.name);
             Draft::new(rules::UNSUPPORTED, field.span, message).help("take it out")
         } else {
-            let message = format!("{what} has no key `{}`", field.name);
-            Draft::new(rules::UNKNOWN_KEY, field.span, message)
-                .suggest(suggest::help(field.name, usable, "key"), Part::Whole)
+            unknown_key(what, field, usable)
         };
         reader.findings.add(draft);
     }
@@ -293,6 +291,7 @@ fn edge<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>) -> Option<WrittenEdge> 
         overflow: value("overflow").and_then(|tree| reader.choice(tree, "`overflow`", OVERFLOWS)),
         max_message: value("max_message").and_then(|tree| max_message(tree, reader)),
         feedback: value("feedback").and_then(|tree| reader.flag(tree, "`feedback`")),
+        in_braces: reader.file.slice(tree.span).starts_with('{'),
         faulty: false,
     };
     Some(WrittenEdge { faulty: reader.findings.len() > before, ..edge })

@@ -43,7 +43,7 @@ fn json_has_every_field_and_a_summary() {
     let expected = json!({
         "code": "schema/duplicate-key", "level": "error", "message": "`nodes` has `b` twice",
         "help": "keep one of the two", "file": "x.yaml",
-        "line": 5, "column": 3, "end_line": 5, "end_column": 4, "related": related,
+        "line": 5, "column": 3, "end_line": 5, "end_column": 4, "related": related, "fix": [],
     });
     assert_eq!(*duplicate, expected);
     let errors = json["findings"].as_array().unwrap().len();
@@ -293,8 +293,8 @@ fn no_output_takes_the_place_of_a_file_that_a_graph_is_read_from() {
     assert!(short.len() < long.len() && short.ends_with("}\n"), "{short}");
 }
 
-/// What ezrun prints onto a terminal.
-fn on_a_terminal(folder: &Folder, no_color: Option<&str>) -> String {
+/// What ezrun prints onto a terminal, and its exit code.
+fn on_a_terminal(folder: &Folder, args: &[&str], no_color: Option<&str>) -> (Option<i32>, String) {
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     use std::io::Read;
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
@@ -303,25 +303,126 @@ fn on_a_terminal(folder: &Folder, no_color: Option<&str>) -> String {
     let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
     let terminal = std::fs::File::options().read(true).write(true).open(name).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_ezrun"));
-    command.current_dir(folder.path("")).args(["validate", "a.yaml"]).stdout(terminal);
+    command.current_dir(folder.path("")).args(args).stdout(terminal);
     command.env_remove("NO_COLOR").env("TERM", "xterm");
     if let Some(value) = no_color {
         command.env("NO_COLOR", value);
     }
-    assert_eq!(command.status().unwrap().code(), Some(1));
+    let code = command.status().unwrap().code();
     drop(command);
     let mut printed = Vec::new();
     // Reading ends with an error once nobody holds the other side.
     let _ = std::fs::File::from(master).read_to_end(&mut printed);
-    String::from_utf8(printed).unwrap()
+    (code, String::from_utf8(printed).unwrap())
+}
+
+#[test]
+fn a_manual_page_is_not_written_onto_a_terminal() {
+    assert_eq!(on_a_terminal(&folder(), &["man"], None), (Some(2), String::new()));
 }
 
 #[test]
 fn colours_are_for_terminals_and_for_those_who_want_them() {
     let folder = folder();
-    let coloured = on_a_terminal(&folder, None);
+    let (code, coloured) = on_a_terminal(&folder, &["validate", "a.yaml"], None);
+    assert_eq!(code, Some(1));
     assert!(coloured.contains("\u{1b}[1m") && coloured.contains("wiring/unknown-node"), "{coloured:?}");
-    let plain = on_a_terminal(&folder, Some("1"));
+    let (_, plain) = on_a_terminal(&folder, &["validate", "a.yaml"], Some("1"));
     assert!(!plain.contains('\u{1b}') && plain.contains("wiring/unknown-node"), "{plain:?}");
     assert!(!folder.validate(&["a.yaml"]).stdout.contains('\u{1b}'));
+}
+
+#[test]
+fn standard_output_by_another_name_is_still_one() {
+    for name in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "-"] {
+        let json = format!("json={name}");
+        let both = folder().validate(&["good.yaml", "--format", "text", "--format", &json]);
+        assert_eq!((both.code, both.stdout.as_str()), (2, ""), "{name}");
+        assert!(both.stderr.starts_with("error: one format goes to standard output"), "{}", both.stderr);
+        assert_eq!(folder().validate(&["good.yaml", "--format", &json]).json()["summary"]["files"], 1, "{name}");
+    }
+}
+
+#[test]
+fn an_output_below_a_folder_that_is_missing_says_so() {
+    let folder = folder();
+    let outcomes = [
+        folder.validate(&["good.yaml", "--format", "sarif=missing/x"]),
+        folder.ezrun(&["graph", "good.yaml", "-o", "missing/x"]),
+        folder.ezrun(&["good.yaml", "--report", "json=missing/x"]),
+    ];
+    for outcome in outcomes {
+        let expected = "error: cannot write missing/x: there is no folder missing; make it first\n";
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (2, expected));
+    }
+}
+
+/// A part with a misspelt type, and with a setting that is wrong for one of those who use it.
+fn with_a_part() -> Folder {
+    let part = "ezrun: 1\nparams: { count: 3 }\nports: { outputs: { out: numbers.out } }\nnodes:\n\
+                \x20 numbers: { use: counter, with: { coutn: 1, bytes: \"${count}\" } }\n";
+    let using = |with: &str| {
+        format!(
+            "ezrun: 1\nnodes:\n  a: {{ use: ./parts/part.yaml{with} }}\n  b: {{ use: 'null' }}\n\
+             edges: [{{ from: a.out, to: b, zero_copy: true }}]\n"
+        )
+    };
+    Folder::with(&[("a.yaml", &using("")), ("b.yaml", &using(", with: { count: -1 }")), ("parts/part.yaml", part)])
+}
+
+#[test]
+fn what_is_wrong_with_a_part_is_told_once_with_all_who_use_it() {
+    let folder = with_a_part();
+    let json = folder.validate(&[".", "--format", "json"]).json();
+    let findings = json["findings"].as_array().unwrap();
+    let told: Vec<String> = findings.iter().map(|f| format!("{} {}", f["file"], f["code"]).replace('"', "")).collect();
+    // What only the use in `b.yaml` makes wrong stays apart.
+    assert_eq!(told, ["parts/part.yaml schema/unknown-setting", "parts/part.yaml schema/out-of-range"], "{json:#}");
+    let uses = |finding: &Value| {
+        let related = finding["related"].as_array().unwrap().iter();
+        related
+            .map(|related| format!("{} {}", related["file"], related["message"]).replace('"', ""))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(uses(&findings[0]), ["./a.yaml used here", "./b.yaml used here"]);
+    assert_eq!(uses(&findings[1]), ["./b.yaml used here"]);
+    assert_eq!((&json["summary"]["errors"], &json["summary"]["files"]), (&json!(2), &json!(3)));
+    for (format, mark) in [("github", "::error"), ("concise", "error["), ("sarif", "\"ruleId\""), ("junit", "<failure")]
+    {
+        let written = folder.validate(&[".", "--format", format]).stdout;
+        assert_eq!(written.matches(mark).count(), 2, "{format}: {written}");
+    }
+    let text = folder.validate(&["."]).stdout;
+    let summaries: Vec<&str> = text.lines().filter(|line| line.contains(" in ./")).collect();
+    let expected = [
+        "1 error in ./a.yaml",
+        "1 error in ./b.yaml, beside 1 told above",
+        "no findings in ./parts/part.yaml, beside 1 told above",
+    ];
+    assert_eq!(summaries, expected, "{text}");
+    assert!(text.contains("./b.yaml:3:13"), "{text}");
+}
+
+#[test]
+fn what_fix_would_change_is_told_to_editors() {
+    let text = "ezrun: 1\nnodes:\n  a: { use: conter }\n  b: { use: 'null' }\nedges:\n  - from: a\n    to: b\n";
+    let folder = Folder::with(&[("x.yaml", text)]);
+    let misspelt = json!([{ "line": 3, "column": 13, "end_line": 3, "end_column": 19, "text": "counter" }]);
+    let json = folder.validate(&["x.yaml", "--format", "json"]).json();
+    assert_eq!(json["findings"][0]["fix"], misspelt, "{json:#}");
+    let sarif = folder.validate(&["x.yaml", "--format", "sarif"]).json();
+    let change = &sarif["runs"][0]["results"][0]["fixes"][0]["artifactChanges"][0];
+    let expected = json!({
+        "artifactLocation": { "uri": "x.yaml", "uriBaseId": "%SRCROOT%" },
+        "replacements": [{
+            "deletedRegion": { "startLine": 3, "startColumn": 13, "endLine": 3, "endColumn": 19 },
+            "insertedContent": { "text": "counter" },
+        }],
+    });
+    assert_eq!(*change, expected, "{sarif:#}");
+    // An edge in block style gets a line more.
+    std::fs::write(folder.path("x.yaml"), text.replace("conter", "counter")).unwrap();
+    let json = folder.validate(&["x.yaml", "--format", "json"]).json();
+    let added = json!([{ "line": 7, "column": 10, "end_line": 7, "end_column": 10, "text": "\n    zero_copy: true" }]);
+    assert_eq!(json["findings"][0]["fix"], added, "{json:#}");
 }

@@ -1,6 +1,8 @@
 //! What `ezrun validate` is given: files, folders, standard input.
 
 use crate::support::{BROKEN, COPYING, Folder, GOOD};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
 
 #[test]
 fn a_folder_stands_for_all_graphs_below_it_in_order() {
@@ -95,4 +97,72 @@ fn a_larger_file_is_read_where_that_is_asked_for() {
     assert_eq!((read.code, read.stderr.as_str()), (0, ""));
     let codes: Vec<String> = read.concise().iter().map(|found| found.split(' ').nth(1).unwrap().to_owned()).collect();
     assert_eq!(codes, ["flow/unread-output", "delivery/needless-copy"]);
+}
+
+#[test]
+fn plans_and_pictures_are_made_of_standard_input_too() {
+    let folder = Folder::with(&[("good.yaml", GOOD)]);
+    for args in [["plan", "--format=json"], ["graph", "--format=dot"]] {
+        let [of_file, of_stdin] = ["good.yaml", "-"].map(|name| folder.ezrun_with(&[args[0], name, args[1]], GOOD));
+        assert_eq!((of_stdin.code, of_stdin.stderr.as_str()), (0, ""));
+        assert_eq!(of_stdin.stdout.replace("<stdin>", "good"), of_file.stdout);
+    }
+    let broken = folder.ezrun_with(&["plan", "-"], BROKEN);
+    assert_eq!(broken.code, 1);
+    assert!(broken.stderr.contains("--> <stdin>:3:17"), "{}", broken.stderr);
+}
+
+#[test]
+fn what_is_no_text_says_what_it_is() {
+    let folder = Folder::with(&[("nul.yaml", "ezrun: 1\0\n")]);
+    let utf16: Vec<u8> = "\u{feff}ezrun: 1\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    std::fs::write(folder.path("utf16.yaml"), utf16).unwrap();
+    let told = |file: &str| folder.validate(&[file]).stderr;
+    assert_eq!(told("nul.yaml"), "error: nul.yaml is not text: byte 8 is NUL\n");
+    assert_eq!(told("utf16.yaml"), "error: utf16.yaml is UTF-16 text: save it as UTF-8\n");
+    assert_eq!(told("/dev/zero"), "error: cannot read /dev/zero: it is a device, not a file\n");
+    let stdin = folder.ezrun_with(&["validate", "-"], "ezrun: 1\0\n");
+    assert_eq!((stdin.code, stdin.stderr.as_str()), (2, "error: <stdin> is not text: byte 8 is NUL\n"));
+}
+
+#[test]
+fn a_pipe_is_read_to_its_end_and_not_written() {
+    let folder = Folder::with(&[("graphs/good.yaml", GOOD)]);
+    let bash = |script: &str| {
+        let ezrun = format!("ezrun() {{ '{}' \"$@\"; }}; {script}", env!("CARGO_BIN_EXE_ezrun"));
+        let output = Command::new("bash").args(["-c", &ezrun]).current_dir(folder.path("")).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout) + &text(output.stderr))
+    };
+    // Paths in it are those of the current folder, as on standard input.
+    let using = "echo 'ezrun: 1'; echo 'nodes: { a: { use: ./graphs/good.yaml } }'";
+    let (code, told) = bash(&format!("ezrun validate <({using})"));
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.starts_with("no findings in /dev/fd/"), "{told}");
+    let (code, told) = bash("ezrun validate <(yes '# more')");
+    assert_eq!(code, Some(2));
+    assert!(told.contains(" has more than 1048576 bytes; "), "{told}");
+    let (code, told) = bash("ezrun validate --fix <(cat graphs/good.yaml)");
+    assert_eq!(code, Some(2));
+    assert!(told.ends_with(" is no file and cannot be fixed\n"), "{told}");
+}
+
+#[test]
+fn a_pipe_without_a_writer_is_not_waited_for_in_silence() {
+    let folder = Folder::with(&[]);
+    let pipe = folder.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // One that says nothing waits for ever.
+    let mut command = Command::new("timeout");
+    command.args(["60", env!("CARGO_BIN_EXE_ezrun"), "validate", "pipe"]).current_dir(folder.path(""));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut ezrun = command.spawn().unwrap();
+    let mut said = String::new();
+    BufReader::new(ezrun.stderr.take().unwrap()).read_line(&mut said).unwrap();
+    assert_eq!(said, "waiting for the end of the pipe pipe\n");
+    std::fs::write(&pipe, GOOD).unwrap();
+    let mut found = String::new();
+    ezrun.stdout.take().unwrap().read_to_string(&mut found).unwrap();
+    assert!(ezrun.wait().unwrap().success());
+    assert_eq!(found, "no findings in pipe\n");
 }

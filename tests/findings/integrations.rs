@@ -132,6 +132,9 @@ fn there_is_a_manual_page_for_every_verb() {
         assert!(page(verb).starts_with(".ie"), "{verb}");
     }
     assert!(Path::new(&folder.path("share/man1/ezrun.1")).exists());
+    let own = folder.ezrun(&["man"]);
+    assert_eq!((own.code, own.stderr.as_str()), (0, ""));
+    assert_eq!(own.stdout, folder.read("share/man1/ezrun.1"));
     let outcome = folder.ezrun(&["man", "file/man1"]);
     assert_eq!(outcome.code, 2);
     assert!(outcome.stderr.starts_with("error: cannot write manual pages to file/man1: "), "{}", outcome.stderr);

@@ -6,6 +6,7 @@
 mod formats;
 mod inputs;
 mod integrations;
+mod memory;
 mod rules;
 mod selection;
 mod support;

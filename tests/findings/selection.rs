@@ -94,6 +94,8 @@ fn a_comment_allows_on_its_line_or_on_the_next_and_nowhere_else() {
         format!("{comment}\n{edge}\n"),
         format!("  {comment} -- a reason\n  # and more\n{edge}\n"),
         format!("  {comment}\r\n{edge}\r\n"),
+        format!("{comment}\n\n{edge}\n"),
+        format!("{comment}\n  \n# and more\n\r\n\n{edge}\n"),
         "  - from: a\n    to: b   #ezrun: allow flow/cycle-x delivery/needless-copy\n".to_owned(),
     ];
     for (at, edges) in allowed.iter().enumerate() {
@@ -101,8 +103,7 @@ fn a_comment_allows_on_its_line_or_on_the_next_and_nowhere_else() {
         let outcome = folder.validate(&["x.yaml", "--ignore", "syntax/bad-allow"]);
         assert_eq!(outcome.stdout, "no findings in x.yaml\n", "case {at}: {edges}");
     }
-    let not_allowed =
-        [format!("{edge}\n{comment}\n"), format!("{comment}\n\n{edge}\n"), format!("{edge} # {comment}\n")];
+    let not_allowed = [format!("{edge}\n{comment}\n"), format!("{edge} # {comment}\n")];
     let within_a_text = format!(
         "{{ ezrun: 1, name: 'x {comment} ', nodes: {{ a: {{ use: counter }}, b: {{ use: check }} }}, \
          edges: [{{ from: a, to: b }}] }}\n"
@@ -141,4 +142,24 @@ fn a_comment_in_a_file_that_is_used_by_another_works_there() {
     // Alone it may be needed.
     assert_eq!(told(" # ezrun: allow delivery/needless-copy, flow/unread-output"), Vec::<String>::new());
     assert_eq!(told(" # ezrun: allow delivery/needless-copy flow"), ["part.yaml:9:67 syntax/bad-allow"]);
+}
+
+#[test]
+fn a_comment_with_nothing_below_it_is_reported() {
+    let folder = Folder::with(&[("x.yaml", &format!("{GOOD}# ezrun: allow delivery/needless-copy\n\n\n"))]);
+    let outcome = folder.validate(&["x.yaml"]);
+    assert!(outcome.stdout.contains("there is no `delivery/needless-copy` on line 5 to allow"), "{}", outcome.stdout);
+}
+
+#[test]
+fn a_group_or_nothing_in_the_place_of_a_rule_says_what_to_name() {
+    let folder = folder();
+    let group = folder.ezrun(&["explain", "types"]);
+    let expected = "error: `types` is a group of rules; name one of them: types/mismatch\n";
+    assert_eq!((group.code, group.stderr.as_str()), (2, expected));
+    for flag in ["--select", "--ignore"] {
+        let empty = folder.validate(&["good.yaml", flag, ""]);
+        assert_eq!(empty.code, 2);
+        assert!(empty.stderr.contains("the code of a rule is empty; `ezrun rules` lists them all"), "{}", empty.stderr);
+    }
 }

@@ -1,7 +1,7 @@
 //! Findings as JSON, whose schema is `schemas/findings.schema.json`.
 
 use super::Found;
-use crate::graph::{Finding, Level, Place, Related};
+use crate::graph::{Edit, Finding, Level, Place, Related, Sources};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
@@ -49,6 +49,25 @@ struct FindingReport {
     end_column: usize,
     /// Other places that matter, in the order in which they should be read.
     related: Vec<RelatedReport>,
+    /// Changes of the file that put it right beyond doubt, as `ezrun validate --fix` makes them, `--fix=hints` for hints;
+    /// none where it is for people to say what was meant.
+    fix: Vec<EditReport>,
+}
+
+/// A part of the finding's file, and what is to stand there instead.
+#[derive(Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct EditReport {
+    /// First line, counted from 1.
+    line: usize,
+    /// First column, counted from 1, in characters.
+    column: usize,
+    /// Last line.
+    end_line: usize,
+    /// The column after the last one: the first one where something is only added.
+    end_column: usize,
+    /// The new text.
+    text: String,
 }
 
 /// A place that a finding refers to.
@@ -103,7 +122,7 @@ pub fn write(found: &Found) -> String {
     let report = Report {
         version: VERSION,
         ezrun: env!("CARGO_PKG_VERSION"),
-        findings: found.findings().map(finding_report).collect(),
+        findings: found.findings_in_files().map(|(finding, sources)| finding_report(finding, sources)).collect(),
         summary: Summary {
             files: found.checked.len(),
             unreadable: found.unread.len(),
@@ -121,7 +140,7 @@ pub fn schema() -> Value {
     SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Report>().to_value()
 }
 
-fn finding_report(finding: &Finding) -> FindingReport {
+fn finding_report(finding: &Finding, sources: &Sources) -> FindingReport {
     let Place { line, column, end_line, end_column, .. } = finding.place;
     FindingReport {
         code: finding.code,
@@ -138,7 +157,13 @@ fn finding_report(finding: &Finding) -> FindingReport {
         end_line,
         end_column,
         related: finding.related.iter().map(related_report).collect(),
+        fix: finding.fix.iter().map(|edit| edit_report(edit, sources)).collect(),
     }
+}
+
+fn edit_report(edit: &Edit, sources: &Sources) -> EditReport {
+    let Place { line, column, end_line, end_column, .. } = sources.place(edit.span);
+    EditReport { line, column, end_line, end_column, text: edit.new.clone() }
 }
 
 fn related_report(related: &Related) -> RelatedReport {

@@ -47,7 +47,8 @@ fn suite(xml: &mut Xml, checked: &Checked, found: &Found) -> io::Result<()> {
     ]);
     suite.write_inner_content(|xml| {
         if findings.is_empty() {
-            case(xml, "no findings", &name).write_empty()?;
+            let what = if checked.told_before == 0 { "no findings" } else { "no findings beside those told above" };
+            case(xml, what, &name).write_empty()?;
         }
         findings.iter().try_for_each(|finding| finding_case(xml, finding, found.fails(finding.level)))
     })?;

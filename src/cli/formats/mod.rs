@@ -20,10 +20,12 @@ pub struct Found {
     pub deny_warnings: bool,
 }
 
-/// A file, those that it uses, and what was found in them.
+/// A file, those that it uses, and what is told of them.
 pub struct Checked {
     pub sources: Sources,
     pub findings: Vec<Finding>,
+    /// How many more were found, and are told with a file before this one.
+    pub told_before: usize,
 }
 
 /// A file or directory that could not be read.
@@ -72,6 +74,11 @@ impl Found {
         self.checked.iter().flat_map(|checked| &checked.findings)
     }
 
+    /// All findings, each with the files that it speaks of.
+    pub fn findings_in_files(&self) -> impl Iterator<Item = (&Finding, &Sources)> {
+        self.checked.iter().flat_map(|checked| checked.findings.iter().map(|finding| (finding, &checked.sources)))
+    }
+
     /// How many findings of each level.
     pub fn tally(&self) -> Tally {
         let mut sum = Tally::default();
@@ -115,6 +122,7 @@ impl FromStr for Output {
 }
 
 fn text(checked: &Checked, style: render::Style) -> String {
-    let Checked { sources, findings } = checked;
-    format!("{}{}\n", render::text(findings, sources, style), render::summary(findings, sources))
+    let Checked { sources, findings, told_before } = checked;
+    let before = if *told_before == 0 { String::new() } else { format!(", beside {told_before} told above") };
+    format!("{}{}{before}\n", render::text(findings, sources, style), render::summary(findings, sources))
 }

@@ -1,7 +1,7 @@
 //! Findings as SARIF 2.1.0, which code-scanning services read.
 
 use super::Found;
-use crate::graph::{Finding, Level, Place, Related, Rule, rules};
+use crate::graph::{Edit, Finding, Level, Place, Related, Rule, Sources, rules};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -28,7 +28,7 @@ pub fn write(found: &Found) -> String {
                 "toolExecutionNotifications": notifications,
             }],
             "columnKind": "unicodeCodePoints",
-            "results": found.findings().map(result).collect::<Vec<Value>>(),
+            "results": found.findings_in_files().map(|(finding, sources)| result(finding, sources)).collect::<Vec<Value>>(),
         }],
     });
     format!("{log:#}\n")
@@ -45,16 +45,33 @@ fn rule(rule: &Rule) -> Value {
     })
 }
 
-fn result(finding: &Finding) -> Value {
+fn result(finding: &Finding, sources: &Sources) -> Value {
     let help = finding.help.as_ref().map(|help| format!("\nhelp: {help}")).unwrap_or_default();
     let related = finding.related.iter().enumerate().map(|(id, related)| related_location(id, related));
-    json!({
+    let mut result = json!({
         "ruleId": finding.code,
         "ruleIndex": rules::ALL.iter().position(|rule| rule.code == finding.code),
         "level": level(finding.level),
         "message": { "text": format!("{}{help}", finding.message) },
         "locations": [{ "physicalLocation": physical_location(&finding.file, finding.place) }],
         "relatedLocations": related.collect::<Vec<Value>>(),
+    });
+    if let Some(edit) = &finding.fix {
+        result["fixes"] = json!([fix(edit, &finding.file, sources)]);
+    }
+    result
+}
+
+/// What puts a finding right in its file.
+fn fix(edit: &Edit, file: &str, sources: &Sources) -> Value {
+    json!({
+        "artifactChanges": [{
+            "artifactLocation": artifact(file),
+            "replacements": [{
+                "deletedRegion": region(sources.place(edit.span)),
+                "insertedContent": { "text": edit.new },
+            }],
+        }],
     })
 }
 
@@ -69,12 +86,16 @@ fn related_location(id: usize, related: &Related) -> Value {
 fn physical_location(file: &str, place: Place) -> Value {
     json!({
         "artifactLocation": artifact(file),
-        "region": {
-            "startLine": place.line,
-            "startColumn": place.column,
-            "endLine": place.end_line,
-            "endColumn": place.end_column,
-        },
+        "region": region(place),
+    })
+}
+
+fn region(place: Place) -> Value {
+    json!({
+        "startLine": place.line,
+        "startColumn": place.column,
+        "endLine": place.end_line,
+        "endColumn": place.end_column,
     })
 }
 

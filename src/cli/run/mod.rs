@@ -5,7 +5,7 @@ mod ledger;
 mod report;
 
 use super::out_file::OutFile;
-use super::{exit, memory};
+use super::{exit, inputs, memory};
 use crate::channel::SegmentKind;
 use crate::control::LogLevel;
 use crate::graph::{self, Executing, Level, LoadOptions, Loaded, MAX_FILE_BYTES, Override, SourceFile, render};
@@ -62,7 +62,7 @@ enum Segments {
 
 /// Runs the graph and returns the exit code.
 pub fn run(args: &Args) -> u8 {
-    let file = match SourceFile::read_up_to(&args.graph, args.max_file_size) {
+    let file = match inputs::read_file(&args.graph, args.max_file_size) {
         Ok(file) => file,
         Err(e) => return refuse(&e),
     };
