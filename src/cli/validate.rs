@@ -84,13 +84,12 @@ fn check(args: &Args, inputs: &[Input], mut unread: Vec<Unread>) -> Found {
     for input in inputs {
         match input.read(args.max_file_size) {
             Ok(None) => {}
-            Ok(Some(file)) => match args.fix.map_or(Ok(file.clone()), |fixes| put_right(input, &file, fixes, &load)) {
-                Ok(file) => {
-                    let Loaded { findings, sources, .. } = load(&file);
-                    checked.push(Checked { sources, findings });
+            Ok(Some(file)) => {
+                match args.fix.map_or_else(|| Ok(load(&file)), |fixes| put_right(input, &file, fixes, &load)) {
+                    Ok(Loaded { findings, sources, .. }) => checked.push(Checked { sources, findings }),
+                    Err(cause) => unread.push(Unread { file: input.name(), cause }),
                 }
-                Err(cause) => unread.push(Unread { file: input.name(), cause }),
-            },
+            }
             Err(cause) => unread.push(Unread { file: input.name(), cause }),
         }
     }
@@ -101,13 +100,13 @@ fn check(args: &Args, inputs: &[Input], mut unread: Vec<Unread>) -> Found {
     Found { checked, unread, deny_warnings: args.deny_warnings }
 }
 
-/// Fixes a file, and says on standard error what was done.
+/// Fixes a file, says on standard error what was done, and returns what is still found.
 fn put_right(
     input: &Input,
     file: &SourceFile,
     fixes: Fixes,
     load: &dyn Fn(&SourceFile) -> Loaded,
-) -> Result<SourceFile, String> {
+) -> Result<Loaded, String> {
     let fixed = fix::fix(file, fixes, load);
     if !fixed.done.is_empty() {
         rewrite(&input.path, fixed.file.text())?;
@@ -115,7 +114,7 @@ fn put_right(
     for line in fixed.done {
         say!("fixed: {line}");
     }
-    Ok(fixed.file)
+    Ok(fixed.loaded)
 }
 
 fn verdict(found: &Found) -> u8 {

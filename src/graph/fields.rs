@@ -104,7 +104,7 @@ impl<'t> Reader<'_, 't> {
     pub fn record(&mut self, tree: &'t Tree, what: &str, allowed: &[&str]) -> Option<Fields<'t>> {
         let fields = self.mapping(tree, what)?;
         for field in fields.iter().filter(|field| !allowed.contains(&field.name)) {
-            let help = suggest::help(field.name, allowed, "key");
+            let help = self.findings.suggestion(|| suggest::help(field.name, allowed, "key"));
             let draft = Draft::new(rules::UNKNOWN_KEY, field.span, format!("{what} has no key `{}`", field.name));
             self.findings.add(draft.suggest(help, Part::Whole));
         }
@@ -197,7 +197,7 @@ impl<'t> Reader<'_, 't> {
         }
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
         let draft = Draft::new(rules::WRONG_VALUE, word.span, format!("{what} cannot be `{}`", word.text));
-        let meant = suggest::meant(&word.text, names.iter().copied());
+        let meant = self.findings.suggestion(|| suggest::meant(&word.text, names.iter().copied()));
         let help = meant.unwrap_or_else(|| format!("it is one of {}", suggest::list(&names)).into());
         self.findings.add(draft.suggest(Some(help), Part::Whole));
         None

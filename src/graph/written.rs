@@ -258,7 +258,7 @@ fn record<'t>(
         } else {
             let message = format!("{what} has no key `{}`", field.name);
             Draft::new(rules::UNKNOWN_KEY, field.span, message)
-                .suggest(suggest::help(field.name, usable, "key"), Part::Whole)
+                .suggest(reader.findings.suggestion(|| suggest::help(field.name, usable, "key")), Part::Whole)
         };
         reader.findings.add(draft);
     }
