@@ -369,6 +369,16 @@ mod tests {
     }
 
     #[test]
+    fn long_texts_weigh_as_much_as_they_are_long() {
+        let aliases = |bytes: usize| format!("a: &a {}\nb: [{}]\n", "x".repeat(bytes), vec!["*a"; 5000].join(", "));
+        assert!(read(&file(&aliases(100))).is_ok());
+        assert!(read(&file(&aliases(100_000))).is_err());
+        let key = |bytes: usize| format!("? {}\n: 1\n", "x".repeat(bytes));
+        assert!(read(&file(&key(MAX_KEY_BYTES))).is_ok());
+        assert!(read(&file(&key(MAX_KEY_BYTES + 1))).unwrap_err().contains("longer than 4096 bytes"));
+    }
+
+    #[test]
     fn a_second_document_is_refused() {
         assert!(read(&file("a: 1\n---\nb: 2\n")).is_err());
     }
