@@ -256,6 +256,26 @@ fn nothing_lies_over_anything_else() {
 }
 
 #[test]
+fn a_picture_with_very_many_long_lines_still_has_all_of_them_and_nodes_apart() {
+    let nodes = 800;
+    let mut text = "ezrun: 1\nnodes:\n  n0: { use: counter }\n".to_owned();
+    (1..nodes).for_each(|at| writeln!(text, "  n{at}: {{ use: merge }}").unwrap());
+    text += "edges:\n";
+    (1..nodes - 1).for_each(|at| writeln!(text, "  - {{ from: n{at}, to: n{} }}", at + 1).unwrap());
+    (1..nodes).for_each(|at| writeln!(text, "  - {{ from: n0, to: n{at} }}").unwrap());
+    let (_dir, path) = graph(&text);
+    let svg = drawn(&path, "svg");
+    let svg = Document::parse(&svg).unwrap();
+    let drawn: Vec<Rect> = rects(&svg, "node").into_iter().map(|(rect, ..)| rect).collect();
+    let lines = svg.descendants().filter(|node| node.attribute("class") == Some("copy")).count();
+    // One more is in the legend.
+    assert_eq!((drawn.len(), lines), (nodes, 2 * nodes - 3 + 1));
+    for (at, node) in drawn.iter().enumerate() {
+        assert!(!drawn[at + 1..].iter().any(|other| node.overlaps(other)), "{node:?}");
+    }
+}
+
+#[test]
 fn views_and_copies_do_not_look_alike() {
     let text = drawn("graphs/isolation.yaml", "svg");
     let svg = Document::parse(&text).unwrap();

@@ -7,12 +7,14 @@ use crate::graph::{self, Edit, Finding, Level, Loaded, SourceFile, Tally};
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-/// Most times that a file is looked at anew: a name that is put right may uncover another fault.
-const MAX_ROUNDS: usize = 8;
 /// Most times that all files are gone through: what is put right in one may uncover a fault of another.
 const MAX_PASSES: usize = 4;
+/// Most times that a changed file is checked: a name that is put right may uncover another fault.
+const MAX_TRIES: usize = 200;
+/// Most text that is checked in all these tries, in bytes.
+const MAX_TRIED_BYTES: usize = 1 << 20;
 /// Most fixes that are tried one by one, where all of them together would not do.
-const MAX_TRIED: usize = 100;
+const MAX_SINGLE: usize = 100;
 
 /// What is fixed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -41,6 +43,8 @@ impl Fixes {
 struct Fixed {
     /// As it is now.
     file: SourceFile,
+    /// What is still found in it.
+    loaded: Loaded,
     /// What was done, a line for each fix.
     done: Vec<String>,
 }
@@ -107,18 +111,28 @@ pub fn say_what_is_left(checked: &[Checked], fixes: Fixes) {
     }
 }
 
+/// A change that is an improvement.
+struct Step {
+    file: SourceFile,
+    loaded: Loaded,
+    applied: Vec<Edit>,
+}
+
 /// Fixes what `load` finds in `file`, as long as each step leaves fewer findings and changes nothing else.
 fn fix(file: &SourceFile, fixes: Fixes, load: &dyn Fn(&SourceFile) -> Loaded) -> Fixed {
-    let mut fixed = Fixed { file: file.clone(), done: Vec::new() };
-    for _ in 0..MAX_ROUNDS {
-        let loaded = load(&fixed.file);
-        let edits = edits(&loaded, fixes);
-        let together = attempt(&fixed.file, &loaded, &edits, load);
-        let Some((file, applied)) = together.or_else(|| one_by_one(&fixed.file, &loaded, &edits, load)) else { break };
-        fixed.done.extend(applied.iter().map(|edit| in_words(&fixed.file, edit)));
-        fixed.file = file;
+    let mut fixed = Fixed { file: file.clone(), loaded: load(file), done: Vec::new() };
+    let mut tries = (MAX_TRIED_BYTES / file.text().len().max(1)).clamp(1, MAX_TRIES);
+    while let Some(step) = improve(&fixed, &edits(&fixed.loaded, fixes), load, &mut tries) {
+        fixed.done.extend(step.applied.iter().map(|edit| in_words(&fixed.file, edit)));
+        (fixed.file, fixed.loaded) = (step.file, step.loaded);
     }
     fixed
+}
+
+/// All of `edits`, or else the first of them that is an improvement by itself.
+fn improve(before: &Fixed, edits: &[Edit], load: &dyn Fn(&SourceFile) -> Loaded, tries: &mut usize) -> Option<Step> {
+    let singles = edits.iter().take(MAX_SINGLE).map(std::slice::from_ref);
+    std::iter::once(edits).chain(singles).find_map(|edits| attempt(before, edits, load, tries))
 }
 
 /// The fixes of the file itself: those of the files that it uses are theirs.
@@ -129,32 +143,25 @@ fn edits(loaded: &Loaded, fixes: Fixes) -> Vec<Edit> {
 }
 
 /// A file with all of `edits`, where that is an improvement and nothing else.
-fn attempt(
-    file: &SourceFile,
-    before: &Loaded,
-    edits: &[Edit],
-    load: &dyn Fn(&SourceFile) -> Loaded,
-) -> Option<(SourceFile, Vec<Edit>)> {
+fn attempt(before: &Fixed, edits: &[Edit], load: &dyn Fn(&SourceFile) -> Loaded, tries: &mut usize) -> Option<Step> {
+    let file = &before.file;
     let (text, applied) = graph::apply_edits(file.text(), edits);
-    if applied.is_empty() || !graph::differ_only_in(file.text(), &text, applied.len()) {
+    if applied.is_empty() || *tries == 0 {
+        return None;
+    }
+    *tries -= 1;
+    if !graph::differ_only_in(file.text(), &text, applied.len()) {
         return None;
     }
     let changed = SourceFile::from_text(file.name(), file.dir(), &text);
-    let weight = |loaded: &Loaded| {
-        let Tally { errors, warnings, hints } = Tally::of(&loaded.findings);
-        (errors, warnings, hints)
-    };
-    (weight(&load(&changed)) < weight(before)).then_some((changed, applied))
+    let loaded = load(&changed);
+    (weight(&loaded) < weight(&before.loaded)).then_some(Step { file: changed, loaded, applied })
 }
 
-/// The first edit that is an improvement by itself.
-fn one_by_one(
-    file: &SourceFile,
-    before: &Loaded,
-    edits: &[Edit],
-    load: &dyn Fn(&SourceFile) -> Loaded,
-) -> Option<(SourceFile, Vec<Edit>)> {
-    edits.iter().take(MAX_TRIED).find_map(|edit| attempt(file, before, std::slice::from_ref(edit), load))
+/// How bad what was found is; the less, the better.
+fn weight(loaded: &Loaded) -> (usize, usize, usize) {
+    let Tally { errors, warnings, hints } = Tally::of(&loaded.findings);
+    (errors, warnings, hints)
 }
 
 /// As in ``graph.yaml:3:12: `bandpas` is now `bandpass` ``.

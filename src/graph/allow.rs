@@ -4,7 +4,7 @@
 //! warnings and hints; what makes a graph invalid cannot be allowed, so that no invalid graph passes.
 
 use super::comments::{Comment, comments};
-use super::finding::{Draft, Finding, Findings, Level, Rule};
+use super::finding::{Draft, Finding, Findings, Level, Omitted, Rule, stand_ins};
 use super::rules;
 use super::source::{SourceFile, Span};
 use super::sources::Sources;
@@ -15,16 +15,16 @@ use std::sync::Arc;
 /// What a comment for ezrun begins with.
 const MARK: &str = "ezrun:";
 
-/// Takes out of `findings` those that the comments of their files allow, and adds what is wrong with these comments.
-pub(super) fn apply(mut findings: Vec<Finding>, sources: &Sources) -> Vec<Finding> {
+/// All findings but those that the comments of their files allow, and what is wrong with these comments.
+pub(super) fn apply(mut findings: Findings, sources: &Sources) -> Vec<Finding> {
     let mut faults = Findings::default();
     let allowances = allowances(sources, &mut faults);
-    if allowances.is_empty() && faults.len() == 0 {
-        return findings;
-    }
+    let mut omitted = findings.take_omitted(sources);
+    let mut findings = findings.into_sorted(sources);
     // Where there are errors, not all rules may have had their say.
-    if findings.iter().all(|finding| finding.level != Level::Error) {
-        let told: HashSet<Covered> = findings.iter().map(at).collect();
+    if !allowances.is_empty() && findings.iter().all(|finding| finding.level != Level::Error) {
+        let omitted = omitted.iter().map(|omitted| omitted_at(omitted, sources));
+        let told: HashSet<Covered> = findings.iter().map(at).chain(omitted).collect();
         for unneeded in allowances.iter().filter(|allowance| !told.contains(&allowance.covers)) {
             // In its place in a graph a file may need less than alone.
             if unneeded.span.file == sources.first().id() && !depends_on_surroundings(unneeded.rule) {
@@ -34,7 +34,12 @@ pub(super) fn apply(mut findings: Vec<Finding>, sources: &Sources) -> Vec<Findin
     }
     let allowed: HashSet<Covered> = allowances.into_iter().map(|allowance| allowance.covers).collect();
     findings.retain(|finding| finding.level == Level::Error || !allowed.contains(&at(finding)));
+    omitted.retain(|omitted| {
+        omitted.level == Level::Error || allowed.is_empty() || !allowed.contains(&omitted_at(omitted, sources))
+    });
+    omitted.extend(faults.take_omitted(sources));
     findings.extend(faults.into_sorted(sources));
+    findings.extend(stand_ins(omitted, sources));
     findings.sort_by_key(|finding| finding.place.span);
     findings
 }
@@ -44,6 +49,11 @@ type Covered = (Arc<str>, usize, &'static str);
 
 fn at(finding: &Finding) -> Covered {
     (Arc::clone(&finding.file), finding.place.line, finding.code)
+}
+
+fn omitted_at(omitted: &Omitted, sources: &Sources) -> Covered {
+    let file = sources.file(omitted.span.file);
+    (Arc::clone(file.name()), file.line(omitted.span.start()), omitted.code)
 }
 
 /// Whether there may be a comment for ezrun: looking for all comments takes a second reading.
@@ -144,7 +154,7 @@ fn allowable(code: &str, span: Span, faults: &mut Findings) -> Option<&'static R
             return None;
         }
         let codes = rules::ALL.iter().map(|rule| rule.code);
-        let near = faults.are_few().then(|| suggest::nearest(code, codes)).flatten();
+        let near = faults.suggestion(|| suggest::nearest(code, codes));
         let help = near.map_or("`ezrun rules` lists them all".to_owned(), |near| format!("did you mean `{near}`?"));
         faults.add(Draft::new(rules::BAD_ALLOW, span, format!("there is no rule `{code}`")).help(help));
         return None;

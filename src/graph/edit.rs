@@ -93,7 +93,7 @@ impl Edit {
     }
 }
 
-/// Applies `edits` to `text`, from its end to its beginning. Of those that overlap, the one that begins first counts; one
+/// Applies `edits` to `text`. Of those that overlap, the one that begins first counts; one
 /// whose old text does not stand there is left out. Says which were applied, in the order of the text.
 #[must_use]
 pub fn apply(text: &str, edits: &[Edit]) -> (String, Vec<Edit>) {
@@ -107,11 +107,15 @@ pub fn apply(text: &str, edits: &[Edit]) -> (String, Vec<Edit>) {
             applied.push(edit.clone());
         }
     }
-    let mut text = text.to_owned();
-    for edit in applied.iter().rev() {
-        text.replace_range(edit.span.start()..edit.span.end(), &edit.new);
+    let mut changed = String::with_capacity(text.len());
+    let mut done = 0;
+    for edit in &applied {
+        changed += &text[done..edit.span.start()];
+        changed += &edit.new;
+        done = edit.span.end();
     }
-    (text, applied)
+    changed += &text[done..];
+    (changed, applied)
 }
 
 #[cfg(test)]

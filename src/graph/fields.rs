@@ -65,15 +65,16 @@ pub(super) fn merge_key(span: Span) -> Draft {
     Draft::new(rules::UNKNOWN_KEY, span, message).help(help)
 }
 
-/// That `what` has no such key.
-pub(super) fn unknown_key(what: &str, field: &Field<'_>, known: &[&str]) -> Draft {
-    let draft = Draft::new(rules::UNKNOWN_KEY, field.span, format!("{what} has no key `{}`", field.name));
-    draft.suggest(suggest::help(field.name, known, "key"), Part::Whole)
-}
-
 impl<'t> Reader<'_, 't> {
     pub fn report(&mut self, rule: Rule, span: Span, message: impl Into<String>, help: impl Into<String>) {
         self.findings.add(Draft::new(rule, span, message).help(help));
+    }
+
+    /// That `what` has no such key.
+    pub fn unknown_key(&self, what: &str, field: &Field<'_>, known: &[&str]) -> Draft {
+        let help = self.findings.suggestion(|| suggest::help(field.name, known, "key"));
+        let draft = Draft::new(rules::UNKNOWN_KEY, field.span, format!("{what} has no key `{}`", field.name));
+        draft.suggest(help, Part::Whole)
     }
 
     /// The entries of the mapping `tree`, `what` in words; the first of duplicate keys counts.
@@ -124,7 +125,8 @@ impl<'t> Reader<'_, 't> {
     pub fn record(&mut self, tree: &'t Tree, what: &str, allowed: &[&str]) -> Option<Fields<'t>> {
         let fields = self.mapping(tree, what)?;
         for field in fields.iter().filter(|field| !allowed.contains(&field.name)) {
-            self.findings.add(unknown_key(what, field, allowed));
+            let draft = self.unknown_key(what, field, allowed);
+            self.findings.add(draft);
         }
         Some(fields)
     }
@@ -220,7 +222,7 @@ impl<'t> Reader<'_, 't> {
         }
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
         let draft = Draft::new(rules::WRONG_VALUE, word.span, format!("{what} cannot be `{}`", word.text));
-        let meant = suggest::meant(&word.text, names.iter().copied());
+        let meant = self.findings.suggestion(|| suggest::meant(&word.text, names.iter().copied()));
         let help = meant.unwrap_or_else(|| format!("it is one of {}", suggest::list(&names)).into());
         self.findings.add(draft.suggest(Some(help), Part::Whole));
         None

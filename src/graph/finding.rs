@@ -4,11 +4,14 @@ use super::edit::{Change, Edit, Part};
 use super::source::{Place, Span};
 use super::sources::Sources;
 use super::suggest::Suggestion;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
+/// Most findings of one rule that are kept; one more stands for all others.
+const MAX_OF_RULE: usize = 1000;
 /// Most findings up to which suggestions are looked for.
-const MAX_SUGGESTED: usize = 200;
+const MAX_SUGGESTED: usize = 100;
 
 /// One thing that is wrong, or could be better, with a graph file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +32,8 @@ pub struct Finding {
     pub related: Vec<Related>,
     /// What would put it right in its file, where there is no doubt, with the values that variables have.
     pub fix: Option<Edit>,
+    /// How many findings it stands for: itself, or all that a rule has beyond those that are kept.
+    pub count: usize,
 }
 
 /// How bad a finding is.
@@ -90,7 +95,7 @@ impl Tally {
     /// Counts `findings`.
     #[must_use]
     pub fn of(findings: &[Finding]) -> Self {
-        let count = |level| findings.iter().filter(|f| f.level == level).count();
+        let count = |level| findings.iter().filter(|f| f.level == level).map(|f| f.count).sum();
         Tally { errors: count(Level::Error), warnings: count(Level::Warning), hints: count(Level::Hint) }
     }
 }
@@ -168,33 +173,74 @@ impl Draft {
 
 /// The findings in one file so far.
 #[derive(Debug, Default)]
-pub(super) struct Findings(Vec<Draft>);
+pub(super) struct Findings {
+    drafts: Vec<Draft>,
+    /// How many drafts there are of each rule, by its code.
+    of_rule: HashMap<&'static str, usize>,
+    omitted: Vec<Omitted>,
+}
+
+/// A finding that its rule has too many of to be kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Omitted {
+    pub code: &'static str,
+    pub level: Level,
+    pub span: Span,
+}
 
 impl Findings {
     pub fn add(&mut self, draft: Draft) {
-        self.0.push(draft);
+        let count = self.of_rule.entry(draft.rule.code).or_default();
+        if *count < MAX_OF_RULE {
+            *count += 1;
+            self.drafts.push(draft);
+        } else {
+            self.omitted.push(Omitted { code: draft.rule.code, level: draft.level, span: draft.span });
+        }
     }
 
     pub fn extend(&mut self, other: Findings) {
-        self.0.extend(other.0);
+        other.drafts.into_iter().for_each(|draft| self.add(draft));
+        self.omitted.extend(other.omitted);
     }
 
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.drafts.len() + self.omitted.len()
     }
 
-    /// Whether there are so few that a search for what was meant is worth its time: each looks at all names there are.
+    /// Whether there are so few that a search for what was meant is worth its time: each looks at many names.
     pub fn are_few(&self) -> bool {
-        self.0.len() < MAX_SUGGESTED
+        self.len() < MAX_SUGGESTED
+    }
+
+    /// What `search` finds, where it is worth its time.
+    pub fn suggestion<T>(&self, search: impl FnOnce() -> Option<T>) -> Option<T> {
+        self.are_few().then(search).flatten()
     }
 
     pub fn has_errors(&self) -> bool {
-        self.0.iter().any(|draft| draft.level == Level::Error)
+        self.drafts.iter().any(|draft| draft.level == Level::Error)
     }
 
-    /// All of them, in the order of their places, each once: also one in a file that is used more than once.
+    /// Takes out those that are not kept, with their places in the first use of their file, each once.
+    pub fn take_omitted(&mut self, sources: &Sources) -> Vec<Omitted> {
+        let mut omitted = std::mem::take(&mut self.omitted);
+        if sources.iter().nth(1).is_none() {
+            return omitted;
+        }
+        let told = self.drafts.iter().map(|draft| (sources.in_first_use(draft.span), draft.rule.code));
+        let mut told: HashSet<(Span, &str)> = told.collect();
+        omitted.retain_mut(|Omitted { code, span, .. }| {
+            let first = sources.in_first_use(*span);
+            let is_first = std::mem::replace(span, first) == first;
+            told.insert((first, *code)) || is_first
+        });
+        omitted
+    }
+
+    /// All that are kept, in the order of their places, each once: also one in a file that is used more than once.
     pub fn into_sorted(self, sources: &Sources) -> Vec<Finding> {
-        let mut drafts = self.0;
+        let mut drafts = self.drafts;
         // Of the uses of a file, the first is shown.
         drafts.sort_by_key(|draft| draft.span.file);
         let mut findings: Vec<(Finding, Vec<Span>)> = drafts.into_iter().map(|draft| finish(draft, sources)).collect();
@@ -203,6 +249,31 @@ impl Findings {
         });
         findings.dedup_by(|(a, _), (b, _)| a == b);
         findings.into_iter().map(|(finding, uses)| with_uses(finding, &uses, sources)).collect()
+    }
+}
+
+/// One finding for each rule that has omitted ones, at the first of them.
+pub(super) fn stand_ins(mut omitted: Vec<Omitted>, sources: &Sources) -> Vec<Finding> {
+    omitted.sort_by_key(|Omitted { code, level, span }| (*code, *level, *span));
+    let of_rules = omitted.chunk_by(|a, b| (a.code, a.level) == (b.code, b.level));
+    of_rules.map(|of_rule| stand_in(of_rule[0], of_rule.len(), sources)).collect()
+}
+
+fn stand_in(Omitted { code, level, span }: Omitted, count: usize, sources: &Sources) -> Finding {
+    let message = match count {
+        1 => "1 more of this kind is not listed".to_owned(),
+        _ => format!("{count} more of this kind, from here on, are not listed"),
+    };
+    Finding {
+        file: Arc::clone(sources.file(span.file).name()),
+        place: sources.place(span),
+        code,
+        level,
+        message,
+        help: Some(format!("of each kind {MAX_OF_RULE} are listed; put those right first")),
+        related: Vec::new(),
+        fix: None,
+        count,
     }
 }
 
@@ -229,6 +300,7 @@ fn finish(draft: Draft, sources: &Sources) -> (Finding, Vec<Span>) {
         related: related.collect(),
         // As the place, in the file's first use.
         fix: fix.map(|edit| Edit { span: edit.span.in_file(place.span.file), ..edit }),
+        count: 1,
     };
     (finding, uses)
 }

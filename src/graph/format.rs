@@ -28,7 +28,6 @@ pub enum FormatError {
 /// [`FormatError`] where that cannot be made sure.
 pub fn format(text: &str) -> Result<String, FormatError> {
     let unix = text.replace("\r\n", "\n").replace('\r', "\n");
-    let before = read(text)?;
     let tree = read(&unix)?;
     let mut edits = Vec::new();
     spaces_in_braces(&tree, &unix, &mut edits);
@@ -36,6 +35,10 @@ pub fn format(text: &str) -> Result<String, FormatError> {
     ends_of_lines(&unix, &kept, &mut edits);
     end_of_file(&unix, &kept, &mut edits);
     let (formatted, _) = apply(&unix, &edits);
+    if formatted == text {
+        return Ok(formatted);
+    }
+    let before = if unix == text { tree } else { read(text)? };
     let same = differences(&before, &read(&formatted)?) == 0 && ink(text).eq(ink(&formatted));
     if same { Ok(formatted) } else { Err(FormatError::Meaning) }
 }

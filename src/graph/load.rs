@@ -76,7 +76,7 @@ pub fn load(file: &SourceFile, options: &LoadOptions<'_>, packs: &dyn Packs) -> 
     let mut findings = Findings::default();
     let mut sources = Sources::new(file.clone());
     let graph = read(&mut sources, options, packs, &mut findings);
-    let findings = allow::apply(findings.into_sorted(&sources), &sources);
+    let findings = allow::apply(findings, &sources);
     Loaded { graph, findings, sources }
 }
 

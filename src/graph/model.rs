@@ -151,7 +151,7 @@ impl<'t> Model<'t> {
             Some(outer) if self.parts.contains_key(outer) => (name, format!(" in `{outer}`")),
             Some(outer) => (outer, String::new()),
         };
-        let help = findings.are_few().then(|| help_in_file(wanted, names, "node")).flatten();
+        let help = findings.suggestion(|| help_in_file(wanted, names, "node"));
         let message = format!("there is no node `{}`{within}", own_name(wanted));
         findings.add(Draft::new(rules::UNKNOWN_NODE, span, message).suggest(help, Part::Front));
         None

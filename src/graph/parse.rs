@@ -5,6 +5,7 @@
 
 use super::finding::{Draft, Findings};
 use super::source::{FileId, SourceFile, Span};
+use super::variables::BYTES_PER_VALUE;
 use super::yaml::{Kind, Tree, plain_scalar};
 use super::{rules, suggest};
 use granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Tag};
@@ -19,6 +20,8 @@ const MAX_VALUES: usize = 400_000;
 const MAX_COPIED: usize = 400_000;
 /// Most aliases of a document.
 const MAX_ALIASES: usize = 10_000;
+/// Longest key, in bytes: findings about what is below it have it in their words.
+const MAX_KEY_BYTES: usize = 4096;
 
 /// Reads the one document of `file`. A syntax error is a finding, and then there is no tree.
 pub(super) fn parse(file: &SourceFile, findings: &mut Findings) -> Option<Tree> {
@@ -96,8 +99,9 @@ impl<'f> Builder<'f> {
         match event {
             Event::DocumentStart(..) => self.document(span),
             Event::Scalar(text, style, anchor, tag) => {
+                let weight = 1 + text.len() / BYTES_PER_VALUE;
                 let kind = scalar(text, style, tag.as_deref()).map_err(bad_tag)?;
-                self.value(Tree::new(span, kind), anchor, 1)
+                self.value(Tree::new(span, kind), anchor, weight)
             }
             Event::SequenceStart(_, anchor, tag) => {
                 check_tag(tag.as_deref(), "seq").map_err(bad_tag)?;
@@ -122,7 +126,7 @@ impl<'f> Builder<'f> {
         Err(Box::new(Draft::new(rules::SYNTAX, span, "a second document begins here").help(help)))
     }
 
-    /// A value is complete; it stands for `count` values.
+    /// A value is complete; an alias for it stands for `count` values.
     fn value(&mut self, tree: Tree, anchor: usize, count: usize) -> Step {
         if anchor != 0 {
             self.copied(count, tree.span)?;
@@ -162,6 +166,9 @@ impl<'f> Builder<'f> {
         let kind = if is_map {
             let mut entries = Vec::with_capacity(inner.len() / 2);
             while let (Some(key), Some(value)) = (inner.next(), inner.next()) {
+                if key.span.end() - key.span.start() > MAX_KEY_BYTES {
+                    return Err(long_key(key.span));
+                }
                 entries.push((key, value));
             }
             Kind::Map(entries)
@@ -247,6 +254,12 @@ fn unknown_tag(tag: &Tag) -> String {
 fn too_much(span: Span) -> Box<Draft> {
     let message = "there are too many values, or aliases stand for too much";
     Box::new(Draft::new(rules::SYNTAX, span, message).help("write fewer, and fewer aliases"))
+}
+
+fn long_key(span: Span) -> Box<Draft> {
+    Box::new(
+        Draft::new(rules::SYNTAX, span, format!("this key is longer than {MAX_KEY_BYTES} bytes")).help("write a word"),
+    )
 }
 
 fn too_deep(span: Span) -> Box<Draft> {
@@ -372,6 +385,16 @@ mod tests {
         }
         assert!(read(&file(&bomb)).is_err());
         assert!(read(&file("a: &a [*a]")).is_err());
+    }
+
+    #[test]
+    fn long_texts_weigh_as_much_as_they_are_long() {
+        let aliases = |bytes: usize| format!("a: &a {}\nb: [{}]\n", "x".repeat(bytes), vec!["*a"; 5000].join(", "));
+        assert!(read(&file(&aliases(100))).is_ok());
+        assert!(read(&file(&aliases(100_000))).is_err());
+        let key = |bytes: usize| format!("? {}\n: 1\n", "x".repeat(bytes));
+        assert!(read(&file(&key(MAX_KEY_BYTES))).is_ok());
+        assert!(read(&file(&key(MAX_KEY_BYTES + 1))).unwrap_err().contains("longer than 4096 bytes"));
     }
 
     #[test]

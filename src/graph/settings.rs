@@ -228,7 +228,7 @@ impl<'a> Walker<'a> {
             return found.clone();
         }
         let help = match &kind {
-            Kind::String(text) => suggest::meant(text, names.iter().copied()),
+            Kind::String(text) => self.findings.suggestion(|| suggest::meant(text, names.iter().copied())),
             _ => None,
         };
         let all: Vec<String> =
@@ -301,7 +301,8 @@ impl<'a> Walker<'a> {
 
     fn unknown_setting(&mut self, span: Span, name: &str, known: Option<&Map<String, Value>>, path: &str) {
         let names: Vec<&str> = known.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-        let help = suggest::help(name, &names, "setting").unwrap_or_else(|| match names.len() {
+        let help = self.findings.suggestion(|| suggest::help(name, &names, "setting"));
+        let help = help.unwrap_or_else(|| match names.len() {
             0 => "it takes none".to_owned().into(),
             _ => format!("settings are {}", suggest::list(&names)).into(),
         });

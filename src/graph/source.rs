@@ -309,8 +309,14 @@ impl SourceFile {
         }
     }
 
+    /// The line of a byte, counted from 1.
+    #[must_use]
+    pub fn line(&self, offset: usize) -> usize {
+        self.line_starts.partition_point(|&start| start <= offset)
+    }
+
     fn position(&self, offset: usize) -> (usize, usize) {
-        let line = self.line_starts.partition_point(|&start| start <= offset);
+        let line = self.line(offset);
         let start = self.line_starts[line - 1];
         (line, self.chars_until(offset.min(self.text.len())) - self.chars_until(start) + 1)
     }

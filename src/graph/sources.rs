@@ -67,8 +67,12 @@ impl Sources {
     /// Lines and columns of `span`. The same part of a file has the same place, however often the file is used.
     #[must_use]
     pub fn place(&self, span: Span) -> Place {
-        let source = self.source(span.file);
-        source.file.place(span.in_file(source.first))
+        self.source(span.file).file.place(self.in_first_use(span))
+    }
+
+    /// The same part of the same file, where the graph uses that first.
+    pub(super) fn in_first_use(&self, span: Span) -> Span {
+        span.in_file(self.source(span.file).first)
     }
 
     /// The places where a file is used, from the one in the file that uses it to the one in the first file.

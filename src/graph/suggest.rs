@@ -6,6 +6,10 @@ const MAX_LISTED: usize = 12;
 /// So many more steps must the second nearest name be away for the nearest to be the one that was meant.
 const CLEAR_LEAD: usize = 2;
 
+/// Most candidates that are looked at, and most letters of a name that are compared: what a search costs is bounded by both.
+const MAX_CANDIDATES: usize = 1000;
+const MAX_LETTERS: usize = 64;
+
 /// Help for a name that is not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Suggestion {
@@ -29,16 +33,14 @@ pub fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) ->
 
 /// The candidates that `name` may have been meant to be, with their distances from it.
 fn all_near<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Vec<(usize, &'c str)> {
-    let wanted = normal(name);
-    let limit = (wanted.chars().count() / 3).clamp(1, 4);
-    let letters = Letters::of(&wanted);
-    let near_in_letters = |candidate: &&str| letters.least_distance(&Letters::of(candidate)) <= limit;
-    candidates
-        .into_iter()
-        .filter(near_in_letters)
-        .map(|candidate| (strsim::damerau_levenshtein(&wanted, &normal(candidate)), candidate))
-        .filter(|(distance, candidate)| *distance <= limit && *distance < candidate.chars().count())
-        .collect()
+    let wanted = Letters::of(name);
+    let limit = (wanted.get().len() / 3).clamp(1, 4);
+    let near = |candidate: &'c str| {
+        let letters = Letters::of(candidate);
+        let distance = distance(wanted.get(), letters.get(), limit)?;
+        (distance < letters.get().len()).then_some((distance, candidate))
+    };
+    candidates.into_iter().take(MAX_CANDIDATES).filter_map(near).collect()
 }
 
 /// "Did you mean" the nearest candidate; nothing where none is near.
@@ -74,34 +76,54 @@ pub(super) fn list(names: &[&str]) -> String {
     }
 }
 
-/// How often each letter stands in a name: a bound of a distance that is much cheaper than the distance.
-struct Letters([i16; 64]);
+/// The letters of a name as they are compared.
+struct Letters {
+    letters: [char; MAX_LETTERS],
+    count: usize,
+}
 
 impl Letters {
     fn of(name: &str) -> Self {
-        let mut counts = [0; 64];
-        for c in normal_chars(name) {
-            // Letters that share a place only make the bound lower.
-            counts[c as usize % 64] += 1;
+        let mut of_name = Letters { letters: ['\0'; MAX_LETTERS], count: 0 };
+        for (place, c) in of_name.letters.iter_mut().zip(name.chars()) {
+            *place = if c == '-' || c == ' ' { '_' } else { c.to_ascii_lowercase() };
+            of_name.count += 1;
         }
-        Letters(counts)
+        of_name
     }
 
-    /// Each step of a distance takes a letter away, adds one, changes one or swaps two.
-    fn least_distance(&self, other: &Letters) -> usize {
-        let differences = self.0.iter().zip(other.0).map(|(mine, theirs)| mine - theirs);
-        let (more, fewer) = differences.fold((0, 0), |(more, fewer), d| (more + d.max(0), fewer - d.min(0)));
-        more.max(fewer) as usize
+    fn get(&self) -> &[char] {
+        &self.letters[..self.count]
     }
 }
 
-fn normal(name: &str) -> String {
-    normal_chars(name).collect()
-}
-
-/// The name as it is compared. Names in a file of 1 MiB may be long, and a distance is quadratic in them.
-fn normal_chars(name: &str) -> impl Iterator<Item = char> {
-    name.chars().take(64).map(|c| if c == '-' || c == ' ' { '_' } else { c.to_ascii_lowercase() })
+/// How many letters must be added, taken away, changed or swapped with the next one to make one name of the other; nothing
+/// where that is more than `limit`. Both have [`MAX_LETTERS`] at most.
+fn distance(one: &[char], other: &[char], limit: usize) -> Option<usize> {
+    if one.len().abs_diff(other.len()) > limit {
+        return None;
+    }
+    // Of the first letters of `one`: to the first 0, 1, 2 … of `other`. Only those of nearly the same number can be near.
+    let far = limit + 1;
+    let (mut before, mut last) = ([far; MAX_LETTERS + 1], [far; MAX_LETTERS + 1]);
+    (0..=limit.min(other.len())).for_each(|added| last[added] = added);
+    for i in 1..=one.len() {
+        let mut row = [far; MAX_LETTERS + 1];
+        row[0] = i.min(far);
+        let near = i.saturating_sub(limit).max(1)..=(i + limit).min(other.len());
+        for j in near.clone() {
+            let changed = last[j - 1] + usize::from(one[i - 1] != other[j - 1]);
+            row[j] = changed.min(last[j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && one[i - 1] == other[j - 2] && one[i - 2] == other[j - 1] {
+                row[j] = row[j].min(before[j - 2] + 1);
+            }
+        }
+        if row[0] == far && row[near].iter().all(|distance| *distance >= far) {
+            return None;
+        }
+        (before, last) = (last, row);
+    }
+    Some(last[other.len()]).filter(|distance| *distance <= limit)
 }
 
 #[cfg(test)]
@@ -116,6 +138,23 @@ mod tests {
         assert_eq!(nearest("BandPass", names), Some("bandpass"));
         assert_eq!(nearest("telescope", names), None);
         assert_eq!(nearest("x", ["y"]), None);
+    }
+
+    #[test]
+    fn distances_up_to_the_limit_are_those_of_the_whole_table() {
+        let letters: Vec<Vec<char>> =
+            (0..6).flat_map(|count| (0..3u32.pow(count)).map(move |word| spell(word, count))).collect();
+        for (one, other) in letters.iter().flat_map(|one| letters.iter().map(move |other| (one, other))) {
+            let whole = strsim::osa_distance(&String::from_iter(one), &String::from_iter(other));
+            for limit in 1..=4 {
+                assert_eq!(distance(one, other, limit), (whole <= limit).then_some(whole), "{one:?} {other:?} {limit}");
+            }
+        }
+    }
+
+    /// The digits of a number to the base 3, as letters.
+    fn spell(word: u32, count: u32) -> Vec<char> {
+        (0..count).map(|place| ['a', 'b', 'c'][(word / 3u32.pow(place) % 3) as usize]).collect()
     }
 
     #[test]

@@ -116,8 +116,8 @@ impl Types {
         if let Some(node_type) = self.built_in.get(uses.text.as_str()) {
             return Some(Found { pack: None, node_type: Some(Arc::clone(node_type)) });
         }
-        let near = suggest::meant(&uses.text, self.built_in.keys().map(String::as_str));
-        let help = match (near, self.pack_with(&uses.text)) {
+        let near = findings.suggestion(|| suggest::meant(&uses.text, self.built_in.keys().map(String::as_str)));
+        let help = match (near, findings.suggestion(|| self.pack_with(&uses.text))) {
             (_, Some(pack)) => format!("the pack `{pack}` has it: write `{pack}/{}`", uses.text).into(),
             (Some(near), _) => near,
             (None, None) => "`ezrun nodes` lists the node types".to_owned().into(),
@@ -129,8 +129,9 @@ impl Types {
 
     fn find_in_pack(&self, uses: &Word, pack: &str, name: &str, findings: &mut Findings) -> Option<Found> {
         let Some(found) = self.packs.get(pack) else {
-            let names: Vec<&str> = self.packs.keys().map(SmolStr::as_str).collect();
-            let help = suggest::help(pack, &names, "pack")
+            let names = || self.packs.keys().map(SmolStr::as_str).collect::<Vec<&str>>();
+            let help = findings
+                .suggestion(|| suggest::help(pack, &names(), "pack"))
                 .unwrap_or_else(|| format!("declare it: `packs: {{ {pack}: ./path/to/executable }}`").into());
             let message = format!("there is no pack `{pack}`");
             findings.add(Draft::new(rules::UNKNOWN_PACK, uses.span, message).suggest(Some(help), Part::Front));
@@ -139,8 +140,8 @@ impl Types {
         let executable = found.executable.clone();
         let Some(types) = &found.types else { return Some(Found { pack: executable, node_type: None }) };
         let Some(node_type) = types.get(name) else {
-            let names: Vec<&str> = types.keys().map(String::as_str).collect();
-            let help = suggest::help(name, &names, "type");
+            let names = || types.keys().map(String::as_str).collect::<Vec<&str>>();
+            let help = findings.suggestion(|| suggest::help(name, &names(), "type"));
             let message = format!("the pack `{pack}` has no node type `{name}`");
             findings.add(Draft::new(rules::UNKNOWN_TYPE, uses.span, message).suggest(help, Part::Back));
             return None;

@@ -7,7 +7,7 @@ use super::edit::Part;
 use super::finding::{Draft, Findings, Level};
 use super::rules;
 use super::source::{SourceFile, Span};
-use super::suggest;
+use super::suggest::{self, Suggestion};
 use super::yaml::{Kind, Tree, plain_scalar};
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ const MAX_SCALAR_BYTES: usize = 64 << 10;
 /// Most values that params may add to a file.
 const MAX_ADDED_VALUES: usize = 100_000;
 /// A long text counts as a value for each so many bytes.
-const BYTES_PER_VALUE: usize = 64;
+pub(super) const BYTES_PER_VALUE: usize = 64;
 
 /// `name=value`, as after `--set`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,23 +185,27 @@ impl Scope<'_> {
     }
 
     fn check_given(&self, given: &Given, findings: &mut Findings) {
-        let names: Vec<&str> = self.params.iter().map(|param| param.name.as_str()).collect();
         for (name, key, _) in given.values.iter().filter(|(name, ..)| !self.by_name.contains_key(name)) {
             let message = format!("`{}` has no param `{name}`", self.file.name());
             let draft = Draft::new(rules::UNKNOWN_PARAM, *key, message);
-            let help = findings.are_few().then(|| suggest::help(name, &names, "param")).flatten();
+            let help = findings.suggestion(|| self.help(name));
             findings.add(draft.suggest(help, Part::Whole));
         }
     }
 
     fn check_overrides(&self, span: Span, findings: &mut Findings) {
-        let names: Vec<&str> = self.params.iter().map(|param| param.name.as_str()).collect();
-        for set in self.options.set.iter().filter(|set| !names.contains(&set.name.as_str())) {
-            let help = suggest::help(&set.name, &names, "param").map(|help| help.text);
+        for set in self.options.set.iter().filter(|set| !self.by_name.contains_key(&set.name)) {
+            let help = self.help(&set.name).map(|help| help.text);
             let help = help.unwrap_or_else(|| "declare it under `params:`, with its default".to_owned());
             let message = format!("`--set {}={}`: this graph has no param `{}`", set.name, set.value, set.name);
             findings.add(Draft::new(rules::UNKNOWN_PARAM, span, message).help(help));
         }
+    }
+
+    /// Help for the name of a param that is not there.
+    fn help(&self, name: &str) -> Option<Suggestion> {
+        let names: Vec<&str> = self.params.iter().map(|param| param.name.as_str()).collect();
+        suggest::help(name, &names, "param")
     }
 
     fn report_unused(&self, findings: &mut Findings) {
@@ -287,8 +291,7 @@ impl Scope<'_> {
 
     fn param(&mut self, name: &str, span: Span, findings: &mut Findings) -> Option<Tree> {
         let Some(&at) = self.by_name.get(name) else {
-            let names: Vec<&str> = self.params.iter().map(|param| param.name.as_str()).collect();
-            let help = findings.are_few().then(|| suggest::help(name, &names, "param")).flatten().map(|help| help.text);
+            let help = findings.suggestion(|| self.help(name)).map(|help| help.text);
             let help = help.unwrap_or_else(|| format!("declare it above: `params: {{ {name}: … }}`"));
             findings.add(Draft::new(rules::UNKNOWN_PARAM, span, format!("there is no param `{name}`")).help(help));
             return None;

@@ -1,6 +1,6 @@
 //! The file as written: every value of the right type, nothing looked up yet.
 
-use super::fields::{At, Field, Fields, Reader, Word, unknown_key};
+use super::fields::{At, Field, Fields, Reader, Word};
 use super::finding::Draft;
 use super::rules;
 use super::variables::is_name;
@@ -256,7 +256,7 @@ fn record<'t>(
             let message = format!("`{}` is reserved; this version of ezrun does not do it yet", field.name);
             Draft::new(rules::UNSUPPORTED, field.span, message).help("take it out")
         } else {
-            unknown_key(what, field, usable)
+            reader.unknown_key(what, field, usable)
         };
         reader.findings.add(draft);
     }

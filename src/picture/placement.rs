@@ -14,6 +14,11 @@ const ORDERINGS: usize = 24;
 /// How often heights are evened out for one order, and for the last one.
 const SETTLINGS: usize = 4;
 const LAST_SETTLINGS: usize = 60;
+/// Up to so many columns, counted for each thing in them, all that is done; of more, in proportion less.
+const EASY_COLUMNS: usize = 50_000;
+/// Up to so many columns everything is kept apart in each of them. In a larger picture, which nobody can follow line by
+/// line, lines may pass behind nodes.
+const MAX_COLUMNS: usize = 500_000;
 /// Room between two things, and between two of which one is a bare line.
 const GAP: f64 = 18.0;
 const LINE_GAP: f64 = 9.0;
@@ -71,7 +76,7 @@ fn place_part(scene: &Scene) -> (Heights, f64) {
     let mut placer = Placer::new(scene);
     let mut keys = placer.first_keys();
     let mut best: Option<(usize, Vec<Apart>, Vec<f64>)> = None;
-    for round in 0..ORDERINGS {
+    for round in 0..placer.share(ORDERINGS) {
         let order = placer.order(&keys);
         let constraints = placer.constraints(&order);
         placer.settle(&constraints, SETTLINGS);
@@ -84,7 +89,7 @@ fn place_part(scene: &Scene) -> (Heights, f64) {
     }
     if let Some((_, constraints, heights)) = best {
         placer.heights = heights;
-        placer.settle(&constraints, LAST_SETTLINGS);
+        placer.settle(&constraints, placer.share(LAST_SETTLINGS));
     }
     placer.finish()
 }
@@ -99,6 +104,9 @@ struct Placer<'s> {
     neighbours: Vec<[Vec<usize>; 2]>,
     /// Last order, to keep what is equal as it was.
     rank: Vec<usize>,
+    /// How many columns there are, and how many everything takes up, counted for each thing.
+    width: usize,
+    columns: usize,
 }
 
 impl<'s> Placer<'s> {
@@ -116,7 +124,22 @@ impl<'s> Placer<'s> {
             neighbours[link.right][0].push(link.left);
         }
         let heights = vec![0.0; count + 2 * scene.frames];
-        Placer { scene, heights, members, neighbours, rank: (0..count).collect() }
+        let width = scene.things.iter().map(|thing| thing.columns.1 + 1).max().unwrap_or(0);
+        let mut placer = Placer { scene, heights, members, neighbours, rank: (0..count).collect(), width, columns: 0 };
+        let boxes = (0..scene.frames).flat_map(|frame| [Slot::Top(frame), Slot::Bottom(frame)]);
+        let spans = (0..count).map(Slot::Thing).chain(boxes).map(|slot| placer.span(slot));
+        placer.columns = spans.map(|(first, last)| last - first + 1).sum();
+        placer
+    }
+
+    fn is_coarse(&self) -> bool {
+        self.columns > MAX_COLUMNS
+    }
+
+    /// How often something is done that is done `most` times where that is quick.
+    fn share(&self, most: usize) -> usize {
+        let columns = if self.is_coarse() { 3 * self.heights.len() } else { self.columns };
+        (most * EASY_COLUMNS / columns.max(1)).clamp(1, most)
     }
 
     fn index(&self, slot: Slot) -> usize {
@@ -198,12 +221,11 @@ impl<'s> Placer<'s> {
 
     /// What an order asks for: in each column, each thing below the one before it.
     fn constraints(&self, order: &[Slot]) -> Vec<Apart> {
-        let mut last: BTreeMap<usize, Slot> = BTreeMap::new();
+        let mut last: Vec<Option<Slot>> = vec![None; self.width];
         let mut constraints = Vec::new();
         for &slot in order {
-            let (first_column, last_column) = self.columns(slot);
-            for column in first_column..=last_column {
-                if let Some(above) = last.insert(column, slot) {
+            for column in self.kept_columns(slot) {
+                if let Some(above) = last[column].replace(slot) {
                     let apart = self.below(above, column) + self.gap(above, slot) + self.above(slot, column);
                     constraints.push(Apart { above: self.index(above), below: self.index(slot), apart });
                 }
@@ -212,7 +234,23 @@ impl<'s> Placer<'s> {
         constraints
     }
 
-    fn columns(&self, slot: Slot) -> (usize, usize) {
+    /// The columns in which a slot is kept apart from others, in their order.
+    fn kept_columns(&self, slot: Slot) -> Vec<usize> {
+        let (first, last) = self.span(slot);
+        if !self.is_coarse() {
+            return (first..=last).collect();
+        }
+        let high_at = match slot {
+            Slot::Thing(at) => self.scene.things[at].high_at,
+            Slot::Top(_) | Slot::Bottom(_) => None,
+        };
+        let mut columns: Vec<usize> = [Some(first), high_at, Some(last)].into_iter().flatten().collect();
+        columns.dedup();
+        columns
+    }
+
+    /// First and last column.
+    fn span(&self, slot: Slot) -> (usize, usize) {
         match slot {
             Slot::Thing(at) => self.scene.things[at].columns,
             Slot::Top(frame) | Slot::Bottom(frame) => {
@@ -316,18 +354,18 @@ impl<'s> Placer<'s> {
 
     /// How many pairs of lines cross.
     fn crossings(&self) -> usize {
-        let mut gaps: BTreeMap<usize, Vec<(f64, f64)>> = BTreeMap::new();
+        let mut gaps: Vec<Vec<(f64, f64)>> = vec![Vec::new(); self.width + 1];
         for link in self.scene.links.iter().filter(|link| !link.back) {
             let (first, last) = self.scene.things[link.thing].columns;
             let line = self.heights[link.thing];
             // In the gaps between them lines are level, and cross nothing that is not itself crossing there.
-            gaps.entry(first).or_default().push((self.heights[link.left], line));
-            gaps.entry(last + 1).or_default().push((line, self.heights[link.right]));
-            for column in first + 1..=last {
-                gaps.entry(column).or_default().push((line, line));
+            gaps[first].push((self.heights[link.left], line));
+            gaps[last + 1].push((line, self.heights[link.right]));
+            if !self.is_coarse() {
+                gaps[first + 1..=last].iter_mut().for_each(|gap| gap.push((line, line)));
             }
         }
-        gaps.into_values().map(inversions).sum()
+        gaps.into_iter().map(inversions).sum()
     }
 
     /// The heights, from 0; boxes drawn tight around what is in them.

@@ -43,7 +43,7 @@ fn json_has_every_field_and_a_summary() {
     let expected = json!({
         "code": "schema/duplicate-key", "level": "error", "message": "`nodes` has `b` twice",
         "help": "keep one of the two", "file": "x.yaml",
-        "line": 5, "column": 3, "end_line": 5, "end_column": 4, "related": related, "fix": [],
+        "line": 5, "column": 3, "end_line": 5, "end_column": 4, "related": related, "fix": [], "count": 1,
     });
     assert_eq!(*duplicate, expected);
     let errors = json["findings"].as_array().unwrap().len();
@@ -72,6 +72,48 @@ fn json_of_every_broken_graph_fits_its_schema() {
     let mut less = json.clone();
     less["findings"][0].as_object_mut().unwrap().remove("help");
     assert!(!validator.is_valid(&less));
+}
+
+#[test]
+fn a_rule_with_too_many_findings_lists_some_and_counts_the_rest() {
+    let hints = "  - { from: a, to: b, queue: 9 }\n".repeat(1500);
+    let text = format!(
+        "ezrun: 1\nnodes:\n  a: {{ use: counter }}\n  b: {{ use: 'null' }}\nedges:\n{}{hints}",
+        "  - {}\n".repeat(1501)
+    );
+    let folder = Folder::with(&[("x.yaml", text.as_str())]);
+    let of = |format: &str| folder.validate(&["x.yaml", "--format", format]);
+    let json = of("json").json();
+    let findings = json["findings"].as_array().unwrap();
+    let of_rule: Vec<&Value> = findings.iter().filter(|finding| finding["code"] == "schema/missing-key").collect();
+    let last = of_rule.last().unwrap();
+    assert_eq!((of_rule.len(), &last["count"]), (1001, &json!(2002)));
+    assert_eq!(last["message"], "2002 more of this kind, from here on, are not listed");
+    let total: u64 = findings.iter().filter_map(|finding| finding["count"].as_u64()).sum();
+    let summary = ["errors", "warnings", "hints"].map(|level| json["summary"][level].as_u64().unwrap());
+    assert_eq!(total, summary.iter().sum::<u64>());
+    for format in ["text", "concise", "github", "sarif", "junit"] {
+        let outcome = of(format);
+        let count = outcome.stdout.matches("2002 more of this kind").count();
+        assert!(outcome.code == 1 && count >= 1, "{format}: {}, {count}", outcome.code);
+    }
+    assert!(of("text").stdout.contains(&format!("\n{} errors", summary[0])), "{summary:?}");
+}
+
+#[test]
+fn comments_and_selections_hold_for_what_is_not_listed_too() {
+    let edge = "  - { from: a, to: b } # ezrun: allow delivery/needless-copy\n";
+    let nodes = "ezrun: 1\nnodes:\n  a: { use: counter }\n";
+    let sinks: String = (0..1200).map(|at| format!("  b{at}: {{ use: 'null' }}\n")).collect();
+    let edges: String = (0..1200).map(|at| edge.replace("to: b", &format!("to: b{at}"))).collect();
+    let allowed = format!("{nodes}{sinks}edges:\n{edges}");
+    let told = allowed.replace(" # ezrun: allow delivery/needless-copy", "");
+    let folder = Folder::with(&[("allowed.yaml", allowed.as_str()), ("told.yaml", told.as_str())]);
+    let lines = |args: &[&str]| folder.validate(&[args, &["--format", "concise"]].concat()).stdout.lines().count();
+    assert_eq!(lines(&["allowed.yaml"]), 0);
+    assert_eq!(lines(&["told.yaml"]), 1001);
+    assert_eq!(lines(&["told.yaml", "--ignore", "delivery"]), 0);
+    assert!(folder.validate(&["told.yaml"]).stdout.ends_with("\n1200 hints in told.yaml\n"));
 }
 
 #[test]

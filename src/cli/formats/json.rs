@@ -21,7 +21,7 @@ struct Report {
     ezrun: &'static str,
     /// Everything that was found, file by file, in the order of the places.
     findings: Vec<FindingReport>,
-    /// How much that is.
+    /// How much that is, those that are not listed included.
     summary: Summary,
 }
 
@@ -37,6 +37,8 @@ struct FindingReport {
     message: String,
     /// The way out.
     help: Option<String>,
+    /// How many findings it stands for: more than one where a rule has more of them in a graph than are listed.
+    count: usize,
     /// The file, as it was named; `<stdin>` for standard input.
     file: String,
     /// First line, counted from 1.
@@ -151,6 +153,7 @@ fn finding_report(finding: &Finding, sources: &Sources) -> FindingReport {
         },
         message: finding.message.clone(),
         help: finding.help.clone(),
+        count: finding.count,
         file: finding.file.to_string(),
         line,
         column,
