@@ -133,7 +133,7 @@ impl Sender {
         };
         let result = self.offer_to_all(envelope);
         self.slots.unpin(loan.slot);
-        result
+        result.map_err(|e| *e)
     }
 
     /// Gives back memory that the last messages did not need.
@@ -154,14 +154,15 @@ impl Sender {
         Ok(())
     }
 
-    fn offer_to_all(&mut self, envelope: Envelope) -> Result<(), ChannelError> {
+    /// An error is boxed, so that what is returned fits a register: to copy it would wait for everything that was stored.
+    fn offer_to_all(&mut self, envelope: Envelope) -> Result<(), Box<ChannelError>> {
         self.full.clear();
         let mut result = Ok(());
         for (i, edge) in self.edges.iter_mut().enumerate() {
             match edge.offer(envelope, &mut self.slots) {
                 Ok(Offer::Done) => {}
                 Ok(Offer::Full) => self.full.push(i),
-                Err(e) => result = Err(e),
+                Err(e) => result = Err(e.into()),
             }
         }
         for &i in &self.full {

@@ -115,8 +115,10 @@ fn filler(number: u64, line: usize) -> u8 {
 
 /// Writes the part of a message that begins at `at`.
 fn write(number: u64, at: usize, part: &mut [u8]) {
-    for (byte, at) in part.iter_mut().zip(at..) {
-        *byte = filler(number, at / LINE_BYTES);
+    let (head, rest) = part.split_at_mut(part.len().min(at.next_multiple_of(LINE_BYTES) - at));
+    head.fill(filler(number, at / LINE_BYTES));
+    for (line, at) in rest.chunks_mut(LINE_BYTES).zip(at.div_ceil(LINE_BYTES)..) {
+        line.fill(filler(number, at));
     }
 }
 
