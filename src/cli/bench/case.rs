@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Sources, sinks or pairs at most: each is a process.
-const MAX_CLIENTS: u32 = 256;
+const MAX_CLIENTS: u32 = 1024;
 /// Largest message.
 const MAX_BYTES: u64 = 1 << 30;
 /// Least and most messages of a source: two make a rate.
