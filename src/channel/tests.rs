@@ -42,7 +42,7 @@ impl Pair {
         let port = Arc::new(ReadOnly::map(&port_handle, layout.bytes()).unwrap());
         let (bytes, successors) = (layout.bytes(), Arc::clone(&inbox));
         sender.announce_with(Box::new(move |successor| {
-            successors.put(Arc::new(ReadOnly::map(&successor, bytes)?));
+            successors.put(Origin::Same, Arc::new(ReadOnly::map(&successor, bytes)?));
             Ok(())
         }));
         let wiring =

@@ -26,7 +26,8 @@ fn main() -> ExitCode {
             .with(sizes())
             .with(asks_wrongly())
             .with(talker())
-            .with(witness()),
+            .with(witness())
+            .with(mortal()),
     )
 }
 
@@ -98,6 +99,33 @@ impl Node for Faulty {
 
     fn stop(&mut self, _: &mut Outputs) -> Result<()> {
         if self.at == At::Stop { self.fault() } else { Ok(()) }
+    }
+}
+
+/// Sends on what it receives, and waits to be killed with every so many messages in hand, told by their numbers.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Mortal {
+    every: u64,
+}
+
+fn mortal() -> NodeType {
+    NodeType::transform("mortal", "Waits to be killed with every so many messages in hand.")
+        .input("in", PortType::Any)
+        .output("out", PortType::same_as("in"))
+        .node(|settings: Mortal| Ok(settings))
+}
+
+impl Node for Mortal {
+    fn process(&mut self, _: InputId, message: Received<'_>, out: &mut Outputs) -> Result<Flow> {
+        if (message.header().sequence + 1).is_multiple_of(self.every) {
+            println!("pid {}", std::process::id());
+            loop {
+                std::thread::park();
+            }
+        }
+        out.forward(message)?;
+        Ok(Flow::Continue)
     }
 }
 
