@@ -196,7 +196,7 @@ pub fn file_schema(registry: &Registry) -> Value {
     for branch in &mut branches {
         branch["properties"]["wait"] = wait.clone();
         for key in super::restart::KEYS {
-            branch["properties"][key] = defs["Process"]["properties"][key].clone();
+            branch["properties"][key] = json!({ "$ref": format!("#/$defs/Process/properties/{key}") });
         }
     }
     branches.push(free_branch("Another graph file, which takes the node's place.", r"^(\./|\.\./|/)|\.ya?ml$"));

@@ -77,6 +77,12 @@ impl TestGraph {
         self
     }
 
+    /// As [`TestGraph::backend`], with keys beside `nodes`.
+    pub fn backend_with(mut self, name: &str, nodes: &str, keys: &str) -> Self {
+        let _ = writeln!(self.backends, "  {name}: {{ nodes: [{nodes}], {keys} }}");
+        self
+    }
+
     pub fn yaml(&self) -> String {
         let mut text = "ezrun: 1\n".to_owned();
         if self.nodes.iter().any(|(_, node)| node.contains("faults/")) {
