@@ -81,7 +81,7 @@ pub use self::{
     local::LocalQueue,
     mapped::{Inbox, Mapped, Origin},
     memory::{Handle, ReadOnly, Writable},
-    named::{sweep, unlink},
+    named::{adopt, sweep, unlink},
     receiver::{Poll, Receiver, Station, Wiring},
     ring::Consumer,
     sender::{Announce, LocalSender, Sender},

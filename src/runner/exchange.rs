@@ -1,7 +1,7 @@
 //! Hands every segment to those who need it, and keeps a look at its counters.
 
 use super::lives::Lives;
-use crate::channel::{ChannelError, Handle, PortStart, ReadOnly, unlink};
+use crate::channel::{ChannelError, Handle, PortStart, ReadOnly, adopt, unlink};
 use crate::control::{SegmentOwner, ToBackend};
 use crate::graph::{BackendId, NodeId, Restart};
 use crate::plan::Plan;
@@ -82,6 +82,11 @@ impl Exchange {
         owner: SegmentOwner,
         handle: Handle,
     ) -> Result<Introduction, ChannelError> {
+        let handle = match handle {
+            // It is needed for longer than the process lives that made it.
+            Handle::Named(name) if self.kept.is_some() => Handle::Named(adopt(&name).map_err(|e| cannot_share(&e))?),
+            handle => handle,
+        };
         let (to, anew) = match owner {
             SegmentOwner::Port(port) => self.keep_port(plan, from, port as usize, &handle)?,
             SegmentOwner::Station(station) => self.keep_station(plan, from, station as usize, &handle)?,
@@ -243,12 +248,12 @@ fn name_of(handle: &Handle) -> Option<String> {
 fn copy(handle: &Handle) -> Result<Handle, ChannelError> {
     match handle {
         Handle::Named(name) => Ok(Handle::Named(name.clone())),
-        Handle::Sealed(fd) => fd.try_clone().map(Handle::Sealed).map_err(|e| ChannelError::Memory {
-            action: "share",
-            bytes: 0,
-            cause: e.to_string(),
-        }),
+        Handle::Sealed(fd) => fd.try_clone().map(Handle::Sealed).map_err(|e| cannot_share(&e)),
     }
+}
+
+fn cannot_share(cause: &std::io::Error) -> ChannelError {
+    ChannelError::Memory { action: "share", bytes: 0, cause: cause.to_string() }
 }
 
 fn not_its_own() -> ChannelError {
