@@ -233,7 +233,7 @@ fn every_segment_stays_mapped_while_views_of_it_are_held_however_many_came_after
     let inbox = Arc::new(Inbox::default());
     let mapped = Mapped::new(map(&segments[0]), Arc::clone(&inbox));
     for (at, borrows) in [(1, 0b1), (2, 0b11)] {
-        inbox.put(map(&segments[at]));
+        inbox.put(Origin::Same, map(&segments[at]));
         assert!(mapped.advance(borrows));
     }
     assert_eq!(mappings(label), 6, "the first has entry 0, the second entry 1");
