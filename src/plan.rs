@@ -3,8 +3,8 @@
 mod outline;
 
 pub use outline::{
-    BackendOutline, EdgeOutline, NodeOutline, Outline, PolicyOutline, Receives, SegmentOutline, SegmentUse, Totals,
-    outline,
+    BackendOutline, EdgeOutline, NodeOutline, Outline, PolicyOutline, Receives, RestartOutline, SegmentOutline,
+    SegmentUse, Totals, outline,
 };
 
 use crate::channel::{self, EdgeLayout, EdgeTerms, PortLayout, SegmentKind, StationLayout};

@@ -146,6 +146,10 @@ fn a_backends_settings_are_told_and_the_values_of_its_variables_are_not() {
     let ends = backends.iter().find(|backend| backend["name"] == "ends").unwrap();
     assert_eq!((&ends["cpu"], &ends["priority"], &ends["is_pack"]), (&1.into(), &(-5).into(), &true.into()));
     assert_eq!(ends["env"], serde_json::json!(["RUST_LOG", "THREADS"]));
+    let restart = serde_json::json!({
+        "when": "on_failure", "max_restarts": 5, "window_ms": 120_000, "backoff_ms": 500
+    });
+    assert_eq!(ends["restart"], restart);
     assert_eq!(ends["args"][0], "backend");
     assert!(ends["program"].as_str().unwrap().ends_with("packs/demo"), "{ends}");
     let nodes: Vec<&str> = ends["nodes"].as_array().unwrap().iter().map(|n| n["type"].as_str().unwrap()).collect();

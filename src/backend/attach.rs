@@ -3,8 +3,8 @@
 use super::inputs::{BoundEdge, InputSet};
 use super::outputs;
 use crate::channel::{
-    ChannelError, Consumer, Handle, Inbox, Interrupt, LocalQueue, LocalSender, Mapped, PortLayout, ReadOnly, Receiver,
-    Sender, Station, StationLayout, Waiter, Wiring,
+    ChannelError, Consumer, Handle, Inbox, Interrupt, LocalQueue, LocalSender, Mapped, Origin, PortLayout, ReadOnly,
+    Receiver, Sender, Station, StationLayout, Waiter, Wiring,
 };
 use crate::control::{
     ControlError, FrameSender, FromBackend, InputSetup, NodeSetup, OutEdgeSetup, PortSetup, SegmentOwner, Setup,
@@ -27,6 +27,10 @@ pub struct Segments {
     mapped: BTreeMap<SegmentOwner, Arc<ReadOnly>>,
     /// Those of the peers that have not come, with how much of them to map.
     missing: BTreeMap<SegmentOwner, usize>,
+    /// Segments that are to be read after those of the same ports that came first.
+    later: Vec<(SegmentOwner, Handle, bool)>,
+    /// Whether nodes that fail leave their edges to a process that is started in the place of this one.
+    may_restart: bool,
 }
 
 enum OwnPort {
@@ -40,6 +44,8 @@ pub struct Attachment {
     dead: BTreeMap<u32, Arc<AtomicBool>>,
     /// For each port that is read here.
     readers: BTreeMap<u32, Arc<Readers>>,
+    /// For each backend that reads what is sent here, what it says of that.
+    stations: BTreeMap<u32, Arc<ReadOnly>>,
 }
 
 /// Who in this process reads a port, and so has to learn of the segment that takes its segment's place.
@@ -59,6 +65,7 @@ impl Segments {
     /// Makes the segments that this backend writes, and lists those that it reads.
     pub fn create(setup: &Setup, nodes: &[NodeAndStreams], interrupt: &Arc<Interrupt>) -> Result<Self, ChannelError> {
         let station = Station::create(setup.segments, &setup.name, setup.station)?;
+        station.resume(&setup.begun);
         let mut segments = Segments {
             backend: setup.backend,
             interrupt: Arc::clone(interrupt),
@@ -66,6 +73,8 @@ impl Segments {
             ports: BTreeMap::new(),
             mapped: BTreeMap::new(),
             missing: BTreeMap::new(),
+            later: Vec::new(),
+            may_restart: setup.may_restart,
         };
         for (node, _) in nodes {
             for port in node.outputs.iter().filter_map(|output| output.0.as_ref()) {
@@ -83,9 +92,13 @@ impl Segments {
     fn create_port(&mut self, setup: &Setup, node: &NodeSetup, port: &PortSetup) -> Result<(), ChannelError> {
         let waiter = Waiter::new(Arc::clone(&self.interrupt), node.wait);
         let own = if port.moves {
-            OwnPort::Moves(LocalSender::create(setup.segments, &node.name, &port.layout, waiter)?)
+            let mut sender = LocalSender::create(setup.segments, &node.name, &port.layout, waiter)?;
+            sender.resume(&port.layout, &port.start);
+            OwnPort::Moves(sender)
         } else {
-            OwnPort::Slots(Box::new(Sender::create(setup.segments, &node.name, port.layout.clone(), waiter)?))
+            let mut sender = Sender::create(setup.segments, &node.name, port.layout.clone(), waiter)?;
+            sender.resume(&port.start);
+            OwnPort::Slots(Box::new(sender))
         };
         if port.edges.iter().any(|edge| edge.station == setup.backend) {
             self.map(SegmentOwner::Port(port.port), &own.handle()?, port.layout.bytes())?;
@@ -121,11 +134,14 @@ impl Segments {
         self.missing.is_empty()
     }
 
-    /// Maps a segment of a peer.
-    pub fn add(&mut self, owner: SegmentOwner, handle: &Handle) -> Result<(), ChannelError> {
+    /// Maps a segment of a peer, or keeps it for when what it takes the place of is wired.
+    pub fn add(&mut self, owner: SegmentOwner, handle: Handle, anew: bool) -> Result<(), ChannelError> {
         match self.missing.remove(&owner) {
-            Some(bytes) => self.map(owner, handle, bytes),
-            None => Ok(()),
+            Some(bytes) => self.map(owner, &handle, bytes),
+            None => {
+                self.later.push((owner, handle, anew));
+                Ok(())
+            }
         }
     }
 
@@ -135,8 +151,12 @@ impl Segments {
     }
 
     /// Wires the nodes, in their order.
-    pub fn bind(mut self, nodes: &[NodeAndStreams], control: &Arc<FrameSender>) -> (Attachment, Vec<Wired>) {
-        let mut attachment = Attachment { dead: BTreeMap::new(), readers: BTreeMap::new() };
+    pub fn bind(
+        mut self,
+        nodes: &[NodeAndStreams],
+        control: &Arc<FrameSender>,
+    ) -> Result<(Attachment, Vec<Wired>), ChannelError> {
+        let mut attachment = Attachment { dead: BTreeMap::new(), readers: BTreeMap::new(), stations: self.stations() };
         let mut queues: BTreeMap<u32, Arc<LocalQueue>> = BTreeMap::new();
         let wired = nodes
             .iter()
@@ -148,10 +168,23 @@ impl Segments {
                 let outputs = outputs.collect();
                 let inputs =
                     node.inputs.iter().map(|input| self.bind_input(node.id, input, &mut attachment, &mut queues));
-                (InputSet::new(inputs.collect(), Arc::clone(&self.interrupt), node.wait), outputs)
+                let leaves = !self.may_restart;
+                (InputSet::new(inputs.collect(), Arc::clone(&self.interrupt), node.wait, leaves), outputs)
             })
             .collect();
-        (attachment, wired)
+        for (owner, handle, anew) in &self.later {
+            attachment.replace(*owner, handle, *anew)?;
+        }
+        Ok((attachment, wired))
+    }
+
+    /// The stations of the peers.
+    fn stations(&self) -> BTreeMap<u32, Arc<ReadOnly>> {
+        let stations = self.mapped.iter().filter_map(|(owner, segment)| match owner {
+            SegmentOwner::Station(station) if *station != self.backend => Some((*station, Arc::clone(segment))),
+            _ => None,
+        });
+        stations.collect()
     }
 
     fn bind_port(
@@ -170,7 +203,7 @@ impl Segments {
                 let (readers, control) = (attachment.readers(port.port, &port.layout), Arc::clone(control));
                 let owner = SegmentOwner::Port(port.port);
                 sender.announce_with(Box::new(move |successor| {
-                    readers.move_to(&successor)?;
+                    readers.move_to(Origin::Same, &successor)?;
                     // A runner that cannot be told is dead, and so is this process soon.
                     let _ = send_segment(&control, owner, &successor);
                     Ok(())
@@ -246,10 +279,18 @@ impl Attachment {
         }
     }
 
-    /// Another segment takes the place of a peer's.
-    pub fn replace(&self, owner: SegmentOwner, successor: &Handle) -> Result<(), ChannelError> {
-        let SegmentOwner::Port(port) = owner else { return Ok(()) };
-        self.readers.get(&port).map_or(Ok(()), |readers| readers.move_to(successor))
+    /// Another segment takes the place of a peer's; `anew` where that one's process is dead.
+    pub fn replace(&self, owner: SegmentOwner, successor: &Handle, anew: bool) -> Result<(), ChannelError> {
+        match owner {
+            SegmentOwner::Port(port) => {
+                let origin = if anew { Origin::Heir } else { Origin::Same };
+                self.readers.get(&port).map_or(Ok(()), |readers| readers.move_to(origin, successor))
+            }
+            // Of a station only words are read.
+            SegmentOwner::Station(station) => {
+                self.stations.get(&station).map_or(Ok(()), |station| station.replace(successor))
+            }
+        }
     }
 
     fn readers(&mut self, port: u32, layout: &PortLayout) -> Arc<Readers> {
@@ -271,14 +312,14 @@ impl Readers {
     }
 
     /// Maps the segment for those who still read.
-    fn move_to(&self, successor: &Handle) -> Result<(), ChannelError> {
+    fn move_to(&self, origin: Origin, successor: &Handle) -> Result<(), ChannelError> {
         let mut inboxes = self.inboxes.lock().unwrap_or_else(PoisonError::into_inner);
         inboxes.retain(|inbox| inbox.strong_count() > 0);
         if inboxes.is_empty() {
             return Ok(());
         }
         let segment = Arc::new(ReadOnly::map(successor, self.bytes)?);
-        inboxes.iter().filter_map(Weak::upgrade).for_each(|inbox| inbox.put(Arc::clone(&segment)));
+        inboxes.iter().filter_map(Weak::upgrade).for_each(|inbox| inbox.put(origin, Arc::clone(&segment)));
         Ok(())
     }
 }

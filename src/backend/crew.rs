@@ -122,15 +122,24 @@ impl Job {
             departures: Arc::clone(&crew.departures),
             end_inputs: inputs.end_switch(),
         };
-        let mut edges = Edges { inputs: Some(inputs), outputs: Outputs::new(outputs, Arc::new(signals)) };
+        let leaves = inputs.leave_switch();
+        let mut edges = Edges { leaves, inputs: Some(inputs), outputs: Outputs::new(outputs, Arc::new(signals)) };
         let mut context = Context::new(&name, &dir);
         let [stdin, stdout] = streams;
         context = context.with_streams(stdin, stdout);
         let verdict = caught(|| live(make, &mut context, &mut edges, &crew));
+        if !matches!(verdict, Verdict::Failed { .. }) {
+            edges.leaves.store(true, Ordering::Release);
+        }
         // Its producers see that it has left before the runner has them look.
         drop(edges.inputs);
         crew.tell_verdict(id, verdict);
-        drop(edges.outputs);
+        if edges.leaves.load(Ordering::Acquire) {
+            drop(edges.outputs);
+        } else {
+            // Nobody is to see them end; they go with the process.
+            std::mem::forget(edges.outputs);
+        }
         crew.ended();
     }
 }
@@ -140,6 +149,8 @@ struct Edges {
     /// None once a program has taken them.
     inputs: Option<InputSet>,
     outputs: Outputs,
+    /// Whether they are left at the end; so is every edge of a node that ends well.
+    leaves: Arc<AtomicBool>,
 }
 
 /// The life of a node: start, the gate, its messages, stop.
@@ -149,7 +160,7 @@ fn live(
     edges: &mut Edges,
     crew: &Crew,
 ) -> Result<Flow> {
-    let Edges { inputs, outputs } = edges;
+    let Edges { inputs, outputs, leaves } = edges;
     let mut instance = make()?;
     match &mut instance {
         Instance::Node(node) => node.start(context),
@@ -177,6 +188,7 @@ fn live(
             let mut inputs = Inputs::new(Box::new(inputs));
             let flow = program.run(&mut inputs, outputs).or_else(|e| unless_stopped(e).map(|()| Flow::Complete))?;
             inputs.done();
+            leaves.store(true, Ordering::Release);
             Ok(flow)
         }
     }

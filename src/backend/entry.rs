@@ -5,8 +5,8 @@ use super::crew::{self, Crew, Job};
 use super::{guard, logs};
 use crate::channel::{Interrupt, Level, ViewFault, install_fault_handler, processors};
 use crate::control::{
-    ControlError, FrameReader, FrameSender, FromBackend, NodeSetup, Setup, ToBackend, encode_to_slice, handle_of,
-    send_part,
+    ControlError, FrameReader, FrameSender, FromBackend, NodeSetup, SegmentOwner, Setup, ToBackend, encode_to_slice,
+    handle_of, send_part,
 };
 use crate::node::{Instance, Registry};
 use anyhow::{Context as _, anyhow, bail};
@@ -76,8 +76,8 @@ impl Backend {
         for (owner, handle) in segments.own_handles()? {
             send_segment(control, owner, &handle)?;
         }
-        attach_to_peers(control, &mut reader, &mut segments)?;
-        let (attachment, wired) = segments.bind(&nodes, control);
+        let early = attach_to_peers(control, &mut reader, &mut segments)?;
+        let (attachment, wired) = segments.bind(&nodes, control)?;
         let crew = Crew::new(nodes.len(), Arc::clone(control), Arc::clone(&interrupt))?;
         let crew = Arc::new(crew);
         for ((node, streams), (inputs, outputs)) in nodes.into_iter().zip(wired) {
@@ -86,7 +86,11 @@ impl Backend {
             let registry = Arc::clone(registry);
             job.spawn(move || make(&registry, &node)).context("cannot start a thread")?;
         }
-        Ok(Backend { control: Arc::clone(control), reader, interrupt, attachment, crew })
+        let mut backend = Backend { control: Arc::clone(control), reader, interrupt, attachment, crew };
+        for frame in early {
+            backend.obey(frame, Vec::new())?;
+        }
+        Ok(backend)
     }
 
     /// Until every node has ended, or the runner is gone.
@@ -117,10 +121,11 @@ impl Backend {
                 self.attachment.mark_dead(edge);
                 self.interrupt.nudge();
             }
-            ToBackend::Segment { owner, name } => {
+            ToBackend::Segment { owner, name, anew } => {
                 let handle = handle_of(name, fds).context("a segment came without a descriptor")?;
-                self.attachment.replace(owner, &handle)?;
+                self.attachment.replace(owner, &handle, anew)?;
                 self.interrupt.nudge();
+                answer(&self.control, owner, anew)?;
             }
             ToBackend::Look => self.crew.look(),
             ToBackend::Stop => self.interrupt.raise(Level::Stop),
@@ -174,20 +179,37 @@ fn read_setup(
     Ok((setup, nodes))
 }
 
-/// Maps the segments of the other backends as they come, until none is missing.
+/// Maps the segments of the other backends as they come, until none is missing. Returns what else was said meanwhile: in a
+/// run that has begun there may be such.
 fn attach_to_peers(
     control: &FrameSender,
     reader: &mut FrameReader<ToBackend>,
     segments: &mut Segments,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Vec<ToBackend>> {
+    let mut early = Vec::new();
     while !segments.is_complete() {
-        let (ToBackend::Segment { owner, name }, fds) = reader.next(control.socket())? else {
-            bail!("a control frame came before every segment had");
-        };
-        let handle = handle_of(name, fds).context("a segment came without a descriptor")?;
-        segments.add(owner, &handle)?;
+        match reader.next(control.socket())? {
+            (ToBackend::Segment { owner, name, anew }, fds) => {
+                let handle = handle_of(name, fds).context("a segment came without a descriptor")?;
+                segments.add(owner, handle, anew)?;
+                answer(control, owner, anew)?;
+            }
+            (ToBackend::Setup(_) | ToBackend::Node(_) | ToBackend::Go, _) => {
+                bail!("a control frame came before every segment had");
+            }
+            (other, _) => early.push(other),
+        }
     }
-    Ok(())
+    Ok(early)
+}
+
+/// Tells the runner that the station of a backend that was started again is mapped. One that still waits to be wired counts
+/// too: nothing is sent before it is.
+fn answer(control: &FrameSender, owner: SegmentOwner, anew: bool) -> Result<(), ControlError> {
+    match owner {
+        SegmentOwner::Station(station) if anew => control.send(&FromBackend::Mapped { station }, &[]),
+        _ => Ok(()),
+    }
 }
 
 fn make(registry: &Registry, node: &NodeSetup) -> anyhow::Result<Instance> {

@@ -15,6 +15,8 @@ pub struct InputSet {
     waiter: RefCell<Waiter>,
     /// Set by the node itself, which wants no more.
     ended: Arc<AtomicBool>,
+    /// Whether it leaves its edges when it goes, or they are left to another process.
+    leaves: Arc<AtomicBool>,
     sleeps: RefCell<Sleeps>,
     /// The edge that the last message came from.
     last: Cell<usize>,
@@ -89,18 +91,24 @@ impl<W: Fn(&BoundEdge) -> bool> Awaited for Next<'_, W> {
 }
 
 impl InputSet {
-    pub fn new(edges: Vec<BoundEdge>, interrupt: Arc<Interrupt>, wait: Wait) -> Self {
+    pub fn new(edges: Vec<BoundEdge>, interrupt: Arc<Interrupt>, wait: Wait, leaves: bool) -> Self {
         if wait == Wait::Busy {
             edges.iter().for_each(|edge| edge.receiver.announce_never());
         }
         let waiter = RefCell::new(Waiter::new(interrupt, wait));
         let (ended, sleeps) = (Arc::default(), RefCell::default());
-        InputSet { edges, waiter, ended, sleeps, last: Cell::new(0) }
+        let leaves = Arc::new(AtomicBool::new(leaves));
+        InputSet { edges, waiter, ended, leaves, sleeps, last: Cell::new(0) }
     }
 
     /// What ends the inputs once it is set; the interrupt is to be nudged then.
     pub fn end_switch(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.ended)
+    }
+
+    /// What says whether the edges are left at the end.
+    pub fn leave_switch(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.leaves)
     }
 
     /// Whether no edge ends here at all.
@@ -169,10 +177,12 @@ impl InputSet {
     }
 }
 
-/// However a node's life ends, by return or by panic, it leaves its edges.
+/// However a node's life ends, by return or by panic, it leaves its edges, unless another process is to take its place.
 impl Drop for InputSet {
     fn drop(&mut self) {
-        self.edges.iter().for_each(|edge| edge.receiver.leave());
+        if self.leaves.load(Ordering::Acquire) {
+            self.edges.iter().for_each(|edge| edge.receiver.leave());
+        }
     }
 }
 

@@ -294,6 +294,17 @@ impl SlotPlaces {
     }
 }
 
+/// Where a port goes on that another process has begun; all 0 where none has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct PortStart {
+    /// For each edge, the first position.
+    pub positions: Vec<u64>,
+    /// Number of the first message.
+    pub sequence: u64,
+    /// How many segments the port had before.
+    pub generation: u32,
+}
+
 /// As many bytes in whole pages.
 fn pages(bytes: usize) -> usize {
     bytes.checked_next_multiple_of(PAGE).unwrap_or(usize::MAX)

@@ -19,7 +19,7 @@ pub struct ProducerCounts {
 }
 
 /// What a consumer has counted for one edge.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConsumerCounts {
     /// Positions that have left the queue.
     pub taken: u64,
@@ -40,7 +40,14 @@ pub struct ConsumerCounts {
     /// Views given.
     pub views: u64,
     /// Time from publish to take.
-    pub latency: Latency,
+    pub timings: Timings,
+}
+
+/// Latencies as they are counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Timings {
+    buckets: Vec<u64>,
+    max: u64,
 }
 
 /// Latencies in nanoseconds; all 0 where nothing was measured. Percentiles are true to 4 %.
@@ -88,14 +95,27 @@ pub fn consumer_counts(station: &ReadOnly, layout: StationLayout, edge: usize) -
         copied_bytes: counters.copied_bytes.load(Relaxed),
         moves: counters.moves.load(Relaxed),
         views: counters.views.load(Relaxed),
-        latency: latency(words),
+        timings: Timings {
+            buckets: words.latency.iter().map(|count| count.load(Relaxed)).collect(),
+            max: counters.latency_max.load(Relaxed),
+        },
     }
 }
 
-fn latency(words: &InWords) -> Latency {
-    let counts: Vec<u64> = words.latency.iter().map(|count| count.load(Relaxed)).collect();
-    let max = words.counters.latency_max.load(Relaxed);
-    Latency { p50: percentile(&counts, 0.50).min(max), p99: percentile(&counts, 0.99).min(max), max }
+impl Timings {
+    /// Counts those of `other` as well.
+    pub fn add(&mut self, other: &Timings) {
+        self.buckets.resize(BUCKETS, 0);
+        self.buckets.iter_mut().zip(&other.buckets).for_each(|(sum, count)| *sum += count);
+        self.max = self.max.max(other.max);
+    }
+
+    /// What they come to.
+    #[must_use]
+    pub fn latency(&self) -> Latency {
+        let (counts, max) = (&self.buckets, self.max);
+        Latency { p50: percentile(counts, 0.50).min(max), p99: percentile(counts, 0.99).min(max), max }
+    }
 }
 
 fn percentile(counts: &[u64], share: f64) -> u64 {

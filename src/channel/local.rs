@@ -13,7 +13,7 @@ use crate::graph::Overflow;
 use crate::message::Owned;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The messages of one edge, with their positions.
@@ -88,7 +88,8 @@ impl LocalEdge {
         queue: Arc<LocalQueue>,
     ) -> Self {
         let (sleeps, woken) = (Sleeps::default(), Woken::default());
-        LocalEdge { terms, port, words_at, consumer, queue, next: 0, sleeps, woken }
+        let next = Published::of(port.at::<OutWords>(words_at).published.load(Relaxed)).positions;
+        LocalEdge { terms, port, words_at, consumer, queue, next, sleeps, woken }
     }
 
     pub fn terms(&self) -> &EdgeTerms {

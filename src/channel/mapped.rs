@@ -3,11 +3,27 @@
 use super::fault::Watched;
 use super::memory::ReadOnly;
 use std::cell::{Cell, RefCell, UnsafeCell};
+use std::collections::VecDeque;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Where a segment that takes another's place waits until a receiver has read the old one to its end.
+/// Where segments that take another's place wait until a receiver has read the old ones to their ends.
 #[derive(Default)]
-pub struct Inbox(Mutex<Option<Arc<ReadOnly>>>);
+pub struct Inbox {
+    waiting: Mutex<VecDeque<(Origin, Arc<ReadOnly>)>>,
+    /// How many of them are of a producer that took a dead one's place.
+    heirs: AtomicU32,
+}
+
+/// Who made a segment that takes another's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The producer of that one, which says in it when it has moved on.
+    Same,
+    /// One that was started in its place. It says nothing more.
+    Heir,
+}
 
 /// The segments that a receiver reads. Used by one thread.
 pub struct Mapped {
@@ -21,12 +37,19 @@ pub struct Mapped {
 
 impl Inbox {
     /// A segment has come.
-    pub fn put(&self, segment: Arc<ReadOnly>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(segment);
+    pub fn put(&self, origin: Origin, segment: Arc<ReadOnly>) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back((origin, segment));
+        if origin == Origin::Heir {
+            self.heirs.fetch_add(1, AcqRel);
+        }
     }
 
     fn take(&self) -> Option<Arc<ReadOnly>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        let (origin, segment) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front()?;
+        if origin == Origin::Heir {
+            self.heirs.fetch_sub(1, AcqRel);
+        }
+        Some(segment)
     }
 }
 
@@ -44,6 +67,12 @@ impl Mapped {
         // SAFETY: one thread uses this value, and only `advance` writes; it keeps the old segment while views of it are
         // held, and nothing else that was read from it is kept, by the contract above.
         unsafe { &*self.present.get() }
+    }
+
+    /// Whether the producer of the present segment is dead and another one has taken its place: what the segment says,
+    /// read after this, is final.
+    pub fn is_inherited(&self) -> bool {
+        self.inbox.heirs.load(Acquire) > 0
     }
 
     /// Goes on in the segment that takes this one's place, if it has come. `borrows` are the entries of the borrow table

@@ -226,6 +226,36 @@ impl ReadOnly {
         Ok(ReadOnly { base, len: bytes, shmem: Some(shmem) })
     }
 
+    /// Maps the segment behind `handle` in the place of this one, at the same address, for everybody who has it: for a
+    /// segment whose writer has died and another one has taken its place. What was read as [`ReadOnly::bytes`] must not be
+    /// in use; a segment of which only words are read has none of that.
+    ///
+    /// # Errors
+    /// As [`ReadOnly::map`]; then this one stays.
+    pub fn replace(&self, handle: &Handle) -> Result<(), ChannelError> {
+        // Checked, as any other, by mapping it.
+        let checked = Self::map(handle, self.len)?;
+        let opened = match handle {
+            Handle::Sealed(_) => None,
+            Handle::Named(name) => Some(named::open(name).map_err(|e| self.cannot_map(&e))?),
+        };
+        let file = match (&opened, handle) {
+            (Some(file), _) | (None, Handle::Sealed(file)) => file.as_fd(),
+            (None, Handle::Named(_)) => unreachable!("a named segment was opened"),
+        };
+        drop(checked);
+        let flags = MapFlags::SHARED | MapFlags::NORESERVE | MapFlags::FIXED;
+        // SAFETY: the range is this mapping, whole, and a mapping of the same length and protection takes its place. Whoever
+        // has references into it reads atomics, whose content may change at any time.
+        unsafe { rustix::mm::mmap(self.base.as_ptr().cast(), self.len, ProtFlags::READ, flags, file, 0) }
+            .map_err(|e| self.cannot_map(&e.into()))?;
+        Ok(())
+    }
+
+    fn cannot_map(&self, cause: &std::io::Error) -> ChannelError {
+        ChannelError::Memory { action: "map", bytes: self.len as u64, cause: cause.to_string() }
+    }
+
     /// The words at `offset`.
     #[must_use]
     pub fn at<T: Shared>(&self, offset: usize) -> &T {

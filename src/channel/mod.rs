@@ -72,16 +72,16 @@ mod tests;
 #[cfg(target_os = "linux")]
 mod wait;
 
-pub use layout::{EdgeLayout, MAX_HOLDS, MAX_METADATA_BYTES, PortLayout, StationLayout};
+pub use layout::{EdgeLayout, MAX_HOLDS, MAX_METADATA_BYTES, PortLayout, PortStart, StationLayout};
 
 #[cfg(target_os = "linux")]
 pub use self::{
     fault::{ViewFault, current_node, install_fault_handler, set_current_node},
-    ledger::{ConsumerCounts, Latency, ProducerCounts, consumer_counts, expected_messages, producer_counts},
+    ledger::{ConsumerCounts, Latency, ProducerCounts, Timings, consumer_counts, expected_messages, producer_counts},
     local::LocalQueue,
-    mapped::{Inbox, Mapped},
+    mapped::{Inbox, Mapped, Origin},
     memory::{Handle, ReadOnly, Writable},
-    named::{sweep, unlink},
+    named::{adopt, sweep, unlink},
     receiver::{Poll, Receiver, Station, Wiring},
     ring::Consumer,
     sender::{Announce, LocalSender, Sender},

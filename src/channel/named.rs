@@ -23,6 +23,20 @@ pub fn open(name: &str) -> io::Result<OwnedFd> {
     Ok(rustix::shm::open(name, rustix::shm::OFlags::RDWR, Mode::empty())?)
 }
 
+/// Gives a segment a name that tells of this process in the place of the one that made it: so that nobody sweeps it when
+/// only that one is dead.
+///
+/// # Errors
+/// Where it cannot be renamed.
+pub fn adopt(name: &str) -> io::Result<String> {
+    if !name.starts_with(PREFIX) || name.contains('/') {
+        return Err(io::Error::other(format!("`{name}` is no name of a segment")));
+    }
+    let own = fresh_name()?;
+    std::fs::rename(format!("{FOLDER}/{name}"), format!("{FOLDER}/{own}"))?;
+    Ok(own)
+}
+
 /// Takes the name away. The segment lives on for those who have mapped it, and nothing is left behind by whoever dies.
 pub fn unlink(name: &str) {
     // Gone already is as good as gone now.

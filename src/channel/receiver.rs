@@ -138,17 +138,28 @@ impl Station {
         self.memory.handle()
     }
 
+    /// Goes on where another process has left off: `begun` has the word of each edge that says what was taken.
+    pub fn resume(&self, begun: &[u64]) {
+        for (edge, &word) in begun.iter().enumerate().take(self.layout.edges as usize) {
+            let words: &InWords = self.memory.at(self.layout.in_words(edge));
+            words.taken.store(word, Relaxed);
+            words.left.store((word & 1) as u32, Relaxed);
+        }
+    }
+
     /// The consumer's end of one edge, whose producer's segment is `mapped`.
     #[must_use]
     pub fn receiver(&self, wiring: Wiring, mapped: Mapped) -> Receiver {
+        let words_at = self.layout.in_words(wiring.station_edge);
+        let next = self.memory.at::<InWords>(words_at).taken.load(Relaxed) >> 1;
         Receiver {
             station: Arc::clone(&self.memory),
-            words_at: self.layout.in_words(wiring.station_edge),
+            words_at,
             places: Places::of(&wiring),
             wiring,
             mapped,
             pool: Pool::new(SPARE_BUFFERS),
-            next: Cell::new(0),
+            next: Cell::new(next),
             known: Cell::new(0),
             woken: Cell::default(),
             in_hand: Cell::new(0),
@@ -180,14 +191,18 @@ impl Receiver {
         }
         loop {
             let dead = self.wiring.dead.load(Acquire);
+            let inherited = self.mapped.is_inherited();
             let word = self.theirs().published.load(Acquire);
             let published = Published::of(word);
             self.known.set(published.positions);
             if self.has_message_before(published.positions) {
                 return Poll::Ready;
             }
-            let advanced = published.moved && self.mapped.advance(self.borrows.get());
-            if !advanced {
+            let advanced = (published.moved || inherited) && self.mapped.advance(self.borrows.get());
+            if advanced {
+                // Another producer counts its versions anew.
+                self.metadata.take();
+            } else {
                 return if published.closed || dead { Poll::Ended } else { Poll::Empty(word) };
             }
         }

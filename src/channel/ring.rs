@@ -27,6 +27,8 @@ pub struct OutEdge {
     consumer: Consumer,
     /// The next position.
     next: u64,
+    /// Those before this one were another process's.
+    first: u64,
     /// Slots of the positions that the consumer has not taken; the last one belongs to `next - 1`.
     in_queue: VecDeque<SlotRef>,
     /// Positions that were taken and, when last looked at, held; and their slots.
@@ -118,8 +120,10 @@ impl Awaited for Room<'_> {
 
 impl OutEdge {
     pub fn new(port: Arc<Writable>, layout: &PortLayout, edge: usize, terms: EdgeTerms, consumer: Consumer) -> Self {
+        let words_at = layout.out_words(edge);
+        let first = Published::of(port.at::<OutWords>(words_at).published.load(Relaxed)).positions;
         OutEdge {
-            words_at: layout.out_words(edge),
+            words_at,
             ring_at: layout.ring(edge),
             ring_mask: layout.edges[edge].ring_len() as u64 - 1,
             in_queue: VecDeque::with_capacity(terms.queue as usize),
@@ -129,7 +133,8 @@ impl OutEdge {
             port,
             before: None,
             consumer,
-            next: 0,
+            next: first,
+            first,
             open: true,
             sleeps: Sleeps::default(),
             woken: Woken::default(),
@@ -192,7 +197,7 @@ impl OutEdge {
         }
         let word = self.theirs().taken.load(Acquire);
         let (taken, gone) = (word >> 1, word & 1 == 1);
-        if taken > self.next || (taken < self.oldest() && !self.may_lag()) {
+        if taken > self.next || (taken < self.oldest() && self.oldest() > self.first && !self.may_lag()) {
             return self.quarantine(slots);
         }
         self.read_borrows();

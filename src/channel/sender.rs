@@ -1,6 +1,7 @@
 //! An output port: one payload, sent on every edge that leaves the port.
 
 use super::layout::{OutWords, PortWords};
+use super::layout::{PortStart, Published};
 use super::local::{LocalEdge, LocalQueue};
 use super::memory::Writable;
 use super::ring::{Consumer, Envelope, Offer, OutEdge};
@@ -50,6 +51,13 @@ impl Sender {
     pub fn create(kind: SegmentKind, label: &str, layout: PortLayout, waiter: Waiter) -> Result<Self, ChannelError> {
         let slots = Slots::create(kind, label, layout)?;
         Ok(Sender { slots, edges: Vec::new(), full: Vec::new(), loan: None, sequence: 0, waiter, announce: None })
+    }
+
+    /// Goes on where another process has left off. Before any edge is added.
+    pub fn resume(&mut self, start: &PortStart) {
+        self.sequence = start.sequence;
+        self.slots.resume(start.generation);
+        begin_at(self.slots.memory(), self.slots.layout(), &start.positions);
     }
 
     /// What a consumer, or the ledger, needs to map the segment.
@@ -209,6 +217,12 @@ impl LocalSender {
         })
     }
 
+    /// As [`Sender::resume`].
+    pub fn resume(&mut self, layout: &PortLayout, start: &PortStart) {
+        self.sequence = start.sequence;
+        begin_at(&self.words, layout, &start.positions);
+    }
+
     /// As [`Sender::handle`].
     ///
     /// # Errors
@@ -306,6 +320,13 @@ impl LocalSender {
         for edge in &mut self.edges {
             edge.close();
         }
+    }
+}
+
+fn begin_at(port: &Writable, layout: &PortLayout, positions: &[u64]) {
+    for (edge, &position) in positions.iter().enumerate().take(layout.edges.len()) {
+        let words: &OutWords = port.at(layout.out_words(edge));
+        words.published.store(Published::open(position).word(), Relaxed);
     }
 }
 

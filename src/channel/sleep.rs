@@ -1,15 +1,28 @@
 //! How the two ends of an edge tell each other that one of them sleeps: a number for each sleep, and 0 while awake.
 
 use super::wait::wake_counter;
+use std::sync::LazyLock;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64, fence};
 
 /// What stands for the number of a sleep where there will never be one.
 const NEVER: u32 = u32::MAX;
 
-/// Numbers the sleeps of one end of an edge.
-#[derive(Default)]
+/// Numbers the sleeps of one end of an edge. The first number differs from process to process: the other end may still
+/// know the last sleep of the process that this one has taken the place of.
 pub struct Sleeps(u32);
+
+impl Default for Sleeps {
+    fn default() -> Self {
+        static FIRST: LazyLock<u32> = LazyLock::new(|| {
+            let mut random = [0; 4];
+            // Where that fails it is as good as any other number.
+            let _ = rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty());
+            u32::from_le_bytes(random)
+        });
+        Sleeps(*FIRST)
+    }
+}
 
 impl Sleeps {
     /// What to announce: the number of a sleep that begins, not that of the last one and never 0; or 0 for being awake.

@@ -126,6 +126,11 @@ impl Slots {
         })
     }
 
+    /// Counts on from the segments of the process that this one has taken the place of.
+    pub fn resume(&mut self, generation: u32) {
+        self.generation = generation;
+    }
+
     pub fn memory(&self) -> &Arc<Writable> {
         &self.memory
     }

@@ -42,7 +42,7 @@ impl Pair {
         let port = Arc::new(ReadOnly::map(&port_handle, layout.bytes()).unwrap());
         let (bytes, successors) = (layout.bytes(), Arc::clone(&inbox));
         sender.announce_with(Box::new(move |successor| {
-            successors.put(Arc::new(ReadOnly::map(&successor, bytes)?));
+            successors.put(Origin::Same, Arc::new(ReadOnly::map(&successor, bytes)?));
             Ok(())
         }));
         let wiring =
@@ -233,7 +233,7 @@ fn every_segment_stays_mapped_while_views_of_it_are_held_however_many_came_after
     let inbox = Arc::new(Inbox::default());
     let mapped = Mapped::new(map(&segments[0]), Arc::clone(&inbox));
     for (at, borrows) in [(1, 0b1), (2, 0b11)] {
-        inbox.put(map(&segments[at]));
+        inbox.put(Origin::Same, map(&segments[at]));
         assert!(mapped.advance(borrows));
     }
     assert_eq!(mappings(label), 6, "the first has entry 0, the second entry 1");

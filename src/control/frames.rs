@@ -1,6 +1,6 @@
 //! The frames themselves.
 
-use crate::channel::{EdgeTerms, Handle, PortLayout, SegmentKind, StationLayout};
+use crate::channel::{EdgeTerms, Handle, PortLayout, PortStart, SegmentKind, StationLayout};
 use crate::graph::{Delivery, Wait};
 use bincode::{Decode, Encode};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -18,6 +18,8 @@ pub enum ToBackend {
         owner: SegmentOwner,
         /// Its name, where it is a named one.
         name: Option<String>,
+        /// Whether it takes the place of a dead process's: a station that does is answered with [`FromBackend::Mapped`].
+        anew: bool,
     },
     /// Every backend is attached: begin.
     Go,
@@ -50,6 +52,11 @@ pub enum FromBackend {
         owner: SegmentOwner,
         /// Its name, where it is a named one.
         name: Option<String>,
+    },
+    /// The segment of a backend that was started again has been mapped.
+    Mapped {
+        /// That backend.
+        station: u32,
     },
     /// Attached, and every node has started.
     Ready,
@@ -147,6 +154,11 @@ pub struct Setup {
     pub segments: SegmentKind,
     /// What its station follows from.
     pub station: StationLayout,
+    /// For each edge of the station, the word that says what a process before this one has taken; none where it is the
+    /// first.
+    pub begun: Vec<u64>,
+    /// Whether it may be started again: a node that fails leaves none of its edges then, and the process ends.
+    pub may_restart: bool,
     /// How many nodes follow.
     pub nodes: u32,
     /// The least level that is logged.
@@ -214,6 +226,8 @@ pub struct PortSetup {
     pub port: u32,
     /// Layout of its segment.
     pub layout: PortLayout,
+    /// Where it goes on.
+    pub start: PortStart,
     /// Whether messages travel as private memory.
     pub moves: bool,
     /// Its edges, in the order of the layout.

@@ -219,7 +219,7 @@ mod tests {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let sender = FrameSender::new(ours.into());
         let name = Some("x".repeat(200_000));
-        let segment = ToBackend::Segment { owner: super::super::SegmentOwner::Port(3), name };
+        let segment = ToBackend::Segment { owner: super::super::SegmentOwner::Port(3), name, anew: false };
         let file = std::fs::File::open("/dev/null").unwrap();
         std::thread::scope(|scope| {
             scope.spawn(|| {

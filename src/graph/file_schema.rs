@@ -3,7 +3,8 @@
 //! It is as strict as a schema can be: no unknown keys, and for each node type its own settings. What it cannot say, such
 //! as that a node exists, the rules check. Any value may be a variable; those that are not texts anyway say so.
 
-use super::{MAX_CPU, MAX_MESSAGE_BYTES, MAX_QUEUE, Overflow, Wait};
+use super::{MAX_CPU, MAX_MESSAGE_BYTES, MAX_QUEUE, MAX_RESTARTS, Overflow, Restart, Wait};
+use crate::node::settings::Span;
 use crate::node::{Registry, TypeDescription};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
@@ -91,6 +92,14 @@ struct Process {
     priority: Option<OrVariable<Niceness>>,
     /// Variables set in its environment.
     env: Option<BTreeMap<String, Scalar>>,
+    /// When it is started again after it has ended. Default: `never`.
+    restart: Option<OrVariable<Restart>>,
+    /// How often within the window. Default: 3.
+    max_restarts: Option<OrVariable<Restarts>>,
+    /// How long a restart counts, such as `1 min`, or a number of seconds. Default: 60 s.
+    window: Option<OrVariable<Span>>,
+    /// The first pause before a restart; it doubles with each one that counts, up to 30 s. Default: 100 ms.
+    backoff: Option<OrVariable<Span>>,
 }
 
 #[derive(JsonSchema)]
@@ -138,6 +147,7 @@ by_hand! {
     /// What nodes, params, packs and backends may be called.
     Name = { "type": "string", "pattern": "^[A-Za-z0-9_-]+$" };
     Depth = { "type": "integer", "minimum": 1, "maximum": MAX_QUEUE };
+    Restarts = { "type": "integer", "minimum": 1, "maximum": MAX_RESTARTS };
     Cpu = { "type": "integer", "minimum": 0, "maximum": MAX_CPU };
     Niceness = { "type": "integer", "minimum": -20, "maximum": 19 };
     Text = { "type": "string", "minLength": 1 };
@@ -183,7 +193,12 @@ pub fn file_schema(registry: &Registry) -> Value {
     }
     branches.push(free_branch("A node type of a pack.", "^[A-Za-z0-9_-]+/[A-Za-z0-9_-]+$"));
     branches.push(free_branch("A variable that names the type.", "\\$\\{"));
-    branches.iter_mut().for_each(|branch| branch["properties"]["wait"] = wait.clone());
+    for branch in &mut branches {
+        branch["properties"]["wait"] = wait.clone();
+        for key in super::restart::KEYS {
+            branch["properties"][key] = json!({ "$ref": format!("#/$defs/Process/properties/{key}") });
+        }
+    }
     branches.push(free_branch("Another graph file, which takes the node's place.", r"^(\./|\.\./|/)|\.ya?ml$"));
     defs.insert("Node".to_owned(), json!({ "description": "One instance of a node type.", "oneOf": branches }));
     schema["$defs"] = Value::Object(defs);

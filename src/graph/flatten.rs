@@ -4,6 +4,7 @@
 use super::fields::{Reader, Word};
 use super::finding::{Draft, Findings};
 use super::model::{ModelNode, PortNames, Side, find_port};
+use super::restart::WrittenRestart;
 use super::rules;
 use super::source::{FileId, Span};
 use super::sources::Sources;
@@ -143,8 +144,9 @@ impl<'t> Unfolding<'t, '_, '_> {
             let found = node.uses.as_ref().and_then(|uses| types.find(uses, self.surroundings.findings));
             let (pack, node_type) = found.map_or((None, None), |found| (found.pack, found.node_type));
             let names = vec![name.text.clone()];
-            let (uses, with, wait, file) = (node.uses, node.with, node.wait, unit.file);
-            self.flat.nodes.push(ModelNode { file, name, uses, with, wait, pack, node_type, settings: None });
+            let (uses, with, wait, restart, file) = (node.uses, node.with, node.wait, node.restart, unit.file);
+            let settings = None;
+            self.flat.nodes.push(ModelNode { file, name, uses, with, wait, restart, pack, node_type, settings });
             return names;
         };
         let Some(inner) = unit.inner.get(node.name.text.as_str()) else {
@@ -158,6 +160,7 @@ impl<'t> Unfolding<'t, '_, '_> {
                 uses,
                 with,
                 wait,
+                restart: WrittenRestart::default(),
                 pack: None,
                 node_type: None,
                 settings: None,
@@ -170,6 +173,11 @@ impl<'t> Unfolding<'t, '_, '_> {
             let draft =
                 Draft::new(rules::UNSUPPORTED, wait.span, message).help("write `wait` at the nodes in that file");
             self.surroundings.findings.add(draft);
+        }
+        if let Some(span) = node.restart.first_key {
+            let message = format!("`{}` stands for nodes of another file, and they are no process", node.name.text);
+            let help = "write it at the nodes in that file, or at a backend that names them";
+            self.surroundings.findings.add(Draft::new(rules::UNSUPPORTED, span, message).help(help));
         }
         let written = read(inner, self.surroundings);
         let (flat, interface) = unfold(inner, written, &format!("{}/", name.text), self.surroundings);

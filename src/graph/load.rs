@@ -6,6 +6,7 @@ use super::flatten::{Surroundings, flatten};
 use super::memory::MemoryLimit;
 use super::model::{Model, ModelEdge};
 use super::packs::Packs;
+use super::restart::{self, RestartPolicy};
 use super::source::SourceFile;
 use super::sources::Sources;
 use super::streams::Streams;
@@ -159,6 +160,7 @@ const RULES: &[fn(&Model<'_>, &mut Findings)] = &[
     flow::unreached,
     joins::self_fed,
     resources::placements,
+    restart::shared_processes,
     resources::mixed_packs,
     resources::backend_names,
     resources::standard_input,
@@ -185,13 +187,14 @@ fn build(name: String, model: Model<'_>, sources: &Sources) -> Option<Graph> {
             cpu: written.cpu.and_then(|cpu| u32::try_from(cpu.value).ok()),
             priority: written.priority.and_then(|priority| i32::try_from(priority.value).ok()),
             env: written.env.clone(),
+            restart: written.restart.policy(),
         });
     }
     let edges = model.edges.iter().map(build_edge).collect::<Option<Vec<Edge>>>()?;
     let mut nodes = Vec::with_capacity(model.nodes.len());
     for (at, node) in model.nodes.into_iter().enumerate() {
         let backend = placed[at].unwrap_or_else(|| {
-            backends.push(own_backend(&node.name.text, NodeId(at), node.pack));
+            backends.push(own_backend(&node.name.text, NodeId(at), node.pack, node.restart.policy()));
             BackendId(backends.len() - 1)
         });
         nodes.push(Node {
@@ -207,8 +210,9 @@ fn build(name: String, model: Model<'_>, sources: &Sources) -> Option<Graph> {
     Some(Graph::new(name, sources.first().dir().to_owned(), nodes, edges, backends))
 }
 
-fn own_backend(name: &str, node: NodeId, pack: Option<std::path::PathBuf>) -> Backend {
-    Backend { name: name.to_owned(), nodes: vec![node], pack, cpu: None, priority: None, env: BTreeMap::new() }
+fn own_backend(name: &str, node: NodeId, pack: Option<std::path::PathBuf>, restart: RestartPolicy) -> Backend {
+    let (name, nodes, env) = (name.to_owned(), vec![node], BTreeMap::new());
+    Backend { name, nodes, pack, cpu: None, priority: None, env, restart }
 }
 
 fn build_edge(edge: &ModelEdge) -> Option<Edge> {

@@ -28,6 +28,7 @@ mod packs;
 mod parse;
 pub mod render;
 mod resources;
+mod restart;
 pub mod rules;
 mod schema;
 mod settings;
@@ -51,12 +52,14 @@ pub use format::{FormatError, differ_only_in, format};
 pub use load::{DEFAULT_MAX_MESSAGE, DEFAULT_QUEUE, LoadOptions, Loaded, keep_sure_fixes, load, syntax_fault};
 pub use memory::{EdgeDemand, LimitOf, MemoryLimit};
 pub use packs::{Executing, PackFault, Packs, Saved};
+pub use restart::{MAX_BACKOFF, Restart, RestartPolicy};
 pub use source::{FileId, MAX_FILE_BYTES, Place, ReadError, SourceFile, Span, TextFault, text_of};
 pub use sources::Sources;
 pub use suggest::nearest as nearest_name;
 pub use variables::Override;
 pub use written::parse_bytes;
 
+use restart::MAX_RESTARTS;
 use written::{MAX_CPU, MAX_MESSAGE_BYTES, MAX_QUEUE};
 
 use crate::node::TypeDescription;
@@ -217,6 +220,8 @@ pub struct Backend {
     pub priority: Option<i32>,
     /// Variables set in its environment.
     pub env: BTreeMap<String, String>,
+    /// Whether it is started again.
+    pub restart: RestartPolicy,
 }
 
 impl Graph {

@@ -5,6 +5,7 @@ use super::edit::Part;
 use super::fields::{At, Word};
 use super::finding::{Draft, Findings};
 use super::flatten::{Flat, Loose, help_in_file, own_name};
+use super::restart::WrittenRestart;
 use super::rules;
 use super::shape::Shape;
 use super::source::{FileId, Span};
@@ -48,6 +49,7 @@ pub(super) struct ModelNode<'t> {
     pub uses: Option<Word>,
     pub with: Option<&'t super::yaml::Tree>,
     pub wait: Option<At<Wait>>,
+    pub restart: WrittenRestart,
     pub pack: Option<PathBuf>,
     pub node_type: Option<Arc<TypeDescription>>,
     /// Settings that are right; set by the rules on settings.

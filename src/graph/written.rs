@@ -2,6 +2,7 @@
 
 use super::fields::{At, Field, Fields, Reader, Word};
 use super::finding::Draft;
+use super::restart::{self, WrittenRestart};
 use super::rules;
 use super::variables::is_name;
 use super::yaml::{Kind, Tree};
@@ -20,13 +21,12 @@ pub(super) const MAX_CPU: i64 = 1023;
 
 const GRAPH_KEYS: &[&str] = &["ezrun", "name", "params", "packs", "ports", "nodes", "edges", "backends"];
 const PORTS_KEYS: &[&str] = &["inputs", "outputs"];
-const NODE_KEYS: &[&str] = &["use", "with", "wait"];
+const NODE_KEYS: &[&str] = &["use", "with", "wait", "restart", "max_restarts", "window", "backoff"];
 const EDGE_KEYS: &[&str] = &["from", "to", "zero_copy", "queue", "overflow", "max_message", "feedback"];
-const BACKEND_KEYS: &[&str] = &["nodes", "cpu", "priority", "env"];
+const BACKEND_KEYS: &[&str] = &["nodes", "cpu", "priority", "env", "restart", "max_restarts", "window", "backoff"];
 /// Keys that will mean something in a later version.
 const RESERVED_NODE_KEYS: &[&str] = &["align"];
 const RESERVED_EDGE_KEYS: &[&str] = &["align"];
-const RESERVED_BACKEND_KEYS: &[&str] = &["restart"];
 const OVERFLOWS: &[(&str, Overflow)] = &[
     ("block", Overflow::Block),
     ("drop_oldest", Overflow::DropOldest),
@@ -70,6 +70,7 @@ pub(super) struct WrittenNode<'t> {
     pub uses: Option<Word>,
     pub with: Option<&'t Tree>,
     pub wait: Option<At<Wait>>,
+    pub restart: WrittenRestart,
 }
 
 #[derive(Clone)]
@@ -93,6 +94,7 @@ pub(super) struct WrittenBackend {
     pub cpu: Option<At<i64>>,
     pub priority: Option<At<i64>>,
     pub env: BTreeMap<String, String>,
+    pub restart: WrittenRestart,
 }
 
 /// Reads the whole file; every fault becomes a finding.
@@ -211,7 +213,8 @@ fn nodes<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) -> Vec<WrittenNod
 
 fn node<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenNode<'t> {
     let what = format!("the node `{}`", field.name);
-    let unknown = WrittenNode { name: word(field), uses: None, with: None, wait: None };
+    let unknown =
+        WrittenNode { name: word(field), uses: None, with: None, wait: None, restart: WrittenRestart::default() };
     if let Kind::String(text) = &field.value.kind {
         let message = format!("{what} is a mapping, not {}", field.value.describe());
         reader.report(rules::WRONG_TYPE, field.value.span, message, format!("write `{{ use: {text} }}`"));
@@ -239,7 +242,8 @@ fn node<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenNode<'t> {
     };
     let with = fields.get("with").map(|with| with.value).filter(|with| !is_nothing(with));
     let wait = fields.get("wait").and_then(|field| reader.choice(field.value, "`wait`", WAITS));
-    WrittenNode { name: word(field), uses, with, wait }
+    let restart = restart::read(&fields, &what, reader);
+    WrittenNode { name: word(field), uses, with, wait, restart }
 }
 
 /// A record with the keys `usable`; those that are `reserved` are not unknown.
@@ -344,8 +348,14 @@ pub fn parse_bytes(text: &str) -> Option<u64> {
 
 fn backend<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenBackend {
     let what = format!("the backend `{}`", field.name);
-    let mut backend =
-        WrittenBackend { name: word(field), nodes: Vec::new(), cpu: None, priority: None, env: BTreeMap::new() };
+    let mut backend = WrittenBackend {
+        name: word(field),
+        nodes: Vec::new(),
+        cpu: None,
+        priority: None,
+        env: BTreeMap::new(),
+        restart: WrittenRestart::default(),
+    };
     if let Kind::Seq(items) = &field.value.kind {
         backend.nodes = node_names(items, field, reader);
         return backend;
@@ -355,7 +365,7 @@ fn backend<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenBackend
         reader.report(rules::WRONG_TYPE, field.value.span, message, format!("write `[{node}]`"));
         return backend;
     }
-    let Some(fields) = record(field.value, &what, BACKEND_KEYS, RESERVED_BACKEND_KEYS, reader) else { return backend };
+    let Some(fields) = record(field.value, &what, BACKEND_KEYS, &[], reader) else { return backend };
     match fields.get("nodes") {
         Some(nodes) => {
             if let Some(items) = reader.list(nodes.value, "`nodes`") {
@@ -373,6 +383,7 @@ fn backend<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenBackend
     if let Some(env) = value("env").filter(|env| !is_nothing(env)) {
         backend.env = environment(env, reader);
     }
+    backend.restart = restart::read(&fields, &what, reader);
     backend
 }
 

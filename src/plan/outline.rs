@@ -2,7 +2,7 @@
 
 use super::{EdgePlan, Plan, PortPlan, Transport, backend_args};
 use crate::channel::{SegmentKind, StationLayout};
-use crate::graph::{Backend, Delivery, EdgeId, Overflow, Wait};
+use crate::graph::{Backend, Delivery, EdgeId, Overflow, Restart, RestartPolicy, Wait};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::Path;
@@ -45,6 +45,21 @@ pub struct BackendOutline {
     pub priority: Option<i32>,
     /// Names of the variables that the file sets in its environment.
     pub env: Vec<String>,
+    /// Whether it is started again after it has failed; none where its first failure is its last.
+    pub restart: Option<RestartOutline>,
+}
+
+/// When a process is started again.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RestartOutline {
+    /// After which ends.
+    pub when: Restart,
+    /// How often within the window.
+    pub max_restarts: u32,
+    /// How long a restart counts, in milliseconds.
+    pub window_ms: u64,
+    /// The first pause, in milliseconds; it doubles with each restart that counts.
+    pub backoff_ms: u64,
 }
 
 /// A node.
@@ -201,7 +216,14 @@ fn process(plan: &Plan<'_>, backend: &Backend, own_program: &Path) -> BackendOut
         cpu: backend.cpu,
         priority: backend.priority,
         env: backend.env.keys().cloned().collect(),
+        restart: restart(&backend.restart),
     }
+}
+
+fn restart(policy: &RestartPolicy) -> Option<RestartOutline> {
+    let &RestartPolicy { restart: when, max_restarts, window, backoff } = policy;
+    let (window_ms, backoff_ms) = (window.as_millis() as u64, backoff.as_millis() as u64);
+    (when != Restart::Never).then_some(RestartOutline { when, max_restarts, window_ms, backoff_ms })
 }
 
 fn edge(plan: &Plan<'_>, id: EdgeId) -> EdgeOutline {

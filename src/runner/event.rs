@@ -14,6 +14,8 @@ pub enum Event {
     Line(BackendId, String),
     /// A process has ended, and everything that it said has been heard.
     Exited(BackendId, Exit),
+    /// The pause before a backend is started again is over.
+    PauseOver(BackendId),
     /// The user wants the run to end.
     Interrupt(Interruption),
     /// `--stop-after` has come.

@@ -1,10 +1,11 @@
 //! Hands every segment to those who need it, and keeps a look at its counters.
 
-use crate::channel::{ChannelError, Handle, ReadOnly, unlink};
+use super::lives::Lives;
+use crate::channel::{ChannelError, Handle, PortStart, ReadOnly, adopt, unlink};
 use crate::control::{SegmentOwner, ToBackend};
-use crate::graph::BackendId;
+use crate::graph::{BackendId, NodeId, Restart};
 use crate::plan::Plan;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::os::fd::OwnedFd;
 
 /// The segments of a run, as far as they have come.
@@ -13,21 +14,64 @@ pub struct Exchange {
     pub ports: Vec<Option<ReadOnly>>,
     /// Each backend's station.
     pub stations: Vec<Option<ReadOnly>>,
+    /// What each edge has come to, but for the present segments.
+    pub lives: Lives,
+    /// How often each backend was started again.
+    restarts: Vec<u32>,
+    /// For each port and each station, of which of the backend's lives the present segment is.
+    port_lives: Vec<u32>,
+    station_lives: Vec<u32>,
+    /// What a backend that is started again needs of the others; nothing where none is.
+    kept: Option<Kept>,
     names: Vec<String>,
+}
+
+/// Handles of segments.
+struct Kept {
+    /// For each port its segments that somebody may still have to read, the oldest first.
+    ports: Vec<VecDeque<PortSegment>>,
+    stations: Vec<Option<Handle>>,
+}
+
+struct PortSegment {
+    handle: Handle,
+    anew: bool,
+    /// For each edge of the port, the position that it begins with.
+    begins: Vec<u64>,
 }
 
 /// A segment on its way to the backends that need it.
 pub struct Introduction {
     pub to: BTreeSet<BackendId>,
     pub frame: ToBackend,
+    /// The backend whose station takes the place of a dead one's, where it is that.
+    pub station_anew: Option<BackendId>,
     handle: Handle,
 }
 
 impl Exchange {
     pub fn new(plan: &Plan<'_>) -> Self {
-        let ports = plan.ports.iter().map(|_| None).collect();
-        let stations = plan.stations.iter().map(|_| None).collect();
-        Exchange { ports, stations, names: Vec::new() }
+        let (ports, stations) = (plan.ports.len(), plan.stations.len());
+        let restarts = plan.graph.backends().iter().any(|backend| backend.restart.restart != Restart::Never);
+        let kept = restarts.then(|| Kept {
+            ports: (0..ports).map(|_| VecDeque::new()).collect(),
+            stations: (0..stations).map(|_| None).collect(),
+        });
+        Exchange {
+            ports: (0..ports).map(|_| None).collect(),
+            stations: (0..stations).map(|_| None).collect(),
+            lives: Lives::new(plan),
+            restarts: vec![0; stations],
+            port_lives: vec![0; ports],
+            station_lives: vec![0; stations],
+            kept,
+            names: Vec::new(),
+        }
+    }
+
+    /// A backend is about to be started again: what comes from it now takes the place of what came before.
+    pub fn begin_life(&mut self, backend: BackendId) {
+        self.restarts[backend.0] += 1;
     }
 
     /// A segment has come from `from`.
@@ -38,16 +82,18 @@ impl Exchange {
         owner: SegmentOwner,
         handle: Handle,
     ) -> Result<Introduction, ChannelError> {
-        let to = match owner {
+        let handle = match handle {
+            // It is needed for longer than the process lives that made it.
+            Handle::Named(name) if self.kept.is_some() => Handle::Named(adopt(&name).map_err(|e| cannot_share(&e))?),
+            handle => handle,
+        };
+        let (to, anew) = match owner {
             SegmentOwner::Port(port) => self.keep_port(plan, from, port as usize, &handle)?,
             SegmentOwner::Station(station) => self.keep_station(plan, from, station as usize, &handle)?,
         };
-        let name = match &handle {
-            Handle::Named(name) => Some(name.clone()),
-            Handle::Sealed(_) => None,
-        };
-        self.names.extend(name.clone());
-        Ok(Introduction { to, frame: ToBackend::Segment { owner, name }, handle })
+        self.names.extend(name_of(&handle));
+        let station_anew = (anew && matches!(owner, SegmentOwner::Station(_))).then_some(from);
+        Ok(Introduction { to, frame: frame(owner, &handle, anew), station_anew, handle })
     }
 
     fn keep_port(
@@ -56,11 +102,23 @@ impl Exchange {
         from: BackendId,
         port: usize,
         handle: &Handle,
-    ) -> Result<BTreeSet<BackendId>, ChannelError> {
+    ) -> Result<(BTreeSet<BackendId>, bool), ChannelError> {
         let planned = plan.ports.get(port).filter(|planned| planned.backend == from).ok_or_else(not_its_own)?;
-        self.ports[port] = Some(ReadOnly::map(handle, planned.layout.slots_offset())?);
+        let segment = ReadOnly::map(handle, planned.layout.slots_offset())?;
+        let life = self.restarts[from.0];
+        let anew = std::mem::replace(&mut self.port_lives[port], life) != life;
+        if anew {
+            self.lives.end_of_producer(plan, port, &self.ports, &self.stations);
+        }
+        self.lives.one_more_segment(port);
+        self.prune(plan, port);
+        if let Some(kept) = &mut self.kept {
+            let begins = Lives::published(planned, &segment);
+            kept.ports[port].push_back(PortSegment { handle: copy(handle)?, anew, begins });
+        }
+        self.ports[port] = Some(segment);
         let consumers = planned.edges.iter().map(|&edge| plan.edge(edge).station.0);
-        Ok(consumers.filter(|&backend| backend != from).collect())
+        Ok((consumers.filter(|&backend| backend != from).collect(), anew))
     }
 
     fn keep_station(
@@ -69,16 +127,86 @@ impl Exchange {
         from: BackendId,
         station: usize,
         handle: &Handle,
-    ) -> Result<BTreeSet<BackendId>, ChannelError> {
+    ) -> Result<(BTreeSet<BackendId>, bool), ChannelError> {
         let layout = plan.stations.get(station).filter(|_| station == from.0).ok_or_else(not_its_own)?;
-        self.stations[station] = Some(ReadOnly::map(handle, layout.bytes())?);
+        let segment = ReadOnly::map(handle, layout.bytes())?;
+        let life = self.restarts[from.0];
+        let anew = std::mem::replace(&mut self.station_lives[station], life) != life;
+        if anew {
+            self.lives.end_of_consumer(plan, from, &self.ports, &self.stations);
+        }
+        if let Some(kept) = &mut self.kept {
+            kept.stations[station] = Some(copy(handle)?);
+        }
+        self.stations[station] = Some(segment);
         let edges = plan.edges.iter().filter(|edge| edge.station.0 == from);
         let producers = edges.map(|edge| plan.ports[edge.port.0].backend);
-        Ok(producers.filter(|&backend| backend != from).collect())
+        Ok((producers.filter(|&backend| backend != from).collect(), anew))
     }
 
-    /// Everybody has mapped what they need: nothing has to have a name any more, and nothing can be left behind.
-    pub fn forget_names(&mut self) {
+    /// Lets go of a port's segments that every reader has read to the end.
+    fn prune(&mut self, plan: &Plan<'_>, port: usize) {
+        let Some(kept) = &mut self.kept else { return };
+        let segments = &mut kept.ports[port];
+        let is_read = |next: &PortSegment| {
+            let edges = plan.ports[port].edges.iter().zip(&next.begins);
+            edges.into_iter().all(|(&edge, &begin)| self.lives.has_read(plan, edge, begin, &self.stations))
+        };
+        while segments.get(1).is_some_and(is_read) {
+            segments.pop_front();
+        }
+    }
+
+    /// For each edge of a backend's station, the word that says what was taken.
+    pub fn begun(&self, plan: &Plan<'_>, backend: BackendId) -> Vec<u64> {
+        self.lives.begun(plan, backend, &self.ports, &self.stations)
+    }
+
+    /// Where a port goes on whose producer has died.
+    pub fn port_start(&self, plan: &Plan<'_>, port: usize) -> PortStart {
+        self.lives.port_start(plan, port, &self.ports)
+    }
+
+    /// The segments of others that a backend which is started again needs for `nodes`, in the order in which it needs
+    /// them.
+    pub fn segments_for(
+        &mut self,
+        plan: &Plan<'_>,
+        backend: BackendId,
+        nodes: &[NodeId],
+    ) -> Result<Vec<Introduction>, ChannelError> {
+        let edges_out = nodes.iter().flat_map(|&node| plan.graph.edges_from(node));
+        let stations: BTreeSet<BackendId> = edges_out.map(|edge| plan.edge(edge).station.0).collect();
+        let edges_in = nodes.iter().flat_map(|&node| plan.graph.edges_into(node));
+        let ports: BTreeSet<usize> = edges_in.map(|edge| plan.edge(edge).port.0).collect();
+        // Its own ports it makes itself, but for those of nodes that have ended.
+        let ports: Vec<usize> =
+            ports.into_iter().filter(|&port| !nodes.contains(&plan.ports[port].port.node)).collect();
+        ports.iter().for_each(|&port| self.prune(plan, port));
+        let Some(kept) = &self.kept else { return Ok(Vec::new()) };
+        let mut needed = Vec::new();
+        for station in stations.into_iter().filter(|&station| station != backend) {
+            if let Some(handle) = &kept.stations[station.0] {
+                needed.push(introduction(backend, SegmentOwner::Station(station.0 as u32), handle, false)?);
+            }
+        }
+        for port in ports {
+            for segment in &kept.ports[port] {
+                needed.push(introduction(backend, SegmentOwner::Port(port as u32), &segment.handle, segment.anew)?);
+            }
+        }
+        Ok(needed)
+    }
+
+    /// Everybody has mapped what they need: nothing has to have a name any more, and nothing can be left behind. Where a
+    /// backend may be started again, it will need the names to the end.
+    pub fn attached(&mut self) {
+        if self.kept.is_none() {
+            self.forget_names();
+        }
+    }
+
+    fn forget_names(&mut self) {
         for name in self.names.drain(..) {
             unlink(&name);
         }
@@ -99,6 +227,33 @@ impl Introduction {
             Handle::Named(_) => Ok(Vec::new()),
         }
     }
+}
+
+fn introduction(to: BackendId, owner: SegmentOwner, handle: &Handle, anew: bool) -> Result<Introduction, ChannelError> {
+    let (to, frame) = (BTreeSet::from([to]), frame(owner, handle, anew));
+    Ok(Introduction { to, frame, station_anew: None, handle: copy(handle)? })
+}
+
+fn frame(owner: SegmentOwner, handle: &Handle, anew: bool) -> ToBackend {
+    ToBackend::Segment { owner, name: name_of(handle), anew }
+}
+
+fn name_of(handle: &Handle) -> Option<String> {
+    match handle {
+        Handle::Named(name) => Some(name.clone()),
+        Handle::Sealed(_) => None,
+    }
+}
+
+fn copy(handle: &Handle) -> Result<Handle, ChannelError> {
+    match handle {
+        Handle::Named(name) => Ok(Handle::Named(name.clone())),
+        Handle::Sealed(fd) => fd.try_clone().map(Handle::Sealed).map_err(|e| cannot_share(&e)),
+    }
+}
+
+fn cannot_share(cause: &std::io::Error) -> ChannelError {
+    ChannelError::Memory { action: "share", bytes: 0, cause: cause.to_string() }
 }
 
 fn not_its_own() -> ChannelError {

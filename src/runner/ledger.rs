@@ -1,6 +1,7 @@
 //! The ledger: what was sent, received and dropped on each edge, and how.
 
 use super::exchange::Exchange;
+use super::lives::EdgePast;
 use crate::channel::{ConsumerCounts, Latency, ProducerCounts, consumer_counts, expected_messages, producer_counts};
 use crate::graph::BackendId;
 use crate::node::Role;
@@ -43,19 +44,20 @@ pub fn read(plan: &Plan<'_>, exchange: &Exchange, dead: impl Fn(BackendId) -> bo
             station.map(|s| consumer_counts(s, plan.stations[backend.0], at)).unwrap_or_default()
         })
         .collect();
-    let edges = plan.edges.iter().zip(consumers);
+    let edges = plan.edges.iter().zip(consumers).zip(&exchange.lives.edges);
     edges
-        .map(|(edge, consumer)| {
+        .map(|((edge, consumer), past)| {
             let (port, at) = edge.port;
             let planned = &plan.ports[port];
             let segment = exchange.ports[port].as_ref();
             let producer = segment.map(|s| producer_counts(s, &planned.layout, at)).unwrap_or_default();
-            account(&producer, &consumer, dead(planned.backend), dead(edge.station.0))
+            account(past, &producer, &consumer, dead(planned.backend), dead(edge.station.0))
         })
         .collect()
 }
 
 fn account(
+    past: &EdgePast,
     producer: &ProducerCounts,
     consumer: &ConsumerCounts,
     producer_is_dead: bool,
@@ -65,30 +67,33 @@ fn account(
     let unfinished = if consumer_is_dead {
         // The dead cannot say where they were between taking a message and counting it, so what they did not finish
         // is told from what they did.
-        producer.published.saturating_sub(consumer.received.saturating_add(consumer.overwritten))
+        producer.published.saturating_sub(past.consumer_from + consumer.received.saturating_add(consumer.overwritten))
     } else {
         queued.saturating_add(consumer.in_hand)
     };
     let left_behind = if consumer_is_dead || consumer.left { unfinished } else { 0 };
     // A producer that died between counting a message and publishing it.
     let unpublished = if producer_is_dead {
-        producer.sent.saturating_sub(producer.published.saturating_add(producer.rejected))
+        let published = producer.published.saturating_sub(past.producer_from);
+        producer.sent.saturating_sub(published.saturating_add(producer.rejected))
     } else {
         0
     };
+    let mut timings = past.timings.clone();
+    timings.add(&consumer.timings);
     EdgeLedger {
-        sent: producer.sent,
-        received: consumer.received,
-        dropped: [producer.rejected, consumer.overwritten, left_behind, unpublished]
+        sent: past.sent.saturating_add(producer.sent),
+        received: past.received.saturating_add(consumer.received),
+        dropped: [past.dropped, producer.rejected, consumer.overwritten, left_behind, unpublished]
             .into_iter()
             .fold(0, u64::saturating_add),
         in_flight: unfinished - left_behind,
-        copies: consumer.copies,
-        copied_bytes: consumer.copied_bytes,
-        moves: consumer.moves,
-        views: consumer.views,
-        latency: consumer.latency,
-        quarantined: producer.quarantined,
+        copies: past.copies.saturating_add(consumer.copies),
+        copied_bytes: past.copied_bytes.saturating_add(consumer.copied_bytes),
+        moves: past.moves.saturating_add(consumer.moves),
+        views: past.views.saturating_add(consumer.views),
+        latency: timings.latency(),
+        quarantined: past.quarantined || producer.quarantined,
     }
 }
 
@@ -98,8 +103,11 @@ pub fn progress(plan: &Plan<'_>, exchange: &Exchange) -> (u64, Option<u64>) {
     for (port, segment) in plan.ports.iter().zip(&exchange.ports) {
         let node = &plan.graph[port.port.node];
         let (Role::Source, Some(segment)) = (node.node_type.role, segment) else { continue };
-        let edges = 0..port.edges.len();
-        sent += edges.map(|at| producer_counts(segment, &port.layout, at).sent).max().unwrap_or(0);
+        let edges = port.edges.iter().enumerate();
+        let sent_on = edges.map(|(at, edge)| {
+            exchange.lives.edges[edge.0].sent.saturating_add(producer_counts(segment, &port.layout, at).sent)
+        });
+        sent += sent_on.max().unwrap_or(0);
         let here = expected_messages(segment);
         expected = expected.filter(|_| here > 0).map(|sum| sum + here);
     }
@@ -125,7 +133,7 @@ mod tests {
     #[test]
     fn a_live_edge_has_its_queue_and_the_message_in_hand_in_flight() {
         let consumer = ConsumerCounts { taken: 7, received: 6, in_hand: 1, ..ConsumerCounts::default() };
-        let ledger = account(&producer(12, 2, 10), &consumer, false, false);
+        let ledger = account(&EdgePast::default(), &producer(12, 2, 10), &consumer, false, false);
         assert_eq!((ledger.received, ledger.dropped, ledger.in_flight), (6, 2, 4));
         assert!(ledger.balances());
     }
@@ -133,7 +141,7 @@ mod tests {
     #[test]
     fn what_a_dead_consumer_had_in_hand_and_in_its_queue_is_dropped() {
         let consumer = ConsumerCounts { taken: 7, received: 6, in_hand: 1, ..ConsumerCounts::default() };
-        let ledger = account(&producer(10, 0, 10), &consumer, false, true);
+        let ledger = account(&EdgePast::default(), &producer(10, 0, 10), &consumer, false, true);
         assert_eq!((ledger.received, ledger.dropped, ledger.in_flight), (6, 4, 0));
         assert!(ledger.balances());
     }
@@ -141,7 +149,7 @@ mod tests {
     #[test]
     fn what_a_dead_producer_had_counted_and_not_published_is_dropped() {
         let consumer = ConsumerCounts { taken: 10, received: 10, left: true, ..ConsumerCounts::default() };
-        let ledger = account(&producer(11, 0, 10), &consumer, true, false);
+        let ledger = account(&EdgePast::default(), &producer(11, 0, 10), &consumer, true, false);
         assert_eq!((ledger.received, ledger.dropped), (10, 1));
         assert!(ledger.balances());
     }

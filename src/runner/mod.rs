@@ -7,13 +7,15 @@ mod child;
 mod event;
 mod exchange;
 mod ledger;
+mod lives;
+mod restart;
 mod run;
 mod state;
 
 pub use event::{End, Interruption};
 pub use ledger::EdgeLedger;
 pub use run::{Options, StartError, run};
-pub use state::{Failure, NodeStatus};
+pub use state::{Failure, NodeStatus, RestartMade};
 
 use crate::control::LogLevel;
 use std::time::Duration;
@@ -27,6 +29,8 @@ pub struct Summary {
     pub failures: Vec<Failure>,
     /// One for each node of the graph.
     pub nodes: Vec<NodeSummary>,
+    /// Processes that were started again, in the order of time.
+    pub restarts: Vec<RestartMade>,
     /// One for each edge of the graph.
     pub edges: Vec<EdgeLedger>,
     /// From the first process to the end of the last.
@@ -40,6 +44,8 @@ pub struct NodeSummary {
     pub pid: Option<u32>,
     /// How it ended.
     pub status: NodeStatus,
+    /// How often its process was started again.
+    pub restarts: u32,
 }
 
 /// Where a run shows what is going on.

@@ -1,21 +1,21 @@
 //! The loop: one event after the other, each handed to the state, whose commands are carried out.
 
 use super::child::Backend;
-use super::event::{Event, Interruption};
-use super::exchange::Exchange;
+use super::event::{Event, Exit, Interruption};
+use super::exchange::{Exchange, Introduction};
 use super::state::{Command, State};
 use super::{NodeSummary, Observer, Progress, Summary, ledger};
-use crate::channel::{SegmentKind, sweep};
+use crate::channel::{PortStart, SegmentKind, sweep};
 use crate::control::{
     FromBackend, InputSetup, LogLevel, NodeSetup, OutEdgeSetup, OutputSetup, PortSetup, SegmentOwner, Setup, ToBackend,
     handle_of,
 };
-use crate::graph::{BackendId, NodeId, PortRef};
+use crate::graph::{BackendId, NodeId, PortRef, Restart};
 use crate::node::Stream;
 use crate::plan::Plan;
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -68,6 +68,7 @@ pub fn run(plan: &Plan<'_>, options: &Options, observer: &mut dyn Observer) -> R
 
 struct Runner<'a, 'g> {
     plan: &'a Plan<'g>,
+    options: Options,
     observer: &'a mut dyn Observer,
     backends: Vec<Backend>,
     exchange: Exchange,
@@ -90,22 +91,24 @@ impl<'a, 'g> Runner<'a, 'g> {
         let mut backends = Vec::with_capacity(graph.backends().len());
         // All processes first, so that they come up while the first ones are being told what they are.
         for (at, backend) in graph.backends().iter().enumerate() {
-            let program = backend.pack.as_ref().unwrap_or(&options.program);
-            let env = backend.env.clone().into_iter();
-            let started = Backend::start(BackendId(at), program, &graph.dir, env, &events);
+            let started = start(plan, options, BackendId(at), &events);
             backends.push(started.map_err(|e| {
+                let program = program(plan, options, BackendId(at));
                 start_error(&format!("cannot start backend `{}` ({})", backend.name, program.display()), &e)
             })?);
         }
         for (at, backend) in backends.iter().enumerate() {
-            introduce(plan, options, BackendId(at), backend).map_err(|e| start_error("cannot set up a backend", &e))?;
+            let start = Introduced { nodes: &graph[BackendId(at)].nodes, begun: Vec::new(), port_start: &no_start };
+            introduce(plan, options, BackendId(at), backend, start)
+                .map_err(|e| start_error("cannot set up a backend", &e))?;
         }
-        let names = graph.backends().iter().map(|backend| backend.name.clone()).collect();
+        let names = graph.backends().iter().map(|backend| (backend.name.clone(), backend.restart)).collect();
         let nodes = graph.nodes().iter().map(|node| (node.name.clone(), node.backend)).collect();
         let state = State::new(names, nodes, options.grace);
         let exchange = Exchange::new(plan);
         Ok(Runner {
             plan,
+            options: options.clone(),
             observer,
             backends,
             exchange,
@@ -148,7 +151,7 @@ impl<'a, 'g> Runner<'a, 'g> {
     fn on(&mut self, event: Event) {
         let plan = self.plan;
         let edge_name = |edge: u32| plan.edges.get(edge as usize).map_or_else(String::new, |e| e.terms.name.clone());
-        let commands = self.state.on(&event, edge_name);
+        let commands = self.state.on(&event, self.began.elapsed(), edge_name);
         self.show(event);
         for command in commands {
             self.carry_out(command);
@@ -166,7 +169,12 @@ impl<'a, 'g> Runner<'a, 'g> {
             }
             Event::Line(from, line) => self.observer.output(self.state.speaker(from), &line),
             Event::Tick => self.show_progress(),
-            Event::Frame(..) | Event::Exited(..) | Event::Interrupt(_) | Event::TimeIsUp | Event::Deadline => {}
+            Event::Frame(..)
+            | Event::Exited(..)
+            | Event::PauseOver(_)
+            | Event::Interrupt(_)
+            | Event::TimeIsUp
+            | Event::Deadline => {}
         }
     }
 
@@ -178,12 +186,45 @@ impl<'a, 'g> Runner<'a, 'g> {
             Ok(introduction) => introduction,
             Err(e) => return self.give_up(from, &e.to_string()),
         };
+        if let Some(backend) = introduction.station_anew {
+            let up = introduction.to.iter().copied().filter(|&to| self.state.is_up(to));
+            let up = up.collect();
+            self.state.awaits(backend, up);
+        }
+        self.send_segment(from, &introduction);
+    }
+
+    fn send_segment(&mut self, from: BackendId, introduction: &Introduction) {
         for &to in &introduction.to {
             match introduction.descriptors() {
                 Ok(fds) => self.tell(to, &introduction.frame, fds),
                 Err(e) => return self.give_up(from, &format!("its segment cannot be shared: {e}")),
             }
         }
+    }
+
+    /// Starts a backend again, and tells it where its nodes go on. Where that cannot be done it has ended once more.
+    fn start_again(&mut self, id: BackendId) {
+        if let Err(e) = self.try_start_again(id) {
+            let exit = Exit { status: None, complaint: Some(format!("it cannot be started again: {e:#}")) };
+            let events = self.events.clone();
+            tokio::spawn(async move { events.send(Event::Exited(id, exit)).await });
+        }
+    }
+
+    fn try_start_again(&mut self, id: BackendId) -> anyhow::Result<()> {
+        let (plan, planned) = (self.plan, &self.plan.graph[id]);
+        let unfinished = planned.nodes.iter().copied().filter(|&node| !self.state.has_finished(node));
+        let nodes: Vec<NodeId> = unfinished.collect();
+        self.exchange.begin_life(id);
+        let begun = self.exchange.begun(plan, id);
+        let needed = self.exchange.segments_for(plan, id, &nodes)?;
+        let backend = start(plan, &self.options, id, &self.events)?;
+        let start = Introduced { nodes: &nodes, begun, port_start: &|port| self.exchange.port_start(plan, port) };
+        introduce(plan, &self.options, id, &backend, start)?;
+        self.backends[id.0] = backend;
+        needed.iter().for_each(|introduction| self.send_segment(id, introduction));
+        Ok(())
     }
 
     /// A backend that cannot be worked with is ended; its exit tells the rest.
@@ -212,11 +253,21 @@ impl<'a, 'g> Runner<'a, 'g> {
                     self.tell(backend, &ToBackend::Look, Vec::new());
                 }
             }
+            Command::Kill(backend) => self.backends[backend.0].kill(),
+            Command::Pause(backend, pause) => {
+                let events = self.events.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(pause).await;
+                    events.send(Event::PauseOver(backend)).await
+                });
+            }
+            Command::Start(backend) => self.start_again(backend),
+            Command::Go(backend) => self.tell(backend, &ToBackend::Go, Vec::new()),
             Command::KillAll => self.backends.iter().for_each(Backend::kill),
             Command::Deadline(after) => self.deadline = Some(tokio::time::Instant::now() + after),
             Command::Warn(line) => self.observer.note(LogLevel::Warn, &line),
             Command::Attached => {
-                self.exchange.forget_names();
+                self.exchange.attached();
                 self.stop_at = self.stop_after.map(|after| tokio::time::Instant::now() + after);
             }
             Command::Note(line) => self.observer.note(LogLevel::Info, line),
@@ -240,10 +291,14 @@ impl<'a, 'g> Runner<'a, 'g> {
         let pids = self.plan.graph.nodes().iter().map(|node| self.backends[node.backend.0].pid());
         let pids: Vec<u32> = pids.collect();
         drop(self.events);
+        let restarts = self.state.restarts().to_vec();
         let (end, failures, statuses) = self.state.into_parts();
-        let nodes = pids.into_iter().zip(statuses);
-        let nodes = nodes.map(|(pid, status)| NodeSummary { pid: Some(pid), status }).collect();
-        Summary { end, failures, nodes, edges, elapsed }
+        let nodes = pids.into_iter().zip(statuses).zip(self.plan.graph.nodes());
+        let nodes = nodes.map(|((pid, status), node)| {
+            let restarts = restarts.iter().filter(|made| made.backend == node.backend).count() as u32;
+            NodeSummary { pid: Some(pid), status, restarts }
+        });
+        Summary { end, failures, nodes: nodes.collect(), restarts, edges, elapsed }
     }
 }
 
@@ -275,21 +330,51 @@ fn forward_signals(events: &mpsc::Sender<Event>) -> std::io::Result<()> {
     Ok(())
 }
 
+/// The executable of a backend.
+fn program<'p>(plan: &'p Plan<'_>, options: &'p Options, id: BackendId) -> &'p Path {
+    plan.graph[id].pack.as_deref().unwrap_or(&options.program)
+}
+
+/// Starts the process of a backend.
+fn start(plan: &Plan<'_>, options: &Options, id: BackendId, events: &mpsc::Sender<Event>) -> std::io::Result<Backend> {
+    let env = plan.graph[id].env.clone().into_iter();
+    Backend::start(id, program(plan, options, id), &plan.graph.dir, env, events)
+}
+
+/// Which nodes a backend has, and where they go on.
+struct Introduced<'i> {
+    nodes: &'i [NodeId],
+    begun: Vec<u64>,
+    port_start: &'i dyn Fn(usize) -> PortStart,
+}
+
+fn no_start(_: usize) -> PortStart {
+    PortStart::default()
+}
+
 /// Tells a backend what it is.
-fn introduce(plan: &Plan<'_>, options: &Options, id: BackendId, backend: &Backend) -> anyhow::Result<()> {
+fn introduce(
+    plan: &Plan<'_>,
+    options: &Options,
+    id: BackendId,
+    backend: &Backend,
+    start: Introduced<'_>,
+) -> anyhow::Result<()> {
     let planned = &plan.graph[id];
     let setup = Setup {
         backend: id.0 as u32,
         name: planned.name.clone(),
         segments: plan.segments,
         station: plan.stations[id.0],
-        nodes: planned.nodes.len() as u32,
+        begun: start.begun,
+        may_restart: planned.restart.restart != Restart::Never,
+        nodes: start.nodes.len() as u32,
         log_level: options.log_level,
         cpu: planned.cpu,
         priority: planned.priority,
     };
     backend.send(&ToBackend::Setup(setup), Vec::new())?;
-    for &node in &planned.nodes {
+    for &node in start.nodes {
         let uses = &plan.graph[node].node_type.uses;
         let mut fds = Vec::new();
         if uses.contains(&Stream::Stdin) {
@@ -298,12 +383,12 @@ fn introduce(plan: &Plan<'_>, options: &Options, id: BackendId, backend: &Backen
         if uses.contains(&Stream::Stdout) {
             fds.push(std::io::stdout().as_fd().try_clone_to_owned()?);
         }
-        backend.send(&ToBackend::Node(node_setup(plan, node)), fds)?;
+        backend.send(&ToBackend::Node(node_setup(plan, node, start.port_start)), fds)?;
     }
     Ok(())
 }
 
-fn node_setup(plan: &Plan<'_>, id: NodeId) -> NodeSetup {
+fn node_setup(plan: &Plan<'_>, id: NodeId, start: &dyn Fn(usize) -> PortStart) -> NodeSetup {
     let node = &plan.graph[id];
     let uses = &node.node_type.uses;
     let inputs = plan.graph.edges_into(id).into_iter().map(|edge_id| {
@@ -322,7 +407,7 @@ fn node_setup(plan: &Plan<'_>, id: NodeId) -> NodeSetup {
             station_edge: planned.station.1 as u32,
         }
     });
-    let outputs = (0..node.node_type.outputs.len()).map(|port| output_setup(plan, PortRef { node: id, port }));
+    let outputs = (0..node.node_type.outputs.len()).map(|port| output_setup(plan, PortRef { node: id, port }, start));
     NodeSetup {
         id: id.0 as u32,
         name: node.name.clone(),
@@ -336,7 +421,7 @@ fn node_setup(plan: &Plan<'_>, id: NodeId) -> NodeSetup {
     }
 }
 
-fn output_setup(plan: &Plan<'_>, port: PortRef) -> OutputSetup {
+fn output_setup(plan: &Plan<'_>, port: PortRef, start: &dyn Fn(usize) -> PortStart) -> OutputSetup {
     OutputSetup(plan.port_index(port).map(|at| {
         let planned = &plan.ports[at];
         let edges = planned.edges.iter().map(|&id| {
@@ -349,7 +434,13 @@ fn output_setup(plan: &Plan<'_>, port: PortRef) -> OutputSetup {
                 station_edge: edge.station.1 as u32,
             }
         });
-        PortSetup { port: at as u32, layout: planned.layout.clone(), moves: planned.moves, edges: edges.collect() }
+        PortSetup {
+            port: at as u32,
+            layout: planned.layout.clone(),
+            start: start(at),
+            moves: planned.moves,
+            edges: edges.collect(),
+        }
     }))
 }
 

@@ -1,9 +1,10 @@
 //! What follows from what: a function of the state and the event, without processes.
 
 use super::event::{End, Event, Exit, Interruption};
+use super::restart::{Decision, decide};
 use crate::control::{FromBackend, ToBackend, Verdict};
-use crate::graph::{BackendId, NodeId};
-use std::collections::VecDeque;
+use crate::graph::{BackendId, NodeId, Restart, RestartPolicy};
+use std::collections::{BTreeSet, VecDeque};
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ pub struct State {
     failures: Vec<(Failure, Option<BackendId>)>,
     backends: Vec<Backend>,
     nodes: Vec<Node>,
+    restarts: Vec<RestartMade>,
 }
 
 /// How far a run is.
@@ -47,6 +49,37 @@ struct Backend {
     refusal: Option<String>,
     view_fault: Option<ViewFault>,
     last_lines: VecDeque<String>,
+    policy: RestartPolicy,
+    /// When it was started again, counted from the start of the run.
+    history: Vec<Duration>,
+    /// Why it is away, and to be started again after a pause.
+    away: Option<Blame>,
+    /// A node of it has failed, and the whole of it ends for that.
+    failed: Option<Blame>,
+    /// Those that have not mapped its station, where it was started again and is not running yet.
+    awaits: Option<BTreeSet<BackendId>>,
+}
+
+/// Who is to blame for an end, and what happened.
+#[derive(Clone, Debug)]
+struct Blame {
+    who: String,
+    cause: String,
+}
+
+/// A process was started again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestartMade {
+    /// Its backend.
+    pub backend: BackendId,
+    /// Why.
+    pub cause: String,
+    /// Which restart of those that count it was, from 1.
+    pub attempt: u32,
+    /// How many may be made within the window.
+    pub of: u32,
+    /// The pause before it, as planned.
+    pub pause: Duration,
 }
 
 #[derive(Debug)]
@@ -98,6 +131,14 @@ pub enum Command {
     Mourn(BackendId),
     /// A node has ended: tell those who send to it.
     Left(NodeId),
+    /// Kill this one.
+    Kill(BackendId),
+    /// Send [`Event::PauseOver`] for this backend after this time.
+    Pause(BackendId, Duration),
+    /// Start this backend again.
+    Start(BackendId),
+    /// Everything that this backend needs is in place: it begins.
+    Go(BackendId),
     /// Kill every process that is left.
     KillAll,
     /// Send [`Event::Deadline`] after this time; any earlier deadline is off.
@@ -112,14 +153,19 @@ pub enum Command {
 
 impl State {
     /// A run that is about to start. `nodes` are names and backends, in the order of the graph.
-    pub fn new(backends: Vec<String>, nodes: Vec<(String, BackendId)>, grace: Duration) -> Self {
-        let backend = |name| Backend {
+    pub fn new(backends: Vec<(String, RestartPolicy)>, nodes: Vec<(String, BackendId)>, grace: Duration) -> Self {
+        let backend = |(name, policy)| Backend {
             name,
             ready: false,
             exited: false,
             refusal: None,
             view_fault: None,
             last_lines: VecDeque::new(),
+            policy,
+            history: Vec::new(),
+            away: None,
+            failed: None,
+            awaits: None,
         };
         let node = |(name, backend)| Node { name, backend, status: NodeStatus::Running };
         State {
@@ -129,12 +175,13 @@ impl State {
             failures: Vec::new(),
             backends: backends.into_iter().map(backend).collect(),
             nodes: nodes.into_iter().map(node).collect(),
+            restarts: Vec::new(),
         }
     }
 
     /// Whether every process has ended.
     pub fn is_over(&self) -> bool {
-        self.backends.iter().all(|backend| backend.exited)
+        self.backends.iter().all(|backend| backend.exited && backend.away.is_none())
     }
 
     /// How it ended, what went wrong, what became of each node. Called when every process has been heard out.
@@ -162,15 +209,44 @@ impl State {
     }
 
     pub fn is_dead(&self, backend: BackendId) -> bool {
-        self.backends[backend.0].exited && self.nodes_of(backend).any(|node| node.status == NodeStatus::Killed)
+        // A node that failed has left its edges by itself, unless they were to be another process's.
+        let leaves = self.backends[backend.0].policy.restart == Restart::Never;
+        let is_dead = |node: &Node| match node.status {
+            NodeStatus::Killed => true,
+            NodeStatus::Failed => !leaves,
+            NodeStatus::Running | NodeStatus::Finished => false,
+        };
+        self.backends[backend.0].exited && self.nodes_of(backend).any(is_dead)
+    }
+
+    pub fn is_up(&self, backend: BackendId) -> bool {
+        !self.backends[backend.0].exited
+    }
+
+    /// Whether a node has ended well: it is not started again.
+    pub fn has_finished(&self, node: NodeId) -> bool {
+        self.nodes[node.0].status == NodeStatus::Finished
+    }
+
+    /// How often each backend was started again, and why.
+    pub fn restarts(&self) -> &[RestartMade] {
+        &self.restarts
+    }
+
+    /// A backend that was started again does not begin before these have mapped its station.
+    pub fn awaits(&mut self, backend: BackendId, others: BTreeSet<BackendId>) {
+        if let Some(awaits) = &mut self.backends[backend.0].awaits {
+            *awaits = others;
+        }
     }
 
     /// What follows from an event.
-    pub fn on(&mut self, event: &Event, edge_name: impl Fn(u32) -> String) -> Vec<Command> {
+    pub fn on(&mut self, event: &Event, now: Duration, edge_name: impl Fn(u32) -> String) -> Vec<Command> {
         match event {
             Event::Frame(backend, frame, _) => self.on_frame(*backend, frame),
             Event::Line(backend, line) => self.on_line(*backend, line),
-            Event::Exited(backend, exit) => self.on_exit(*backend, exit, edge_name),
+            Event::Exited(backend, exit) => self.on_exit(*backend, exit, now, edge_name),
+            Event::PauseOver(backend) => self.on_pause_over(*backend, now),
             Event::Interrupt(how) => self.on_interrupt(*how),
             Event::TimeIsUp => self.drain(),
             Event::Deadline => self.on_deadline(),
@@ -181,6 +257,7 @@ impl State {
     fn on_frame(&mut self, backend: BackendId, frame: &FromBackend) -> Vec<Command> {
         match frame {
             FromBackend::Ready => self.on_ready(backend),
+            FromBackend::Mapped { station } => self.on_mapped(backend, BackendId(*station as usize)),
             FromBackend::Ended { node, verdict } => self.on_ended(backend, NodeId(*node as usize), verdict),
             FromBackend::Refused { cause } => {
                 self.backends[backend.0].refusal = Some(cause.clone());
@@ -196,7 +273,10 @@ impl State {
 
     fn on_ready(&mut self, backend: BackendId) -> Vec<Command> {
         self.backends[backend.0].ready = true;
-        if self.phase != Phase::Starting || !self.backends.iter().all(|backend| backend.ready) {
+        if self.phase != Phase::Starting {
+            return self.go_if_due(backend);
+        }
+        if !self.backends.iter().all(|backend| backend.ready) {
             return Vec::new();
         }
         self.phase = Phase::Running;
@@ -219,7 +299,12 @@ impl State {
             Verdict::Failed { cause } => {
                 ended.status = NodeStatus::Failed;
                 let who = format!("node `{}`", ended.name);
-                self.fail(who, cause.clone(), backend)
+                if self.backends[backend.0].policy.restart == Restart::Never || self.phase == Phase::Starting {
+                    return self.fail(who, cause.clone(), backend);
+                }
+                // Nodes that share a process are started again together.
+                self.backends[backend.0].failed.get_or_insert(Blame { who, cause: cause.clone() });
+                vec![Command::Kill(backend)]
             }
         }
     }
@@ -233,22 +318,31 @@ impl State {
         Vec::new()
     }
 
-    fn on_exit(&mut self, backend: BackendId, exit: &Exit, edge_name: impl Fn(u32) -> String) -> Vec<Command> {
+    fn on_exit(
+        &mut self,
+        backend: BackendId,
+        exit: &Exit,
+        now: Duration,
+        edge_name: impl Fn(u32) -> String,
+    ) -> Vec<Command> {
         self.backends[backend.0].exited = true;
+        self.backends[backend.0].awaits = None;
+        let mut commands = self.nobody_awaits(backend);
+        let failed = self.backends[backend.0].failed.take();
         let unfinished: Vec<String> = self
             .nodes_of(backend)
             .filter(|node| node.status == NodeStatus::Running)
             .map(|node| format!("`{}`", node.name))
             .collect();
         let well = exit.status.is_some_and(|status| status.success()) && exit.complaint.is_none();
-        if unfinished.is_empty() && well {
-            return Vec::new();
+        if unfinished.is_empty() && well && failed.is_none() {
+            return commands;
         }
         for node in self.nodes.iter_mut().filter(|node| node.backend == backend && node.status == NodeStatus::Running) {
             node.status = NodeStatus::Killed;
         }
-        let mut commands = vec![Command::Mourn(backend)];
         if self.phase == Phase::Killing {
+            commands.push(Command::Mourn(backend));
             return commands;
         }
         let who = match unfinished.as_slice() {
@@ -256,9 +350,91 @@ impl State {
             [node] => format!("node {node}"),
             nodes => format!("backend `{}` (nodes {})", self.backends[backend.0].name, nodes.join(", ")),
         };
-        let (who, cause) = self.explain_exit(backend, exit, who, edge_name);
-        commands.extend(self.fail(who, cause, backend));
+        let blame = failed.unwrap_or_else(|| {
+            let (who, cause) = self.explain_exit(backend, exit, who, edge_name);
+            Blame { who, cause }
+        });
+        commands.extend(self.on_failed_process(backend, blame, now));
         commands
+    }
+
+    /// A process has died of a fault, or of a signal: it is started again, or that was it.
+    fn on_failed_process(&mut self, backend: BackendId, mut blame: Blame, now: Duration) -> Vec<Command> {
+        let state = &mut self.backends[backend.0];
+        let RestartPolicy { max_restarts: of, window, .. } = state.policy;
+        if self.phase == Phase::Running {
+            match decide(&state.policy, &state.history, now) {
+                Decision::Final => {}
+                Decision::GiveUp => {
+                    let window = humantime::format_duration(window);
+                    blame.cause = format!("{}; it was restarted {of} times within {window}", blame.cause);
+                }
+                Decision::Again { attempt, pause } => {
+                    let (Blame { who, cause }, after) = (&blame, humantime::format_duration(pause));
+                    let line = format!("{who}: {cause}; restart {attempt} of {of} after {after}");
+                    self.restarts.push(RestartMade { backend, cause: cause.clone(), attempt, of, pause });
+                    state.away = Some(blame);
+                    return vec![Command::Warn(line), Command::Pause(backend, pause)];
+                }
+            }
+        }
+        let mut commands = vec![Command::Mourn(backend)];
+        commands.extend(self.fail(blame.who, blame.cause, backend));
+        commands
+    }
+
+    fn on_pause_over(&mut self, backend: BackendId, now: Duration) -> Vec<Command> {
+        let state = &mut self.backends[backend.0];
+        if state.away.take().is_none() {
+            return Vec::new();
+        }
+        (state.exited, state.ready) = (false, false);
+        (state.refusal, state.view_fault) = (None, None);
+        state.awaits = Some(BTreeSet::new());
+        let (window, max) = (state.policy.window, state.policy.max_restarts as usize);
+        state.history.retain(|&at| now.saturating_sub(at) < window);
+        debug_assert!(state.history.len() < max, "no more are made than may be");
+        state.history.push(now);
+        let unfinished = self.nodes.iter_mut().filter(|node| node.backend == backend);
+        for node in unfinished.filter(|node| node.status != NodeStatus::Finished) {
+            node.status = NodeStatus::Running;
+        }
+        vec![Command::Start(backend)]
+    }
+
+    /// Those that are away will not come back: the run is ending.
+    fn nobody_comes_back(&mut self) -> Vec<Command> {
+        let mut commands = Vec::new();
+        for (at, state) in self.backends.iter_mut().enumerate() {
+            let Some(Blame { who, cause }) = state.away.take() else { continue };
+            let cause = format!("{cause}; the run ended before it was restarted");
+            self.failures.push((Failure { who, cause, last_lines: Vec::new() }, Some(BackendId(at))));
+            commands.push(Command::Mourn(BackendId(at)));
+        }
+        commands
+    }
+
+    fn on_mapped(&mut self, by: BackendId, station: BackendId) -> Vec<Command> {
+        let Some(state) = self.backends.get_mut(station.0) else { return Vec::new() };
+        if let Some(awaits) = &mut state.awaits {
+            awaits.remove(&by);
+        }
+        self.go_if_due(station)
+    }
+
+    fn nobody_awaits(&mut self, gone: BackendId) -> Vec<Command> {
+        (0..self.backends.len()).flat_map(|other| self.on_mapped(gone, BackendId(other))).collect()
+    }
+
+    fn go_if_due(&mut self, backend: BackendId) -> Vec<Command> {
+        let state = &mut self.backends[backend.0];
+        match &state.awaits {
+            Some(awaits) if awaits.is_empty() && state.ready => {
+                state.awaits = None;
+                vec![Command::Go(backend)]
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// Who is to blame for the end of a process, and what happened: as precisely as is known.
@@ -347,7 +523,9 @@ impl State {
             Phase::Starting => self.kill(),
             Phase::Running => {
                 self.phase = Phase::Draining;
-                vec![Command::Tell(ToBackend::Stop), Command::Deadline(self.grace)]
+                let mut commands = self.nobody_comes_back();
+                commands.extend([Command::Tell(ToBackend::Stop), Command::Deadline(self.grace)]);
+                commands
             }
             Phase::Draining | Phase::Cutting | Phase::Killing => Vec::new(),
         }
@@ -357,7 +535,9 @@ impl State {
         if std::mem::replace(&mut self.phase, Phase::Killing) == Phase::Killing {
             return Vec::new();
         }
-        vec![Command::KillAll]
+        let mut commands = self.nobody_comes_back();
+        commands.push(Command::KillAll);
+        commands
     }
 
     fn nodes_of(&self, backend: BackendId) -> impl Iterator<Item = &Node> {
@@ -393,12 +573,16 @@ mod tests {
     }
 
     fn starting() -> State {
+        starting_with(RestartPolicy::default())
+    }
+
+    fn starting_with(policy: RestartPolicy) -> State {
         let nodes = vec![("source".to_owned(), A), ("sink".to_owned(), B)];
-        State::new(vec!["source".to_owned(), "sink".to_owned()], nodes, GRACE)
+        State::new(vec![("source".to_owned(), policy), ("sink".to_owned(), policy)], nodes, GRACE)
     }
 
     fn on(state: &mut State, event: Event) -> Vec<Command> {
-        state.on(&event, |edge| format!("edge {edge}"))
+        state.on(&event, Duration::ZERO, |edge| format!("edge {edge}"))
     }
 
     fn exit(raw: i32) -> Exit {
@@ -484,6 +668,37 @@ mod tests {
         on(&mut state, Event::Exited(B, exit(11)));
         let cause = &state.into_parts().1[0].cause;
         assert!(cause.contains("edge 0: message 17, offset 4") && cause.contains("SIGSEGV"), "{cause}");
+    }
+
+    #[test]
+    fn a_process_that_is_started_again_begins_once_its_station_is_mapped() {
+        let policy = RestartPolicy { restart: Restart::OnFailure, max_restarts: 1, ..RestartPolicy::default() };
+        let mut state = starting_with(policy);
+        on(&mut state, Event::Frame(A, FromBackend::Ready, Vec::new()));
+        on(&mut state, Event::Frame(B, FromBackend::Ready, Vec::new()));
+        let commands = on(&mut state, Event::Exited(B, exit(9)));
+        assert_eq!(commands[1..], [Command::Pause(B, policy.backoff)]);
+        assert!(!state.is_over());
+        assert_eq!(on(&mut state, Event::PauseOver(B)), [Command::Start(B)]);
+        state.awaits(B, BTreeSet::from([A]));
+        assert_eq!(on(&mut state, Event::Frame(B, FromBackend::Ready, Vec::new())), []);
+        let mapped = FromBackend::Mapped { station: 1 };
+        assert_eq!(on(&mut state, Event::Frame(A, mapped, Vec::new())), [Command::Go(B)]);
+        let commands = on(&mut state, Event::Exited(B, exit(9)));
+        assert_eq!(commands, [Command::Mourn(B), Command::Tell(ToBackend::Stop), Command::Deadline(GRACE)]);
+        assert!(state.into_parts().1[0].cause.contains("restarted 1 times within 1m"));
+    }
+
+    #[test]
+    fn what_is_away_when_the_run_is_stopped_does_not_come_back() {
+        let mut state = starting_with(RestartPolicy { restart: Restart::OnFailure, ..RestartPolicy::default() });
+        on(&mut state, Event::Frame(A, FromBackend::Ready, Vec::new()));
+        on(&mut state, Event::Frame(B, FromBackend::Ready, Vec::new()));
+        on(&mut state, Event::Exited(B, exit(9)));
+        assert!(on(&mut state, Event::TimeIsUp).contains(&Command::Mourn(B)));
+        assert_eq!(on(&mut state, Event::PauseOver(B)), []);
+        on(&mut state, Event::Exited(A, exit(0)));
+        assert!(state.is_over());
     }
 
     #[test]

@@ -58,6 +58,12 @@ impl TestGraph {
         self
     }
 
+    /// As [`TestGraph::node`], with keys beside `use` and `with`, as in `restart: on_failure`.
+    pub fn node_with(mut self, name: &str, uses: &str, with: &str, keys: &str) -> Self {
+        self.nodes.push((name.to_owned(), format!("{{ use: {uses}, with: {{ {with} }}, {keys} }}")));
+        self
+    }
+
     /// An edge, as in `edge("numbers", "check", "zero_copy: true")`.
     pub fn edge(mut self, from: &str, to: &str, terms: &str) -> Self {
         let comma = if terms.is_empty() { "" } else { ", " };
@@ -68,6 +74,12 @@ impl TestGraph {
     /// Nodes that share a process.
     pub fn backend(mut self, name: &str, nodes: &str) -> Self {
         let _ = writeln!(self.backends, "  {name}: [{nodes}]");
+        self
+    }
+
+    /// As [`TestGraph::backend`], with keys beside `nodes`.
+    pub fn backend_with(mut self, name: &str, nodes: &str, keys: &str) -> Self {
+        let _ = writeln!(self.backends, "  {name}: {{ nodes: [{nodes}], {keys} }}");
         self
     }
 

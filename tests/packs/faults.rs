@@ -26,7 +26,11 @@ fn main() -> ExitCode {
             .with(sizes())
             .with(asks_wrongly())
             .with(talker())
-            .with(witness()),
+            .with(witness())
+            .with(mortal())
+            .with(phoenix())
+            .with(kin())
+            .with(loses()),
     )
 }
 
@@ -98,6 +102,114 @@ impl Node for Faulty {
 
     fn stop(&mut self, _: &mut Outputs) -> Result<()> {
         if self.at == At::Stop { self.fault() } else { Ok(()) }
+    }
+}
+
+/// Sends some messages, and dies in all of its lives but the last. How often it has lived is told by a file.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Phoenix {
+    count: u64,
+    lives: usize,
+    #[serde(skip)]
+    life: usize,
+    #[serde(skip)]
+    sent: u64,
+}
+
+fn phoenix() -> NodeType {
+    NodeType::source("phoenix", "Dies in all of its lives but the last.")
+        .output("out", PortType::Bytes)
+        .source_node(|settings: Phoenix| Ok(settings))
+}
+
+impl Source for Phoenix {
+    fn start(&mut self, context: &mut Context) -> Result<()> {
+        let path = context.path(std::path::Path::new("phoenix.lives"));
+        let before = std::fs::read(&path).unwrap_or_default();
+        self.life = before.len() + 1;
+        Ok(std::fs::write(&path, vec![b'.'; self.life])?)
+    }
+
+    fn produce(&mut self, out: &mut Outputs) -> Result<Flow> {
+        if self.sent == self.count {
+            if self.life < self.lives {
+                rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)?;
+            }
+            return Ok(Flow::Complete);
+        }
+        let number = [self.life as u8; 16];
+        out.bytes(&Arc::new(Metadata::bytes().with("life", &self.life.to_string())), &number)?;
+        self.sent += 1;
+        Ok(Flow::Continue)
+    }
+}
+
+/// Checks that messages of `phoenix` come with the metadata of the life that sent them.
+struct Kin;
+
+fn kin() -> NodeType {
+    NodeType::sink("kin", "Checks what `phoenix` says of its lives.")
+        .input("in", PortType::Any)
+        .node(|_: NoSettings| Ok(Kin))
+}
+
+impl Node for Kin {
+    fn process(&mut self, _: InputId, message: Received<'_>, _: &mut Outputs) -> Result<Flow> {
+        let life = message.bytes()[0].to_string();
+        ensure!(message.metadata().attributes.get("life") == Some(&life), "metadata of another life than {life}");
+        Ok(Flow::Continue)
+    }
+}
+
+/// A loop of its own that fails after some messages, with one in hand.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Loses {
+    after: u64,
+}
+
+fn loses() -> NodeType {
+    NodeType::sink("loses", "A program that fails after some messages.")
+        .input("in", PortType::Any)
+        .program(|settings: Loses| Ok(settings))
+}
+
+impl Program for Loses {
+    fn run(&mut self, inputs: &mut Inputs, _: &mut Outputs) -> Result<Flow> {
+        let mut seen = 0;
+        while inputs.next()?.is_some() {
+            ensure!(seen < self.after, "it was told to fail");
+            seen += 1;
+        }
+        Ok(Flow::Complete)
+    }
+}
+
+/// Sends on what it receives, and waits to be killed with every so many messages in hand, told by their numbers.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Mortal {
+    every: u64,
+}
+
+fn mortal() -> NodeType {
+    NodeType::transform("mortal", "Waits to be killed with every so many messages in hand.")
+        .input("in", PortType::Any)
+        .output("out", PortType::same_as("in"))
+        .node(|settings: Mortal| Ok(settings))
+}
+
+impl Node for Mortal {
+    fn process(&mut self, _: InputId, message: Received<'_>, out: &mut Outputs) -> Result<Flow> {
+        if (message.header().sequence + 1).is_multiple_of(self.every) {
+            println!("pid {}", std::process::id());
+            loop {
+                std::thread::park();
+            }
+        }
+        out.forward(message)?;
+        Ok(Flow::Continue)
     }
 }
 

@@ -3,19 +3,22 @@
 use crate::channel::SegmentKind;
 use crate::cli::table;
 use crate::graph::Overflow;
-use crate::plan::{BackendOutline, EdgeOutline, Outline, SegmentOutline, SegmentUse, Totals};
+use crate::plan::{BackendOutline, EdgeOutline, Outline, RestartOutline, SegmentOutline, SegmentUse, Totals};
 use indicatif::BinaryBytes;
 use std::fmt::Write;
+use std::time::Duration;
 
 /// A table up to so many columns stands side by side; in a wider one the last column goes below its row.
 const MAX_COLUMNS: usize = 120;
+
+/// Where restarts stand among the columns of backends.
+const RESTART_COLUMN: usize = 5;
 
 /// The whole plan.
 pub fn text(outline: &Outline) -> String {
     let mut text = headline(outline);
     text += "\nBackends\n";
-    text +=
-        &folding(&["backend", "program", "cpu", "priority", "env", "nodes"], 1, outline.backends.iter().map(backend));
+    text += &backends(&outline.backends);
     if !outline.edges.is_empty() {
         text += "\nEdges\n";
         let titles = ["edge", "delivery", "transport", "queue", "overflow", "max message", "slots", "why"];
@@ -24,6 +27,17 @@ pub fn text(outline: &Outline) -> String {
     text += "\nShared memory\n";
     let segments = outline.memory.iter().map(segment).chain([totals(&outline.totals)]);
     text + &folding(&["segment", "written by", "slots", "at start", "at most", "reserved"], 0, segments)
+}
+
+/// Restarts have a column where any is to be made.
+fn backends(backends: &[BackendOutline]) -> String {
+    let mut titles = vec!["backend", "program", "cpu", "priority", "env", "restart", "nodes"];
+    let mut rows: Vec<Vec<String>> = backends.iter().map(backend).collect();
+    if backends.iter().all(|backend| backend.restart.is_none()) {
+        titles.remove(RESTART_COLUMN);
+        rows.iter_mut().for_each(|row| drop(row.remove(RESTART_COLUMN)));
+    }
+    folding(&titles, 1, rows.into_iter())
 }
 
 fn headline(outline: &Outline) -> String {
@@ -50,8 +64,15 @@ fn backend(backend: &BackendOutline) -> Vec<String> {
         or_dash(backend.cpu.map(|cpu| cpu.to_string())),
         or_dash(backend.priority.map(|priority| priority.to_string())),
         or_dash(Some(backend.env.join(" "))),
+        or_dash(backend.restart.as_ref().map(restarts)),
         nodes.collect::<Vec<_>>().join(", "),
     ]
+}
+
+/// As in `3 in 1m`.
+fn restarts(restart: &RestartOutline) -> String {
+    let window = humantime::format_duration(Duration::from_millis(restart.window_ms));
+    format!("{} in {window}", restart.max_restarts)
 }
 
 fn edge(edge: &EdgeOutline) -> Vec<String> {

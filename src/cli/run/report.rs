@@ -2,7 +2,7 @@
 
 use crate::graph::Delivery;
 use crate::plan::{Plan, Transport, edge_ends};
-use crate::runner::{EdgeLedger, NodeStatus, NodeSummary, Summary};
+use crate::runner::{EdgeLedger, NodeStatus, NodeSummary, RestartMade, Summary};
 use serde::Serialize;
 
 /// Everything that a run came to.
@@ -14,6 +14,7 @@ pub struct Report {
     seconds: f64,
     failures: Vec<FailureReport>,
     nodes: Vec<NodeReport>,
+    restarts: Vec<RestartReport>,
     edges: Vec<EdgeReport>,
 }
 
@@ -32,6 +33,20 @@ struct NodeReport {
     backend: String,
     pid: Option<u32>,
     status: NodeStatus,
+    restarts: u32,
+}
+
+/// A process that was started again.
+#[derive(Debug, Serialize)]
+struct RestartReport {
+    backend: String,
+    cause: String,
+    /// Which restart of those that count within the window.
+    attempt: u32,
+    /// How many may be made within the window.
+    of: u32,
+    /// The pause before it, as planned.
+    pause_ms: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -70,6 +85,7 @@ impl Report {
             graph: Some(plan.graph.name.clone()),
             seconds: summary.elapsed.as_secs_f64(),
             failures,
+            restarts: summary.restarts.iter().map(|made| restart_report(plan, made)).collect(),
             nodes: nodes.map(|(node, outcome)| node_report(plan, node, outcome)).collect(),
             edges: edges
                 .map(|((planned, edge), ledger)| {
@@ -90,6 +106,7 @@ impl Report {
             seconds: 0.0,
             failures: Vec::new(),
             nodes: Vec::new(),
+            restarts: Vec::new(),
             edges: Vec::new(),
         }
     }
@@ -108,6 +125,17 @@ fn node_report(plan: &Plan<'_>, node: &crate::graph::Node, outcome: &NodeSummary
         backend: plan.graph[node.backend].name.clone(),
         pid: outcome.pid,
         status: outcome.status,
+        restarts: outcome.restarts,
+    }
+}
+
+fn restart_report(plan: &Plan<'_>, made: &RestartMade) -> RestartReport {
+    RestartReport {
+        backend: plan.graph[made.backend].name.clone(),
+        cause: made.cause.clone(),
+        attempt: made.attempt,
+        of: made.of,
+        pause_ms: made.pause.as_millis() as u64,
     }
 }
 
