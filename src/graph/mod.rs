@@ -26,6 +26,7 @@ mod model;
 mod oracle;
 mod packs;
 mod parse;
+mod ports;
 pub mod render;
 mod resources;
 pub mod rules;

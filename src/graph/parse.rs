@@ -171,7 +171,7 @@ impl<'f> Builder<'f> {
                 }
                 entries.push((key, value));
             }
-            Kind::Map(entries)
+            Kind::Map(entries.into())
         } else {
             Kind::Seq(inner.by_ref().collect())
         };
@@ -221,7 +221,7 @@ fn scalar(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>) -> Result<K
         | (Some("int"), kind @ Kind::Int(_))
         | (Some("float"), kind @ Kind::Float(_)) => Some(kind),
         #[allow(clippy::cast_precision_loss, reason = "that is what the tag asks for")]
-        (Some("float"), Kind::Int(int)) => Some(Kind::Float(int as f64)),
+        (Some("float"), Kind::Int(int)) => Some(Kind::Float(int.get() as f64)),
         _ => None,
     };
     match tag.core_suffix() {

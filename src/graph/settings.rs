@@ -18,6 +18,7 @@ use super::suggest::{self, Suggestion};
 use super::yaml::{Kind, Tree};
 use crate::node::{Registry, SettingError, SettingsToCheck, TypeDescription};
 use serde_json::{Map, Number, Value};
+use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -30,7 +31,7 @@ pub(super) fn check(node: &mut ModelNode<'_>, registry: &Registry, file: &Source
     let before = findings.len();
     let mut walker =
         Walker { root: &node_type.settings, file, findings: Findings::default(), node: &node.name, unknown: false };
-    let none = Tree::new(node.name.span, Kind::Map(Vec::new()));
+    let none = Tree::new(node.name.span, Kind::Map(Box::default()));
     let settings = walker.settings(node.with.unwrap_or(&none));
     let unknown = walker.unknown;
     findings.extend(walker.findings);
@@ -126,7 +127,10 @@ impl<'a> Walker<'a> {
             return Value::Null;
         }
         let schema = self.follow(schema);
-        if tree.kind == Kind::Null && tree.substituted.as_deref() == Some("") && !self.wants_text(schema) {
+        if tree.kind == Kind::Null
+            && tree.substituted.as_ref().is_some_and(|text| text.is_empty())
+            && !self.wants_text(schema)
+        {
             let variable = self.file.slice(tree.span).trim_matches(['"', '\'']);
             let message = format!("{}: the value of `{variable}` is empty", self.setting(path));
             self.report(rules::WRONG_TYPE, tree.span, message, Some("give the variable a value".to_owned()));
@@ -163,7 +167,7 @@ impl<'a> Walker<'a> {
     fn as_wanted(&self, tree: &Tree, types: &[&str]) -> Kind {
         match &tree.substituted {
             Some(text) if types.contains(&"string") && !types.iter().any(|name| is_type(&tree.kind, name)) => {
-                Kind::String(text.to_string().into())
+                Kind::String(SmolStr::clone(text))
             }
             _ => tree.kind.clone(),
         }
@@ -330,8 +334,9 @@ impl<'a> Walker<'a> {
     fn number(&mut self, tree: &Tree, kind: &Kind, schema: &Value, path: &str) -> Value {
         let (value, number) = match kind {
             Kind::Int(int) => {
-                let number = i64::try_from(*int).map(Number::from).or_else(|_| u64::try_from(*int).map(Number::from));
-                (*int as f64, number.ok())
+                let int = int.get();
+                let number = i64::try_from(int).map(Number::from).or_else(|_| u64::try_from(int).map(Number::from));
+                (int as f64, number.ok())
             }
             Kind::Float(float) => (*float, Number::from_f64(*float)),
             _ => return Value::Null,

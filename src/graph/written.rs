@@ -12,11 +12,11 @@ use std::collections::BTreeMap;
 /// The format version that this ezrun reads.
 const VERSION: i128 = 1;
 /// Deepest queue of an edge, in messages.
-pub(super) const MAX_QUEUE: i64 = 65_536;
+pub(super) const MAX_QUEUE: u32 = 65_536;
 /// Largest `max_message`, in bytes.
 pub(super) const MAX_MESSAGE_BYTES: u64 = 1 << 40;
 /// Highest processor number.
-pub(super) const MAX_CPU: i64 = 1023;
+pub(super) const MAX_CPU: u32 = 1023;
 
 const GRAPH_KEYS: &[&str] = &["ezrun", "name", "params", "packs", "ports", "nodes", "edges", "backends"];
 const PORTS_KEYS: &[&str] = &["inputs", "outputs"];
@@ -76,8 +76,14 @@ pub(super) struct WrittenNode<'t> {
 pub(super) struct WrittenEdge {
     pub from: Option<Word>,
     pub to: Option<Word>,
+    pub settings: EdgeSettings,
+}
+
+/// What an edge says besides its ends.
+#[derive(Clone)]
+pub(super) struct EdgeSettings {
     pub zero_copy: Option<At<bool>>,
-    pub queue: Option<At<i64>>,
+    pub queue: Option<At<u32>>,
     pub overflow: Option<At<Overflow>>,
     pub max_message: Option<At<u64>>,
     pub feedback: Option<At<bool>>,
@@ -90,8 +96,8 @@ pub(super) struct WrittenEdge {
 pub(super) struct WrittenBackend {
     pub name: Word,
     pub nodes: Vec<Word>,
-    pub cpu: Option<At<i64>>,
-    pub priority: Option<At<i64>>,
+    pub cpu: Option<At<u32>>,
+    pub priority: Option<At<i32>>,
     pub env: BTreeMap<String, String>,
 }
 
@@ -127,9 +133,14 @@ fn version<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) {
         let message = "the file does not say its format version";
         return reader.report(rules::MISSING_KEY, reader.file.beginning(), message, "begin the file with `ezrun: 1`");
     };
-    if !matches!(field.value.kind, Kind::Int(VERSION) | Kind::Unknown) {
+    let is_known = match field.value.kind {
+        Kind::Int(version) => version.get() == VERSION,
+        Kind::Unknown => true,
+        _ => false,
+    };
+    if !is_known {
         let message = match field.value.kind {
-            Kind::Int(other) => format!("format version {other} is not known"),
+            Kind::Int(other) => format!("format version {} is not known", other.get()),
             _ => format!("a format version is an integer, not {}", field.value.describe()),
         };
         reader.report(rules::VERSION, field.value.span, message, "this ezrun reads `ezrun: 1`");
@@ -283,9 +294,7 @@ fn edge<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>) -> Option<WrittenEdge> 
     };
     let (from, to) = (end("from", "`from`", "out"), end("to", "`to`", "in"));
     let value = |key: &str| fields.get(key).map(|field| field.value);
-    let edge = WrittenEdge {
-        from,
-        to,
+    let settings = EdgeSettings {
         zero_copy: value("zero_copy").and_then(|tree| reader.flag(tree, "`zero_copy`")),
         queue: value("queue").and_then(|tree| reader.integer(tree, "`queue`", 1..=MAX_QUEUE)),
         overflow: value("overflow").and_then(|tree| reader.choice(tree, "`overflow`", OVERFLOWS)),
@@ -294,14 +303,15 @@ fn edge<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>) -> Option<WrittenEdge> 
         in_braces: reader.file.slice(tree.span).starts_with('{'),
         faulty: false,
     };
-    Some(WrittenEdge { faulty: reader.findings.len() > before, ..edge })
+    let settings = EdgeSettings { faulty: reader.findings.len() > before, ..settings };
+    Some(WrittenEdge { from, to, settings })
 }
 
 fn max_message(tree: &Tree, reader: &mut Reader<'_, '_>) -> Option<At<u64>> {
     let help = "write bytes as a number, or with a unit: \"64 MiB\", \"500 kB\"";
     let bytes = match &tree.kind {
         Kind::Unknown => return None,
-        Kind::Int(bytes) => Some(u64::try_from(*bytes).unwrap_or(0)),
+        Kind::Int(bytes) => Some(u64::try_from(bytes.get()).unwrap_or(0)),
         Kind::String(text) => parse_bytes(text),
         _ => None,
     };
@@ -400,7 +410,7 @@ fn environment<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>) -> BTreeMap<Stri
             Kind::Unknown => {}
             // A number or `true` stands for its own text here, since every variable is a text.
             _ => {
-                let substituted = field.value.substituted.as_deref();
+                let substituted = field.value.substituted.as_deref().map(SmolStr::as_str);
                 let text = substituted.unwrap_or_else(|| field.value.text(reader.file));
                 env.insert(field.name.to_owned(), text.to_owned());
             }
