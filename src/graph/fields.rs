@@ -66,6 +66,12 @@ pub(super) fn merge_key(span: Span) -> Draft {
     Draft::new(rules::UNKNOWN_KEY, span, message).help(help)
 }
 
+/// Help for `key:value`, which YAML reads as one word.
+pub(super) fn lacks_space(text: &str, keys: &[&str]) -> Option<String> {
+    let (key, value) = text.split_once(':').filter(|(key, _)| keys.contains(key))?;
+    Some(format!("a space is missing behind the `:`: write `{key}: {value}`"))
+}
+
 impl<'t> Reader<'_, 't> {
     pub fn report(&mut self, rule: Rule, span: Span, message: impl Into<String>, help: impl Into<String>) {
         self.findings.add(Draft::new(rule, span, message).help(help));
@@ -73,7 +79,10 @@ impl<'t> Reader<'_, 't> {
 
     /// That `what` has no such key.
     pub fn unknown_key(&self, what: &str, field: &Field<'_>, known: &[&str]) -> Draft {
-        let help = self.findings.suggestion(|| suggest::help(field.name, known, "key"));
+        let help = match lacks_space(field.name, known) {
+            Some(help) => Some(help.into()),
+            None => self.findings.suggestion(|| suggest::help(field.name, known, "key")),
+        };
         let draft = Draft::new(rules::UNKNOWN_KEY, field.span, format!("{what} has no key `{}`", field.name));
         draft.suggest(help, Part::Whole)
     }

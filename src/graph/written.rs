@@ -1,6 +1,6 @@
 //! The file as written: every value of the right type, nothing looked up yet.
 
-use super::fields::{At, Field, Fields, Reader, Word};
+use super::fields::{At, Field, Fields, Reader, Word, lacks_space};
 use super::finding::Draft;
 use super::rules;
 use super::variables::is_name;
@@ -156,7 +156,13 @@ fn named_entries<'t>(tree: &'t Tree, what: &str, each: &str, reader: &mut Reader
     let Some(fields) = reader.mapping(tree, what) else { return Vec::new() };
     for field in fields.iter().filter(|field| !is_name(field.name)) {
         let message = format!("`{}` cannot be the name of a {each}", field.name);
-        reader.report(rules::BAD_NAME, field.span, message, "names are made of letters, digits, `_` and `-`");
+        let help = match field.name.split_once([' ', '{', '[']) {
+            Some((name, _)) if is_name(name) && field.name.contains(['{', '[']) => {
+                format!("a `:` is missing behind `{name}`")
+            }
+            _ => "names are made of letters, digits, `_` and `-`".to_owned(),
+        };
+        reader.report(rules::BAD_NAME, field.span, message, help);
     }
     fields.iter().cloned().collect()
 }
@@ -225,7 +231,8 @@ fn node<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenNode<'t> {
     let unknown = WrittenNode { name: word(field), uses: None, with: None, wait: None };
     if let Kind::String(text) = &field.value.kind {
         let message = format!("{what} is a mapping, not {}", field.value.describe());
-        reader.report(rules::WRONG_TYPE, field.value.span, message, format!("write `{{ use: {text} }}`"));
+        let help = lacks_space(text, NODE_KEYS).unwrap_or_else(|| format!("write `{{ use: {text} }}`"));
+        reader.report(rules::WRONG_TYPE, field.value.span, message, help);
         return unknown;
     }
     let missing = |reader: &mut Reader<'_, 't>| {
