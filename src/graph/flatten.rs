@@ -1,6 +1,7 @@
 //! Files that stand for nodes are written out: their nodes, edges and backends take the place of the one node, and are
 //! called `node/inner`. From here on there is one flat graph.
 
+use super::edges::WrittenEdge;
 use super::fields::{Reader, Word};
 use super::finding::{Draft, Findings};
 use super::model::ModelNode;
@@ -11,7 +12,7 @@ use super::sources::Sources;
 use super::suggest::{self, Suggestion};
 use super::types::{KnownTypes, Types};
 use super::units::{self, Unit};
-use super::written::{self, Written, WrittenBackend, WrittenEdge, WrittenNode, WrittenPort};
+use super::written::{self, Written, WrittenBackend, WrittenNode, WrittenPort};
 use super::yaml::Kind;
 use smol_str::{SmolStr, format_smolstr};
 use std::collections::{BTreeMap, HashMap, HashSet};

@@ -10,6 +10,7 @@ mod allow;
 mod comments;
 mod delivery;
 mod differences;
+mod edges;
 mod edit;
 mod fields;
 mod file_schema;
@@ -42,11 +43,13 @@ mod syntax;
 mod types;
 mod units;
 mod variables;
+mod walker;
 mod wiring;
 mod written;
 pub mod yaml;
 
 pub use comments::is_graph;
+pub use edges::parse_bytes;
 pub use edit::{Edit, apply as apply_edits};
 pub use file_schema::file_schema;
 pub use finding::{Finding, Level, Related, Rule, Tally};
@@ -58,9 +61,9 @@ pub use source::{FileId, MAX_FILE_BYTES, Place, ReadError, SourceFile, Span, Tex
 pub use sources::Sources;
 pub use suggest::nearest as nearest_name;
 pub use variables::Override;
-pub use written::parse_bytes;
 
-use written::{MAX_CPU, MAX_MESSAGE_BYTES, MAX_QUEUE};
+use edges::{MAX_MESSAGE_BYTES, MAX_QUEUE};
+use written::MAX_CPU;
 
 use crate::node::TypeDescription;
 use serde::{Deserialize, Serialize};

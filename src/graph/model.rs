@@ -1,6 +1,7 @@
 //! The file with its names looked up: which node an edge means, which port, which type. What the rules work on.
 
 use super::Wait;
+use super::edges::EdgeSettings;
 use super::edit::Part;
 use super::fields::{At, Word};
 use super::finding::{Draft, Findings};
@@ -11,7 +12,7 @@ use super::shape::Shape;
 use super::source::{FileId, Span};
 use super::suggest;
 use super::variables::is_name;
-use super::written::{EdgeSettings, WrittenBackend};
+use super::written::WrittenBackend;
 use crate::node::TypeDescription;
 use serde_json::Value;
 use smol_str::SmolStr;
