@@ -83,10 +83,10 @@ fn files_are_written_and_folders_are_looked_through() {
     write("bad.yaml", "ezrun: 1   # one\nnodes: {a: {use: null},b: {use: null}}   \n\n");
     write("other.yaml", "no: graph   \n");
     let (code, stdout, _) = ezrun(dir.path(), &["fmt", "--check", "."], "");
-    assert_eq!((code, stdout.as_str()), (1, "./bad.yaml is not in order\n"));
+    assert_eq!((code, stdout.as_str()), (1, "bad.yaml is not in order\n"));
     assert!(read("bad.yaml").ends_with("   \n\n"));
     let (code, stdout, stderr) = ezrun(dir.path(), &["fmt", "."], "");
-    assert_eq!((code, stdout.as_str(), stderr.as_str()), (0, "formatted ./bad.yaml\n", ""));
+    assert_eq!((code, stdout.as_str(), stderr.as_str()), (0, "formatted bad.yaml\n", ""));
     assert_eq!(read("bad.yaml"), "ezrun: 1   # one\nnodes: { a: { use: null }, b: { use: null } }\n");
     assert_eq!(read("other.yaml"), "no: graph   \n");
     let (code, stdout, _) = ezrun(dir.path(), &["fmt", "--check", "."], "");

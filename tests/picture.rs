@@ -331,7 +331,7 @@ fn names_can_do_no_harm() {
 #[test]
 fn dot_and_mermaid_name_every_node_and_every_edge() {
     let dot = drawn("graphs/isolation.yaml", "dot");
-    assert!(dot.contains("subgraph cluster_0 { label=\"together\"; n0; n1; n3; }"), "{dot}");
+    assert!(dot.contains("subgraph cluster_0 { label=\"together\"; labelloc=t; n0; n1; n3; }"), "{dot}");
     assert!(dot.contains("n1 [label=\"mute\\nscale\"];") && dot.contains("n0 -> n1 ["), "{dot}");
     let mermaid = drawn("graphs/isolation.yaml", "mermaid");
     assert!(mermaid.contains("flowchart LR\n"), "{mermaid}");

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 const MAX_PASSES: usize = 4;
 /// Most times that a changed file is checked: a name that is put right may uncover another fault.
 const MAX_TRIES: usize = 200;
-/// Most text that is checked in all these tries, in bytes.
+/// Most text that is checked in all these tries, in bytes; a file that is used counts for each use.
 const MAX_TRIED_BYTES: usize = 1 << 20;
 /// Most fixes that are tried one by one, where all of them together would not do.
 const MAX_SINGLE: usize = 100;
@@ -121,7 +121,8 @@ struct Step {
 /// Fixes what `load` finds in `file`, as long as each step leaves fewer findings and changes nothing else.
 fn fix(file: &SourceFile, fixes: Fixes, load: &dyn Fn(&SourceFile) -> Loaded) -> Fixed {
     let mut fixed = Fixed { file: file.clone(), loaded: load(file), done: Vec::new() };
-    let mut tries = (MAX_TRIED_BYTES / file.text().len().max(1)).clamp(1, MAX_TRIES);
+    let bytes: usize = fixed.loaded.sources.iter().map(|file| file.text().len()).sum();
+    let mut tries = (MAX_TRIED_BYTES / bytes.max(1)).clamp(1, MAX_TRIES);
     while let Some(step) = improve(&fixed, &edits(&fixed.loaded, fixes), load, &mut tries) {
         fixed.done.extend(step.applied.iter().map(|edit| in_words(&fixed.file, edit)));
         (fixed.file, fixed.loaded) = (step.file, step.loaded);
@@ -172,4 +173,35 @@ fn in_words(file: &SourceFile, edit: &Edit) -> String {
         old => format!("`{old}` is now `{}`", edit.new),
     };
     format!("{}:{}:{}: {what}", file.name(), place.line, place.column)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{LoadOptions, Saved};
+    use std::cell::Cell;
+
+    /// How often a graph with three faults is checked where no fix makes it better, and its part has so many bytes.
+    fn checks(part_bytes: usize) -> usize {
+        let dir = tempfile::tempdir().unwrap();
+        let part = format!("ezrun: 1\nnodes: {{ a: {{ use: \"null\" }} }}\n{}\n", "#".repeat(part_bytes));
+        std::fs::write(dir.path().join("part.yaml"), part).unwrap();
+        let text = "ezrun: 1\nnodes:\n  p: { use: ./part.yaml }\n  a: { uze: merge }\n  b: { uze: merge }\n  c: { uze: merge }\n";
+        let file = SourceFile::from_text("graph.yaml", dir.path(), text);
+        let registry = crate::nodes::registry();
+        let options = LoadOptions::validate(&registry, &[]);
+        let count = Cell::new(0);
+        let load = |_: &SourceFile| {
+            count.set(count.get() + 1);
+            graph::load(&file, &options, &Saved)
+        };
+        assert_eq!(fix(&file, Fixes::Faults, &load).done.len(), 0);
+        count.get()
+    }
+
+    #[test]
+    fn parts_count_as_text_that_is_checked() {
+        assert_eq!(checks(0), 1 + 1 + 3, "at first, with all fixes, and with each");
+        assert_eq!(checks(900_000), 1 + 1);
+    }
 }

@@ -85,7 +85,8 @@ fn below(dir: &Path, inputs: &mut Vec<Input>, unread: &mut Vec<Unread>) {
         match entry {
             // A link to a file is one, too.
             Ok(entry) if is_yaml(entry.path()) && entry.path().is_file() => {
-                inputs.push(Input { path: entry.into_path(), found: true });
+                let path = entry.path();
+                inputs.push(Input { path: path.strip_prefix(".").unwrap_or(path).to_owned(), found: true });
             }
             Ok(_) => {}
             Err(error) => {

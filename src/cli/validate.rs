@@ -2,7 +2,7 @@
 
 use super::exit;
 use super::fix::{self, Fixes};
-use super::formats::{Checked, Format, Found, Output, Unread};
+use super::formats::{Checked, Format, Found, Output, OutputParser, Unread};
 use super::inputs::{self, Input};
 use super::once;
 use super::out_file::OutFile;
@@ -21,7 +21,7 @@ pub struct Args {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// How findings are written, and where to: text, concise, json, github, sarif or junit; may be repeated.
-    #[arg(long = "format", value_name = "FORMAT[=PATH]", default_value = "text")]
+    #[arg(long = "format", value_name = "FORMAT[=PATH]", default_value = "text", value_parser = OutputParser, hide_possible_values = true)]
     outputs: Vec<Output>,
     /// Tell only these warnings and hints, by code or group, parted by commas.
     #[arg(long, value_name = "CODE", value_delimiter = ',', value_parser = selection::selector)]

@@ -113,14 +113,14 @@ pub(super) fn shallow_queues(model: &Model<'_>, findings: &mut Findings) {
         let input = &node_type.inputs[wire.to.1];
         let (queue, span) = match wire.edge.queue {
             Some(queue) => (queue.value, queue.span),
-            None => (i64::from(DEFAULT_QUEUE), overflow.span),
+            None => (DEFAULT_QUEUE, overflow.span),
         };
         let loses = match overflow.value {
             Overflow::Block => continue,
             Overflow::DropOldest | Overflow::DropNewest => "the others are dropped",
             Overflow::Fail => "one more ends the run",
         };
-        if i64::from(input.holds) > queue && !wire.edge.faulty {
+        if input.holds > queue && !wire.edge.faulty {
             let (name, port, holds) = (&node.name.text, &input.name, input.holds);
             let message = format!(
                 "`{name}.{port}` keeps up to {holds} messages; of as many that come meanwhile {queue} can wait, and {loses}"

@@ -8,6 +8,7 @@ use super::suggest;
 use super::yaml::{Kind, Tree};
 use smol_str::SmolStr;
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 /// So many names are looked through without a table of them.
@@ -65,6 +66,12 @@ pub(super) fn merge_key(span: Span) -> Draft {
     Draft::new(rules::UNKNOWN_KEY, span, message).help(help)
 }
 
+/// Help for `key:value`, which YAML reads as one word.
+pub(super) fn lacks_space(text: &str, keys: &[&str]) -> Option<String> {
+    let (key, value) = text.split_once(':').filter(|(key, _)| keys.contains(key))?;
+    Some(format!("a space is missing behind the `:`: write `{key}: {value}`"))
+}
+
 impl<'t> Reader<'_, 't> {
     pub fn report(&mut self, rule: Rule, span: Span, message: impl Into<String>, help: impl Into<String>) {
         self.findings.add(Draft::new(rule, span, message).help(help));
@@ -72,7 +79,10 @@ impl<'t> Reader<'_, 't> {
 
     /// That `what` has no such key.
     pub fn unknown_key(&self, what: &str, field: &Field<'_>, known: &[&str]) -> Draft {
-        let help = self.findings.suggestion(|| suggest::help(field.name, known, "key"));
+        let help = match lacks_space(field.name, known) {
+            Some(help) => Some(help.into()),
+            None => self.findings.suggestion(|| suggest::help(field.name, known, "key")),
+        };
         let draft = Draft::new(rules::UNKNOWN_KEY, field.span, format!("{what} has no key `{}`", field.name));
         draft.suggest(help, Part::Whole)
     }
@@ -164,12 +174,12 @@ impl<'t> Reader<'_, 't> {
         self.filled(text, tree.span, what)
     }
 
-    fn filled(&mut self, text: &str, span: Span, what: &str) -> Option<Word> {
+    fn filled(&mut self, text: &SmolStr, span: Span, what: &str) -> Option<Word> {
         if text.is_empty() {
             self.report(rules::MISSING_KEY, span, format!("{what} is empty"), "write a text");
             return None;
         }
-        Some(Word { text: text.into(), span })
+        Some(Word { text: text.clone(), span })
     }
 
     pub fn flag(&mut self, tree: &Tree, what: &str) -> Option<At<bool>> {
@@ -194,13 +204,16 @@ impl<'t> Reader<'_, 't> {
         }
     }
 
-    pub fn integer(&mut self, tree: &Tree, what: &str, range: RangeInclusive<i64>) -> Option<At<i64>> {
-        let (low, high) = (*range.start(), *range.end());
+    pub fn integer<T>(&mut self, tree: &Tree, what: &str, range: RangeInclusive<T>) -> Option<At<T>>
+    where
+        T: Display + PartialOrd + TryFrom<i128>,
+    {
+        let (low, high) = (range.start(), range.end());
         match &tree.kind {
-            Kind::Int(value) => match i64::try_from(*value) {
+            Kind::Int(value) => match T::try_from(value.get()) {
                 Ok(value) if range.contains(&value) => Some(At { value, span: tree.span }),
                 _ => {
-                    let message = format!("{what} is {value}");
+                    let message = format!("{what} is {}", value.get());
                     self.report(rules::OUT_OF_RANGE, tree.span, message, format!("it is from {low} to {high}"));
                     None
                 }

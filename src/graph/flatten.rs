@@ -1,9 +1,11 @@
 //! Files that stand for nodes are written out: their nodes, edges and backends take the place of the one node, and are
 //! called `node/inner`. From here on there is one flat graph.
 
+use super::edges::WrittenEdge;
 use super::fields::{Reader, Word};
 use super::finding::{Draft, Findings};
-use super::model::{ModelNode, PortNames, Side, find_port};
+use super::model::ModelNode;
+use super::ports::{HasPorts, Side, find_port};
 use super::restart::WrittenRestart;
 use super::rules;
 use super::source::{FileId, Span};
@@ -11,7 +13,7 @@ use super::sources::Sources;
 use super::suggest::{self, Suggestion};
 use super::types::{KnownTypes, Types};
 use super::units::{self, Unit};
-use super::written::{self, Written, WrittenBackend, WrittenEdge, WrittenNode, WrittenPort};
+use super::written::{self, Written, WrittenBackend, WrittenNode, WrittenPort};
 use super::yaml::Kind;
 use smol_str::{SmolStr, format_smolstr};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -105,7 +107,8 @@ fn unfold<'t>(
 ) -> (Flat<'t>, Interface) {
     let Surroundings { sources, types, findings } = surroundings;
     let types = types.of_file(&written, sources.file(unit.file), findings);
-    let flat = Flat { name: written.name, ..Flat::default() };
+    let (nodes, edges) = (Vec::with_capacity(written.nodes.len()), Vec::with_capacity(written.edges.len()));
+    let flat = Flat { name: written.name, nodes, edges, ..Flat::default() };
     let (inner, groups, unread) = (HashMap::new(), HashMap::new(), HashSet::new());
     let mut unfolding = Unfolding { prefix, surroundings, inner, groups, unread, flat };
     let mut names = Vec::new();
@@ -127,12 +130,27 @@ fn unfold<'t>(
     (unfolding.flat, Interface { file, inputs, outputs, nodes: names, groups, reached })
 }
 
+impl HasPorts for Interface {
+    fn type_name(&self) -> &str {
+        &self.file
+    }
+
+    fn port_count(&self, side: Side) -> usize {
+        self.ports(side).len()
+    }
+
+    fn port_name(&self, side: Side, at: usize) -> &str {
+        &self.ports(side)[at].0
+    }
+}
+
 impl Interface {
-    fn names(&self) -> PortNames<'_> {
-        fn names(ports: &[(SmolStr, Vec<SmolStr>)]) -> Vec<&str> {
-            ports.iter().map(|(name, _)| name.as_str()).collect()
+    /// The ports on one side, and what each stands for.
+    fn ports(&self, side: Side) -> &[(SmolStr, Vec<SmolStr>)] {
+        match side {
+            Side::Output => &self.outputs,
+            Side::Input => &self.inputs,
         }
-        PortNames { type_name: &self.file, inputs: names(&self.inputs), outputs: names(&self.outputs) }
     }
 }
 
@@ -204,7 +222,7 @@ impl<'t> Unfolding<'t, '_, '_> {
         let before = self.surroundings.findings.len();
         let mut ends = |word: Option<Word>, side| word.map(|word| self.ends(word, side)).unwrap_or_default();
         let (from, to) = (ends(edge.from.take(), Side::Output), ends(edge.to.take(), Side::Input));
-        edge.faulty |= self.surroundings.findings.len() > before;
+        edge.settings.faulty |= self.surroundings.findings.len() > before;
         edge.from = from.into_iter().next();
         let mut to = to.into_iter();
         edge.to = to.next();
@@ -225,15 +243,15 @@ impl<'t> Unfolding<'t, '_, '_> {
             return Vec::new();
         }
         let Some(interface) = self.inner.get_mut(name) else { return vec![self.prefixed(word)] };
-        let ports = if side == Side::Input { &interface.inputs } else { &interface.outputs };
-        match find_port(&interface.names(), name, port, side) {
+        match find_port(&*interface, name, port, side) {
             Ok(at) => {
                 interface.reached.insert((side, at));
-                ports[at].1.iter().map(|end| Word { text: end.clone(), span: word.span }).collect()
+                interface.ports(side)[at].1.iter().map(|end| Word { text: end.clone(), span: word.span }).collect()
             }
             Err(draft) => {
                 // Which one was meant is not known, so none of them is missing.
-                self.flat.unclear.extend(ports.iter().flat_map(|(_, ends)| ends).map(|end| (side, end.clone())));
+                let ends = interface.ports(side).iter().flat_map(|(_, ends)| ends);
+                self.flat.unclear.extend(ends.map(|end| (side, end.clone())));
                 self.surroundings.findings.add(draft(word.span));
                 Vec::new()
             }

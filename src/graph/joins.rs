@@ -233,7 +233,7 @@ impl Join<'_, '_, '_> {
                 let message = format!("{join} can wait for ever: {takes}, and {sent} fill the way to `{full}`");
                 let queue = depth(&self.full[0]) + stall.lacks();
                 let deeper = || format!("write `queue: {}` or more on this edge", number_in_words(queue));
-                (message, if queue <= MAX_QUEUE as f64 { deeper() } else { drop })
+                (message, if queue <= f64::from(MAX_QUEUE) { deeper() } else { drop })
             }
         };
         let mut draft = Draft::new(rules::DEADLOCK, self.full[0].to_span, message).help(help);
@@ -280,5 +280,5 @@ impl Stall {
 }
 
 fn depth(wire: &Wire<'_>) -> f64 {
-    wire.edge.queue.map_or(f64::from(DEFAULT_QUEUE), |queue| queue.value as f64)
+    wire.edge.queue.map_or(f64::from(DEFAULT_QUEUE), |queue| f64::from(queue.value))
 }

@@ -184,8 +184,8 @@ fn build(name: String, model: Model<'_>, sources: &Sources) -> Option<Graph> {
             name: written.name.text.to_string(),
             pack: nodes.iter().find_map(|&node| model.nodes[node].pack.clone()),
             nodes: nodes.into_iter().map(NodeId).collect(),
-            cpu: written.cpu.and_then(|cpu| u32::try_from(cpu.value).ok()),
-            priority: written.priority.and_then(|priority| i32::try_from(priority.value).ok()),
+            cpu: written.cpu.map(|cpu| cpu.value),
+            priority: written.priority.map(|priority| priority.value),
             env: written.env.clone(),
             restart: written.restart.policy(),
         });
@@ -223,7 +223,7 @@ fn build_edge(edge: &ModelEdge) -> Option<Edge> {
         to: PortRef { node: NodeId(to.node), port: to.port? },
         delivery: if zero_copy { Delivery::ZeroCopy } else { Delivery::Copy },
         overflow: written.overflow.map_or(Overflow::Block, |overflow| overflow.value),
-        queue: written.queue.map_or(Some(DEFAULT_QUEUE), |queue| u32::try_from(queue.value).ok())?,
+        queue: written.queue.map_or(DEFAULT_QUEUE, |queue| queue.value),
         max_message: written.max_message.map_or(DEFAULT_MAX_MESSAGE, |bytes| bytes.value),
         feedback: written.feedback.is_some_and(|flag| flag.value),
     })

@@ -6,7 +6,6 @@ use super::model::{Model, Wire};
 use super::source::Span;
 use super::streams::{Streams, bytes_in_words};
 use super::{Delivery, Overflow, rules};
-use std::collections::HashMap;
 
 /// Most places that a finding shows beside its own.
 const MAX_RELATED: usize = 3;
@@ -52,13 +51,15 @@ pub struct EdgeDemand {
 }
 
 /// An output and what it may need.
-struct Need<'m> {
+struct Need<'w, 'm> {
     bytes: u64,
-    wires: Vec<Wire<'m>>,
+    wires: &'w [Wire<'m>],
 }
 
 pub(super) fn budget(model: &Model<'_>, streams: &Streams, limit: &MemoryLimit, findings: &mut Findings) {
-    let mut needs = needs(model, streams, limit);
+    let mut wires: Vec<Wire<'_>> = model.wires().collect();
+    wires.sort_by_key(|wire| wire.from);
+    let mut needs = needs(&wires, model, streams, limit);
     let total: u128 = needs.iter().map(|need| u128::from(need.bytes)).sum();
     if total <= u128::from(limit.bytes) {
         return;
@@ -81,19 +82,15 @@ pub(super) fn budget(model: &Model<'_>, streams: &Streams, limit: &MemoryLimit, 
     findings.add(draft);
 }
 
-/// What each output may need, in the order of their first edges.
-fn needs<'m>(model: &'m Model<'_>, streams: &Streams, limit: &MemoryLimit) -> Vec<Need<'m>> {
+/// What each output may need; `wires` are in the order of these.
+fn needs<'w, 'm>(
+    wires: &'w [Wire<'m>],
+    model: &Model<'_>,
+    streams: &Streams,
+    limit: &MemoryLimit,
+) -> Vec<Need<'w, 'm>> {
     let places = model.places();
-    let mut port_of: HashMap<(usize, usize), usize> = HashMap::new();
-    let mut ports: Vec<Vec<Wire<'m>>> = Vec::new();
-    for wire in model.wires() {
-        let at = *port_of.entry(wire.from).or_insert_with(|| {
-            ports.push(Vec::new());
-            ports.len() - 1
-        });
-        ports[at].push(wire);
-    }
-    let need = |wires: Vec<Wire<'m>>| {
+    let need = |wires: &'w [Wire<'m>]| {
         let demands = wires.iter().filter_map(|wire| {
             let same_backend = places[wire.from.0] == places[wire.to.0];
             demand(model, streams, wire, limit.of).map(|demand| EdgeDemand { same_backend, ..demand })
@@ -101,7 +98,7 @@ fn needs<'m>(model: &'m Model<'_>, streams: &Streams, limit: &MemoryLimit) -> Ve
         let demands: Vec<EdgeDemand> = demands.collect();
         Need { bytes: if demands.is_empty() { 0 } else { (limit.port_bytes)(&demands) }, wires }
     };
-    ports.into_iter().map(need).collect()
+    wires.chunk_by(|a, b| a.from == b.from).map(need).collect()
 }
 
 /// Nothing where it is not known how large the messages are.
@@ -116,7 +113,7 @@ fn demand(model: &Model<'_>, streams: &Streams, wire: &Wire<'_>, limit: LimitOf)
     Some(EdgeDemand {
         delivery: if zero_copy { Delivery::ZeroCopy } else { Delivery::Copy },
         overflow: wire.edge.overflow.map_or(Overflow::Block, |overflow| overflow.value),
-        queue: wire.edge.queue.map_or(DEFAULT_QUEUE, |queue| u32::try_from(queue.value).unwrap_or(u32::MAX)),
+        queue: wire.edge.queue.map_or(DEFAULT_QUEUE, |queue| queue.value),
         holds: model.nodes[wire.to.0].node_type.as_ref()?.inputs[wire.to.1].holds,
         max_message,
         same_backend: false,
@@ -124,9 +121,9 @@ fn demand(model: &Model<'_>, streams: &Streams, wire: &Wire<'_>, limit: LimitOf)
 }
 
 /// Where the most can be gained: at the largest edge's `max_message`, else at its `queue`, else where it ends.
-fn place(need: &Need<'_>) -> Span {
+fn place(need: &Need<'_, '_>) -> Span {
     let size = |wire: &&Wire<'_>| {
-        let queue = wire.edge.queue.map_or(i64::from(DEFAULT_QUEUE), |queue| queue.value);
+        let queue = wire.edge.queue.map_or(DEFAULT_QUEUE, |queue| queue.value);
         (wire.edge.max_message.map_or(DEFAULT_MAX_MESSAGE, |bytes| bytes.value), queue)
     };
     // Of equals, the first.
@@ -137,7 +134,7 @@ fn place(need: &Need<'_>) -> Span {
     })
 }
 
-fn share(model: &Model<'_>, need: &Need<'_>) -> String {
+fn share(model: &Model<'_>, need: &Need<'_, '_>) -> String {
     let from = need.wires.first().map_or("", |wire| model.nodes[wire.from.0].name.text.as_str());
     format!("what `{from}` sends may need {}", bytes_in_words(need.bytes as f64))
 }

@@ -1,17 +1,19 @@
 //! The file with its names looked up: which node an edge means, which port, which type. What the rules work on.
 
 use super::Wait;
+use super::edges::EdgeSettings;
 use super::edit::Part;
 use super::fields::{At, Word};
 use super::finding::{Draft, Findings};
 use super::flatten::{Flat, Loose, help_in_file, own_name};
+use super::ports::{HasPorts, Side, find_port};
 use super::restart::WrittenRestart;
 use super::rules;
 use super::shape::Shape;
 use super::source::{FileId, Span};
-use super::suggest::{self, Suggestion};
+use super::suggest;
 use super::variables::is_name;
-use super::written::{WrittenBackend, WrittenEdge};
+use super::written::WrittenBackend;
 use crate::node::TypeDescription;
 use serde_json::Value;
 use smol_str::SmolStr;
@@ -57,7 +59,7 @@ pub(super) struct ModelNode<'t> {
 }
 
 pub(super) struct ModelEdge {
-    pub written: WrittenEdge,
+    pub written: EdgeSettings,
     pub from: Option<End>,
     pub to: Option<End>,
 }
@@ -74,17 +76,10 @@ pub(super) struct End {
 /// An edge whose both ends are known, ports included.
 #[derive(Clone, Copy)]
 pub(super) struct Wire<'m> {
-    pub edge: &'m WrittenEdge,
+    pub edge: &'m EdgeSettings,
     pub from: (usize, usize),
     pub to: (usize, usize),
     pub to_span: Span,
-}
-
-/// Which ports an end of an edge may mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Side {
-    Output,
-    Input,
 }
 
 impl<'t> Model<'t> {
@@ -135,7 +130,7 @@ impl<'t> Model<'t> {
             let somewhere = |word: &&Word| !nowhere.contains(&word.text);
             let from = edge.from.as_ref().filter(somewhere).and_then(|word| model.end(word, Side::Output, findings));
             let to = edge.to.as_ref().filter(somewhere).and_then(|word| model.end(word, Side::Input, findings));
-            model.edges.push(ModelEdge { written: edge, from, to });
+            model.edges.push(ModelEdge { written: edge.settings, from, to });
         }
         model.shape = Shape::of(model.nodes.len(), &model.edges);
         model
@@ -196,17 +191,16 @@ impl<'t> Model<'t> {
             }
             return None;
         };
-        let Some(node_type) = self.nodes[node].node_type.clone() else {
+        let Some(node_type) = &self.nodes[node].node_type else {
             return Some(End { node, port: None, span: word.span });
         };
-        match find_port(&PortNames::of(&node_type), name, port, side) {
+        match find_port(&**node_type, name, port, side) {
             Ok(port) => Some(End { node, port: Some(port), span: word.span }),
             Err(draft) => {
+                let has_ports = node_type.port_count(side) > 0;
                 findings.add(draft(word.span));
                 self.faulty(side).insert(node);
-                let none =
-                    if side == Side::Output { node_type.outputs.is_empty() } else { node_type.inputs.is_empty() };
-                (!none).then_some(End { node, port: None, span: word.span })
+                has_ports.then_some(End { node, port: None, span: word.span })
             }
         }
     }
@@ -244,67 +238,5 @@ impl ModelNode<'_> {
     /// Whether its own file gives it a name that it may have.
     pub fn is_well_named(&self) -> bool {
         is_name(own_name(&self.name.text))
-    }
-}
-
-/// What the ports of a node are called, and what the node is.
-pub(super) struct PortNames<'n> {
-    pub type_name: &'n str,
-    pub inputs: Vec<&'n str>,
-    pub outputs: Vec<&'n str>,
-}
-
-impl<'n> PortNames<'n> {
-    fn of(node_type: &'n TypeDescription) -> Self {
-        PortNames {
-            type_name: &node_type.name,
-            inputs: node_type.inputs.iter().map(|port| port.name.as_str()).collect(),
-            outputs: node_type.outputs.iter().map(|port| port.name.as_str()).collect(),
-        }
-    }
-}
-
-/// What is wrong with a port, to be placed.
-pub(super) type LatePlace = Box<dyn FnOnce(Span) -> Draft>;
-
-/// The port of `node` that is meant, or what is wrong, to be placed.
-pub(super) fn find_port(names: &PortNames<'_>, node: &str, port: Option<&str>, side: Side) -> Result<usize, LatePlace> {
-    let (inputs, outputs) = (names.inputs.as_slice(), names.outputs.as_slice());
-    let (ports, others, what, other) = match side {
-        Side::Output => (outputs, inputs, "output", "input"),
-        Side::Input => (inputs, outputs, "input", "output"),
-    };
-    let late = |rule, message: String, help: Option<Suggestion>| {
-        Err(Box::new(move |span| Draft::new(rule, span, message).suggest(help, Part::Back)) as LatePlace)
-    };
-    let type_name = names.type_name;
-    if ports.is_empty() {
-        let rule = if side == Side::Output { rules::NO_OUTPUT } else { rules::NO_INPUT };
-        let message = format!("`{node}` is a `{type_name}`, which has no {what}s");
-        let help = match side {
-            Side::Output => "messages end there; begin the edge at another node",
-            Side::Input => "messages begin there; end the edge at another node",
-        };
-        return late(rule, message, Some(help.to_owned().into()));
-    }
-    match (port, ports) {
-        (None, [_]) => Ok(0),
-        (None, _) => {
-            let choices: Vec<String> = ports.iter().map(|port| format!("{node}.{port}")).collect();
-            let choices: Vec<&str> = choices.iter().map(String::as_str).collect();
-            let message = format!("`{node}` has {} {what}s", ports.len());
-            late(rules::AMBIGUOUS_PORT, message, Some(format!("say which one: {}", suggest::list(&choices)).into()))
-        }
-        (Some(name), _) => match ports.iter().position(|port| *port == name) {
-            Some(at) => Ok(at),
-            None => {
-                let message = format!("`{node}` has no {what} `{name}`");
-                let mut help = suggest::help(name, ports, what);
-                if others.contains(&name) {
-                    help = Some(format!("`{name}` is an {other}; {what}s: {}", suggest::list(ports)).into());
-                }
-                late(rules::UNKNOWN_PORT, message, help)
-            }
-        },
     }
 }

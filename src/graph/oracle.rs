@@ -16,7 +16,7 @@ fn same(tree: &Tree, value: &Value) -> bool {
     match (&tree.kind, value) {
         (Kind::Null, Value::Null) => true,
         (Kind::Bool(a), Value::Bool(b)) => a == b,
-        (Kind::Int(a), Value::Number(b)) => b.as_i64().map(i128::from).or(b.as_u64().map(i128::from)) == Some(*a),
+        (Kind::Int(a), Value::Number(b)) => b.as_i64().map(i128::from).or(b.as_u64().map(i128::from)) == Some(a.get()),
         (Kind::Float(a), Value::Number(b)) => {
             b.is_f64() && b.as_f64().is_some_and(|b| *a == b || (a.is_nan() && b.is_nan()))
         }

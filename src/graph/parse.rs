@@ -1,4 +1,4 @@
-//! YAML text to a [`Tree`]. With `comments`, the only place that knows the parser.
+//! YAML text to a [`Tree`]. With `syntax` and `comments`, the only place that knows the parser.
 //!
 //! The tree is made straight from the parser's events. Duplicate keys are kept, so that they become findings like any
 //! other; merge keys are not special. Size, depth and aliases are bounded.
@@ -7,8 +7,8 @@ use super::finding::{Draft, Findings};
 use super::source::{FileId, SourceFile, Span};
 use super::variables::BYTES_PER_VALUE;
 use super::yaml::{Kind, Tree, plain_scalar};
-use super::{rules, suggest};
-use granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Tag};
+use super::{rules, syntax};
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Tag};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -32,8 +32,10 @@ pub(super) fn parse(file: &SourceFile, findings: &mut Findings) -> Option<Tree> 
         block_nesting_limit: MAX_DEPTH,
     };
     for event in Parser::new_from_str_with_options(file.text(), options) {
-        let step =
-            event.map_err(|error| syntax_error(&error, file)).and_then(|(event, span)| builder.add(event, &span));
+        let step = match event {
+            Ok((event, span)) => builder.add(event, &span),
+            Err(error) => Err(syntax_error(&error, &builder)),
+        };
         if let Err(draft) = step {
             findings.add(*draft);
             return None;
@@ -171,7 +173,7 @@ impl<'f> Builder<'f> {
                 }
                 entries.push((key, value));
             }
-            Kind::Map(entries)
+            Kind::Map(entries.into())
         } else {
             Kind::Seq(inner.by_ref().collect())
         };
@@ -221,7 +223,7 @@ fn scalar(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>) -> Result<K
         | (Some("int"), kind @ Kind::Int(_))
         | (Some("float"), kind @ Kind::Float(_)) => Some(kind),
         #[allow(clippy::cast_precision_loss, reason = "that is what the tag asks for")]
-        (Some("float"), Kind::Int(int)) => Some(Kind::Float(int as f64)),
+        (Some("float"), Kind::Int(int)) => Some(Kind::Float(int.get() as f64)),
         _ => None,
     };
     match tag.core_suffix() {
@@ -267,54 +269,13 @@ fn too_deep(span: Span) -> Box<Draft> {
     Box::new(Draft::new(rules::SYNTAX, span, message).help("write it flatter"))
 }
 
-fn syntax_error(error: &ScanError, file: &SourceFile) -> Box<Draft> {
-    let span = word_at(error.marker(), file);
-    match error.kind() {
-        ErrorKind::RecursionLimitExceeded => too_deep(span),
-        _ => {
-            if let Some(draft) = unknown_anchor(error, file, span) {
-                return Box::new(draft);
-            }
-            let message = format!("not YAML: {}", error.info());
-            Box::new(Draft::new(rules::SYNTAX, span, message).help(syntax_help(file, span)))
-        }
+fn syntax_error(error: &ScanError, builder: &Builder<'_>) -> Box<Draft> {
+    let file = builder.file;
+    if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
+        return too_deep(syntax::word_at(file, error.marker().byte_offset().unwrap_or(0)));
     }
-}
-
-/// An alias for which no anchor was read before.
-fn unknown_anchor(error: &ScanError, file: &SourceFile, span: Span) -> Option<Draft> {
-    let name = file.slice(span).strip_prefix('*').filter(|_| error.info().contains("anchor"))?;
-    let before = file.text().get(..span.start()).unwrap_or("");
-    let anchors =
-        before.split('&').skip(1).filter_map(|rest| rest.split([' ', '\t', '\n', '\r', ',', '}', ']']).next());
-    let help = match suggest::nearest(name, anchors) {
-        Some(near) => format!("did you mean `*{near}`?"),
-        None => format!("write `&{name}` before the value that it stands for, further up in the file"),
-    };
-    Some(
-        Draft::new(rules::SYNTAX, span, format!("`*{name}` stands for nothing: no anchor `&{name}` is above"))
-            .help(help),
-    )
-}
-
-fn syntax_help(file: &SourceFile, span: Span) -> &'static str {
-    let line = file.text().lines().nth(file.place(span).line - 1).unwrap_or("");
-    let unquoted_variable = line.contains("${") && line.replace("${", "").contains(['{', '[']);
-    if unquoted_variable {
-        "inside `{ }` and `[ ]` a variable needs quotes: \"${name}\""
-    } else if line.trim_start_matches(' ').starts_with('\t') {
-        "YAML is indented with spaces, never with tabs"
-    } else {
-        "check the indentation, and that every bracket and quote is closed"
-    }
-}
-
-/// From `marker` to the end of the word that begins there.
-fn word_at(marker: &Marker, file: &SourceFile) -> Span {
-    let start = marker.byte_offset().unwrap_or(0).min(file.text().len());
-    let rest = file.text().get(start..).unwrap_or("");
-    let word = rest.find(|c: char| c.is_whitespace() || ",{}[]".contains(c)).unwrap_or(rest.len());
-    Span::new(start, start + word.max(rest.chars().next().map_or(0, char::len_utf8).min(1))).in_file(file.id())
+    let open: Vec<usize> = builder.open.iter().map(|open| open.start).collect();
+    Box::new(syntax::fault(error, file, &open))
 }
 
 fn span_of(span: &granit_parser::Span, file: FileId) -> Span {

@@ -116,7 +116,7 @@ pub(super) fn duration(tree: &Tree, what: &str, reader: &mut Reader<'_, '_>) -> 
     let help = "write a time with its unit, such as `100ms` or `1 min`, or a number of seconds";
     let read = match &tree.kind {
         Kind::Unknown => return None,
-        Kind::Int(seconds) => u64::try_from(*seconds).ok().map(Duration::from_secs),
+        Kind::Int(seconds) => u64::try_from(seconds.get()).ok().map(Duration::from_secs),
         Kind::Float(seconds) => Duration::try_from_secs_f64(*seconds).ok(),
         Kind::String(text) => humantime::parse_duration(text).ok(),
         _ => None,

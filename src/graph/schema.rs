@@ -76,7 +76,7 @@ pub(super) fn same(kind: &Kind, value: &Value) -> bool {
     match (kind, value) {
         (Kind::String(a), Value::String(b)) => a == b,
         (Kind::Bool(a), Value::Bool(b)) => a == b,
-        (Kind::Int(a), Value::Number(b)) => b.as_i64().map(i128::from) == Some(*a),
+        (Kind::Int(a), Value::Number(b)) => b.as_i64().map(i128::from) == Some(a.get()),
         (Kind::Null, Value::Null) => true,
         _ => false,
     }

@@ -94,7 +94,9 @@ impl Gatherer<'_> {
             self.refuse_more(at, format!("the files of this graph have more than {MAX_VALUES} values in all"));
             return None;
         }
-        self.sources.set_names(file, names(&tree, self.sources.file(file)));
+        if used_at.is_some() {
+            self.sources.set_names(file, names(&tree, self.sources.file(file)));
+        }
         let mut inner = BTreeMap::new();
         for used in self.uses(&tree, file) {
             let node = used.given.node.clone();

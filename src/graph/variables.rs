@@ -65,7 +65,7 @@ impl Given {
     /// What `with`, a mapping in the file `outer`, gives to the node called `node`.
     pub fn new(node: &str, at: Span, with: Option<&Tree>, outer: &SourceFile) -> Self {
         let (entries, is_known) = match with.map(|with| &with.kind) {
-            Some(Kind::Map(entries)) => (entries.as_slice(), true),
+            Some(Kind::Map(entries)) => (&**entries, true),
             None | Some(Kind::Null) => (&[][..], true),
             Some(_) => (&[][..], false),
         };
@@ -74,7 +74,7 @@ impl Given {
             let is_word = !matches!(value.kind, Kind::Seq(_) | Kind::Map(_) | Kind::Unknown | Kind::Null);
             if is_word && value.substituted.is_none() {
                 // Once it is elsewhere, its text is not found by its place.
-                value.substituted = Some(value.text(outer).into());
+                value.substituted = Some(Box::new(value.text(outer).into()));
             }
             (key.text(outer).to_owned(), key.span, value)
         });
@@ -159,7 +159,7 @@ impl Scope<'_> {
     fn given_value(&self, name: &str) -> Option<Tree> {
         let Some(given) = self.given else {
             let set = self.options.set.iter().rev().find(|set| set.name == name)?;
-            let text = Some(set.value.as_str().into());
+            let text = Some(Box::new(set.value.as_str().into()));
             return Some(Tree { span: Span::default(), kind: plain_scalar(&set.value), substituted: text });
         };
         let known = given.by_name.get(name).map(|&at| given.values[at].2.clone());
@@ -284,7 +284,7 @@ impl Scope<'_> {
                     findings.add(Draft::new(rules::MISSING_ENV, span, message).help(help).level(level));
                     return None;
                 };
-                Some(Tree { span, kind: plain_scalar(&text), substituted: Some(text.into()) })
+                Some(Tree { span, kind: plain_scalar(&text), substituted: Some(Box::new(text.into())) })
             }
         }
     }
@@ -311,7 +311,7 @@ impl Scope<'_> {
             findings.add(Draft::new(rules::OUT_OF_RANGE, span, message));
             return None;
         }
-        value.substituted = self.text_of(&value).map(Into::into);
+        value.substituted = self.text_of(&value).map(|text| Box::new(text.into()));
         Some(value)
     }
 

@@ -1,39 +1,27 @@
 //! The file as written: every value of the right type, nothing looked up yet.
 
-use super::fields::{At, Field, Fields, Reader, Word};
+use super::Wait;
+use super::edges::{WrittenEdge, edges};
+use super::fields::{At, Field, Fields, Reader, Word, lacks_space};
 use super::finding::Draft;
 use super::restart::{self, WrittenRestart};
 use super::rules;
 use super::variables::is_name;
 use super::yaml::{Kind, Tree};
-use super::{Overflow, Wait};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 
 /// The format version that this ezrun reads.
 const VERSION: i128 = 1;
-/// Deepest queue of an edge, in messages.
-pub(super) const MAX_QUEUE: i64 = 65_536;
-/// Largest `max_message`, in bytes.
-pub(super) const MAX_MESSAGE_BYTES: u64 = 1 << 40;
 /// Highest processor number.
-pub(super) const MAX_CPU: i64 = 1023;
+pub(super) const MAX_CPU: u32 = 1023;
 
 const GRAPH_KEYS: &[&str] = &["ezrun", "name", "params", "packs", "ports", "nodes", "edges", "backends"];
 const PORTS_KEYS: &[&str] = &["inputs", "outputs"];
 const NODE_KEYS: &[&str] = &["use", "with", "wait", "restart", "max_restarts", "window", "backoff"];
-const EDGE_KEYS: &[&str] = &["from", "to", "zero_copy", "queue", "overflow", "max_message", "feedback"];
 const BACKEND_KEYS: &[&str] = &["nodes", "cpu", "priority", "env", "restart", "max_restarts", "window", "backoff"];
 /// Keys that will mean something in a later version.
 const RESERVED_NODE_KEYS: &[&str] = &["align"];
-const RESERVED_EDGE_KEYS: &[&str] = &["align"];
-const OVERFLOWS: &[(&str, Overflow)] = &[
-    ("block", Overflow::Block),
-    ("drop_oldest", Overflow::DropOldest),
-    ("drop_newest", Overflow::DropNewest),
-    ("fail", Overflow::Fail),
-];
-
 const WAITS: &[(&str, Wait)] = &[("block", Wait::Block), ("adaptive", Wait::Adaptive), ("busy", Wait::Busy)];
 
 /// A graph file.
@@ -73,26 +61,11 @@ pub(super) struct WrittenNode<'t> {
     pub restart: WrittenRestart,
 }
 
-#[derive(Clone)]
-pub(super) struct WrittenEdge {
-    pub from: Option<Word>,
-    pub to: Option<Word>,
-    pub zero_copy: Option<At<bool>>,
-    pub queue: Option<At<i64>>,
-    pub overflow: Option<At<Overflow>>,
-    pub max_message: Option<At<u64>>,
-    pub feedback: Option<At<bool>>,
-    /// Whether it is written as `{ … }`, rather than a key on each line.
-    pub in_braces: bool,
-    /// Whether something in it could not be read.
-    pub faulty: bool,
-}
-
 pub(super) struct WrittenBackend {
     pub name: Word,
     pub nodes: Vec<Word>,
-    pub cpu: Option<At<i64>>,
-    pub priority: Option<At<i64>>,
+    pub cpu: Option<At<u32>>,
+    pub priority: Option<At<i32>>,
     pub env: BTreeMap<String, String>,
     pub restart: WrittenRestart,
 }
@@ -129,16 +102,21 @@ fn version<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) {
         let message = "the file does not say its format version";
         return reader.report(rules::MISSING_KEY, reader.file.beginning(), message, "begin the file with `ezrun: 1`");
     };
-    if !matches!(field.value.kind, Kind::Int(VERSION) | Kind::Unknown) {
+    let is_known = match field.value.kind {
+        Kind::Int(version) => version.get() == VERSION,
+        Kind::Unknown => true,
+        _ => false,
+    };
+    if !is_known {
         let message = match field.value.kind {
-            Kind::Int(other) => format!("format version {other} is not known"),
+            Kind::Int(other) => format!("format version {} is not known", other.get()),
             _ => format!("a format version is an integer, not {}", field.value.describe()),
         };
         reader.report(rules::VERSION, field.value.span, message, "this ezrun reads `ezrun: 1`");
     }
 }
 
-fn is_nothing(tree: &Tree) -> bool {
+pub(super) fn is_nothing(tree: &Tree) -> bool {
     tree.kind == Kind::Null
 }
 
@@ -147,7 +125,13 @@ fn named_entries<'t>(tree: &'t Tree, what: &str, each: &str, reader: &mut Reader
     let Some(fields) = reader.mapping(tree, what) else { return Vec::new() };
     for field in fields.iter().filter(|field| !is_name(field.name)) {
         let message = format!("`{}` cannot be the name of a {each}", field.name);
-        reader.report(rules::BAD_NAME, field.span, message, "names are made of letters, digits, `_` and `-`");
+        let help = match field.name.split_once([' ', '{', '[']) {
+            Some((name, _)) if is_name(name) && field.name.contains(['{', '[']) => {
+                format!("a `:` is missing behind `{name}`")
+            }
+            _ => "names are made of letters, digits, `_` and `-`".to_owned(),
+        };
+        reader.report(rules::BAD_NAME, field.span, message, help);
     }
     fields.iter().cloned().collect()
 }
@@ -217,7 +201,11 @@ fn node<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenNode<'t> {
         WrittenNode { name: word(field), uses: None, with: None, wait: None, restart: WrittenRestart::default() };
     if let Kind::String(text) = &field.value.kind {
         let message = format!("{what} is a mapping, not {}", field.value.describe());
-        reader.report(rules::WRONG_TYPE, field.value.span, message, format!("write `{{ use: {text} }}`"));
+        let help = lacks_space(text, NODE_KEYS).unwrap_or_else(|| match text.contains(['{', '}']) {
+            true => "write `{ use: type }`".to_owned(),
+            false => format!("write `{{ use: {text} }}`"),
+        });
+        reader.report(rules::WRONG_TYPE, field.value.span, message, help);
         return unknown;
     }
     let missing = |reader: &mut Reader<'_, 't>| {
@@ -247,7 +235,7 @@ fn node<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenNode<'t> {
 }
 
 /// A record with the keys `usable`; those that are `reserved` are not unknown.
-fn record<'t>(
+pub(super) fn record<'t>(
     tree: &'t Tree,
     what: &str,
     usable: &[&str],
@@ -265,85 +253,6 @@ fn record<'t>(
         reader.findings.add(draft);
     }
     Some(fields)
-}
-
-fn edges<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) -> Vec<WrittenEdge> {
-    let Some(field) = fields.get("edges").filter(|field| !is_nothing(field.value)) else { return Vec::new() };
-    let Some(items) = reader.list(field.value, "`edges`") else { return Vec::new() };
-    items.iter().filter_map(|item| edge(item, reader)).collect()
-}
-
-fn edge<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>) -> Option<WrittenEdge> {
-    let before = reader.findings.len();
-    let fields = record(tree, "an edge", EDGE_KEYS, RESERVED_EDGE_KEYS, reader)?;
-    let mut end = |key: &str, in_words: &str, port: &str| match fields.get(key) {
-        Some(field) => reader.text(field.value, in_words),
-        None => {
-            let first = tree.span.part(tree.span.start(), tree.span.start() + 1);
-            let message = format!("the edge does not say `{key}`");
-            reader.report(rules::MISSING_KEY, first, message, format!("add `{key}: node` or `{key}: node.{port}`"));
-            None
-        }
-    };
-    let (from, to) = (end("from", "`from`", "out"), end("to", "`to`", "in"));
-    let value = |key: &str| fields.get(key).map(|field| field.value);
-    let edge = WrittenEdge {
-        from,
-        to,
-        zero_copy: value("zero_copy").and_then(|tree| reader.flag(tree, "`zero_copy`")),
-        queue: value("queue").and_then(|tree| reader.integer(tree, "`queue`", 1..=MAX_QUEUE)),
-        overflow: value("overflow").and_then(|tree| reader.choice(tree, "`overflow`", OVERFLOWS)),
-        max_message: value("max_message").and_then(|tree| max_message(tree, reader)),
-        feedback: value("feedback").and_then(|tree| reader.flag(tree, "`feedback`")),
-        in_braces: reader.file.slice(tree.span).starts_with('{'),
-        faulty: false,
-    };
-    Some(WrittenEdge { faulty: reader.findings.len() > before, ..edge })
-}
-
-fn max_message(tree: &Tree, reader: &mut Reader<'_, '_>) -> Option<At<u64>> {
-    let help = "write bytes as a number, or with a unit: \"64 MiB\", \"500 kB\"";
-    let bytes = match &tree.kind {
-        Kind::Unknown => return None,
-        Kind::Int(bytes) => Some(u64::try_from(*bytes).unwrap_or(0)),
-        Kind::String(text) => parse_bytes(text),
-        _ => None,
-    };
-    match bytes {
-        None => {
-            let message = format!("`max_message` is a number of bytes, not {}", tree.describe());
-            reader.report(rules::WRONG_TYPE, tree.span, message, help);
-            None
-        }
-        Some(value) if !(1..=MAX_MESSAGE_BYTES).contains(&value) => {
-            let message = format!("`max_message` is {}", tree.describe());
-            reader.report(rules::OUT_OF_RANGE, tree.span, message, "it is from 1 byte to 1 TiB");
-            None
-        }
-        Some(value) => Some(At { value, span: tree.span }),
-    }
-}
-
-/// A number of bytes, as in `64 MiB`, `1.5 GB`, `512`; nothing where the text is none.
-#[must_use]
-pub fn parse_bytes(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let unit_at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let number: f64 = text[..unit_at].parse().ok()?;
-    let scale = match text[unit_at..].trim() {
-        "" | "B" => 1.0,
-        "kB" | "KB" => 1e3,
-        "MB" => 1e6,
-        "GB" => 1e9,
-        "KiB" => 1024.0,
-        "MiB" => 1024.0 * 1024.0,
-        "TB" => 1e12,
-        "GiB" => 1024.0 * 1024.0 * 1024.0,
-        "TiB" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
-        _ => return None,
-    };
-    // Above 2^53 a float no longer holds every integer, and above 2^64 this is 2^64 - 1; the limit is far below.
-    Some((number * scale) as u64)
 }
 
 fn backend<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenBackend {
@@ -411,28 +320,11 @@ fn environment<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>) -> BTreeMap<Stri
             Kind::Unknown => {}
             // A number or `true` stands for its own text here, since every variable is a text.
             _ => {
-                let substituted = field.value.substituted.as_deref();
+                let substituted = field.value.substituted.as_deref().map(SmolStr::as_str);
                 let text = substituted.unwrap_or_else(|| field.value.text(reader.file));
                 env.insert(field.name.to_owned(), text.to_owned());
             }
         }
     }
     env
-}
-
-#[cfg(test)]
-mod tests {
-    use super::parse_bytes;
-
-    #[test]
-    fn sizes_are_read_with_decimal_and_binary_units() {
-        let cases =
-            [("512", 512), ("64 MiB", 64 << 20), ("500 kB", 500_000), ("1.5KiB", 1536), ("2 GB", 2_000_000_000)];
-        for (text, bytes) in cases {
-            assert_eq!(parse_bytes(text), Some(bytes), "{text}");
-        }
-        for text in ["", "MiB", "64 MIB", "-1", "1..2", "ten"] {
-            assert_eq!(parse_bytes(text), None, "{text}");
-        }
-    }
 }

@@ -13,7 +13,7 @@ pub struct Tree {
     /// What it is.
     pub kind: Kind,
     /// The text that stood in for a variable which is the whole scalar: a string where a string is wanted.
-    pub substituted: Option<Box<str>>,
+    pub substituted: Option<Box<SmolStr>>,
 }
 
 /// What a value is.
@@ -22,14 +22,29 @@ pub struct Tree {
 pub enum Kind {
     Null,
     Bool(bool),
-    Int(i128),
+    Int(Int),
     Float(f64),
     String(SmolStr),
-    Seq(Vec<Tree>),
+    Seq(Box<[Tree]>),
     /// In the order of the file, duplicates included.
-    Map(Vec<(Tree, Tree)>),
+    Map(Box<[(Tree, Tree)]>),
     /// Not known here, because a variable is not: fits everywhere.
     Unknown,
+}
+
+/// An integer of a file, at least an `i64` and at most a `u64`.
+///
+/// Packed, since the alignment of an `i128` would make every [`Tree`] a third larger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(Rust, packed(8))]
+pub struct Int(i128);
+
+impl Int {
+    /// Its value.
+    #[must_use]
+    pub fn get(self) -> i128 {
+        self.0
+    }
 }
 
 impl Tree {
@@ -45,7 +60,7 @@ impl Tree {
         match &self.kind {
             Kind::Null => "nothing".to_owned(),
             Kind::Bool(v) => format!("`{v}`"),
-            Kind::Int(v) => format!("the integer {v}"),
+            Kind::Int(v) => format!("the integer {}", v.get()),
             Kind::Float(v) => format!("the number {v}"),
             Kind::String(v) => format!("the text `{}`", shorten(v)),
             Kind::Seq(_) => "a list".to_owned(),
@@ -89,15 +104,15 @@ pub fn plain_scalar(text: &str) -> Kind {
         return Kind::String(text.into());
     }
     let (digits_only, base) = prefixed.unwrap_or((digits, 10));
-    let int = i128::from_str_radix(digits_only, base).ok().filter(|_| all(digits_only, base));
+    let int = all(digits_only, base).then(|| i128::from_str_radix(digits_only, base).ok()).flatten();
     let int = int.map(|value| value * i128::from(sign));
     if let Some(int) = int.filter(|v| (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(v)) {
-        return Kind::Int(int);
+        return Kind::Int(Int(int));
     }
     let is_float = digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
         && digits.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+' | '-'));
-    match text.parse::<f64>() {
-        Ok(float) if is_float => Kind::Float(float),
+    match is_float.then(|| text.parse::<f64>()) {
+        Some(Ok(float)) => Kind::Float(float),
         _ => Kind::String(text.into()),
     }
 }

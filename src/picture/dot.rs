@@ -14,7 +14,12 @@ pub fn draw(picture: &Picture) -> String {
     for (at, frame) in picture.boxes.iter().enumerate() {
         let nodes: Vec<String> = frame.nodes.iter().map(|node| format!("n{node};")).collect();
         // Writing to a string cannot fail.
-        let _ = writeln!(dot, "  subgraph cluster_{at} {{ label={}; {} }}", quoted(&frame.name), nodes.join(" "));
+        let _ = writeln!(
+            dot,
+            "  subgraph cluster_{at} {{ label={}; labelloc=t; {} }}",
+            quoted(&frame.name),
+            nodes.join(" ")
+        );
     }
     for (at, node) in picture.nodes.iter().enumerate() {
         let _ = writeln!(dot, "  n{at} [label={}];", quoted(&format!("{}\n{}", node.name, node.node_type)));

@@ -343,13 +343,19 @@ impl<'s> Placer<'s> {
             wishes[link.thing] = link_height(link, &self.heights);
         }
         for (frame, members) in self.members.iter().enumerate() {
-            let spans = members.iter().map(|&at| (wishes[at], self.scene.things[at].height / 2.0));
-            let top = spans.clone().map(|(middle, half)| middle - half).fold(f64::INFINITY, f64::min);
-            let bottom = spans.map(|(middle, half)| middle + half).fold(f64::NEG_INFINITY, f64::max);
-            wishes[self.index(Slot::Top(frame))] = top - BOX_HEAD;
-            wishes[self.index(Slot::Bottom(frame))] = bottom + BOX_FOOT;
+            let (top, bottom) = self.around(members, &wishes);
+            wishes[self.index(Slot::Top(frame))] = top;
+            wishes[self.index(Slot::Bottom(frame))] = bottom;
         }
         wishes
+    }
+
+    /// Top and bottom of a box that is tight around its things.
+    fn around(&self, members: &[usize], heights: &[f64]) -> (f64, f64) {
+        let spans = members.iter().map(|&at| (heights[at], self.scene.things[at].height / 2.0));
+        let top = spans.clone().map(|(middle, half)| middle - half).fold(f64::INFINITY, f64::min);
+        let bottom = spans.map(|(middle, half)| middle + half).fold(f64::NEG_INFINITY, f64::max);
+        (top - BOX_HEAD, bottom + BOX_FOOT)
     }
 
     /// How many pairs of lines cross.
@@ -372,16 +378,7 @@ impl<'s> Placer<'s> {
     fn finish(self) -> (Heights, f64) {
         let count = self.scene.things.len();
         let things = || self.scene.things.iter().zip(&self.heights);
-        let frames: Vec<(f64, f64)> = self
-            .members
-            .iter()
-            .map(|members| {
-                let spans = members.iter().map(|&at| (self.heights[at], self.scene.things[at].height / 2.0));
-                let top = spans.clone().map(|(middle, half)| middle - half).fold(f64::INFINITY, f64::min);
-                let bottom = spans.map(|(middle, half)| middle + half).fold(f64::NEG_INFINITY, f64::max);
-                (top - BOX_HEAD, bottom + BOX_FOOT)
-            })
-            .collect();
+        let frames: Vec<(f64, f64)> = self.members.iter().map(|members| self.around(members, &self.heights)).collect();
         let highest = things().map(|(thing, middle)| middle - thing.height / 2.0);
         let highest = highest.chain(frames.iter().map(|(top, _)| *top)).fold(f64::INFINITY, f64::min);
         let lowest = things().map(|(thing, middle)| middle + thing.height / 2.0);

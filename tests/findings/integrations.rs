@@ -80,6 +80,10 @@ fn the_action_annotates_and_fails_as_validate_does() {
     let printed = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(printed.starts_with("::error file=g/error.yaml,line=3,"), "{printed}");
+    for blank in ["", " \n "] {
+        let output = act(&folder, &[("paths", blank)]);
+        assert_eq!((output.status.code(), String::from_utf8(output.stdout).unwrap()), (Some(1), printed.clone()));
+    }
     assert_eq!(act(&folder, &[("paths", "ok\n g/warning.yaml ")]).status.code(), Some(0));
     let denied = [("paths", "g/warning.yaml"), ("deny-warnings", "true"), ("sarif", "all findings.sarif")];
     assert_eq!(act(&folder, &denied).status.code(), Some(1));
@@ -97,7 +101,9 @@ fn the_hook_checks_all_graphs_of_a_checkout() {
     let hook = yaml(".pre-commit-hooks.yaml")[0].clone();
     let entry = hook["entry"].as_str().unwrap().split_whitespace().skip(1);
     let args: Vec<&str> = entry.chain(hook["args"].as_array().unwrap().iter().filter_map(Value::as_str)).collect();
-    assert_eq!((graphs().ezrun(&args).code, &hook["pass_filenames"]), (1, &Value::Bool(false)));
+    let found = graphs().ezrun(&args);
+    assert_eq!((found.code, &hook["pass_filenames"]), (1, &Value::Bool(false)));
+    assert!(found.stdout.contains("--> g/error.yaml:3:"), "{}", found.stdout);
     assert_eq!(Folder::with(&[("a.yaml", GOOD), ("b/compose.yaml", "services: {}\n")]).ezrun(&args).code, 0);
 }
 
@@ -117,9 +123,14 @@ fn completions_name_every_verb() {
     assert!(root.contains("\n\":: :{ _ezrun_commands; _files }\" \\\n") && !root.contains("\n':"), "{root}");
     let folder = Folder::with(&[]);
     std::fs::write(folder.path("ezrun.bash"), folder.ezrun(&["completions", "bash"]).stdout).unwrap();
-    let script = "source ./ezrun.bash && COMP_WORDS=(ezrun vali) COMP_CWORD=1 && _ezrun ezrun vali ezrun && echo ${COMPREPLY[@]}";
-    let output = Command::new("bash").args(["-c", script]).current_dir(folder.path("")).output().unwrap();
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), "validate\n");
+    let complete = |words: &str, at: usize, word: &str, before: &str| {
+        let completing = format!("COMP_WORDS=({words}) COMP_CWORD={at} && _ezrun ezrun {word} {before}");
+        let script = format!("source ./ezrun.bash && {completing} && echo ${{COMPREPLY[@]}}");
+        let output = Command::new("bash").args(["-c", &script]).current_dir(folder.path("")).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(complete("ezrun vali", 1, "vali", "ezrun"), "validate\n");
+    assert_eq!(complete("ezrun validate --format s", 3, "s", "--format"), "sarif\n");
 }
 
 #[test]

@@ -7,6 +7,9 @@ mod sarif;
 
 use super::out_file::format_and_path;
 use crate::graph::{Finding, Level, Sources, Tally, nearest_name, render};
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::{Arg, Command};
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -118,6 +121,22 @@ impl FromStr for Output {
             Some(near) => format!("there is no format `{name}`; did you mean `{near}`?"),
             None => format!("there is no format `{name}`; formats are {}", names.join(", ")),
         })
+    }
+}
+
+/// Reads an [`Output`], and tells shells what may stand there.
+#[derive(Clone)]
+pub struct OutputParser;
+
+impl TypedValueParser for OutputParser {
+    type Value = Output;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<Output, clap::Error> {
+        (|text: &str| text.parse::<Output>()).parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(NAMES.iter().map(|(name, _)| PossibleValue::new(name))))
     }
 }
 

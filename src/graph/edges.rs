@@ -1,0 +1,138 @@
+//! The edges of a file as written.
+
+use super::Overflow;
+use super::fields::{At, Fields, Reader, Word};
+use super::rules;
+use super::written::{is_nothing, record};
+use super::yaml::{Kind, Tree};
+
+/// Deepest queue of an edge, in messages.
+pub(super) const MAX_QUEUE: u32 = 65_536;
+/// Largest `max_message`, in bytes.
+pub(super) const MAX_MESSAGE_BYTES: u64 = 1 << 40;
+
+const EDGE_KEYS: &[&str] = &["from", "to", "zero_copy", "queue", "overflow", "max_message", "feedback"];
+const RESERVED_EDGE_KEYS: &[&str] = &["align"];
+const OVERFLOWS: &[(&str, Overflow)] = &[
+    ("block", Overflow::Block),
+    ("drop_oldest", Overflow::DropOldest),
+    ("drop_newest", Overflow::DropNewest),
+    ("fail", Overflow::Fail),
+];
+
+#[derive(Clone)]
+pub(super) struct WrittenEdge {
+    pub from: Option<Word>,
+    pub to: Option<Word>,
+    pub settings: EdgeSettings,
+}
+
+/// What an edge says besides its ends.
+#[derive(Clone)]
+pub(super) struct EdgeSettings {
+    pub zero_copy: Option<At<bool>>,
+    pub queue: Option<At<u32>>,
+    pub overflow: Option<At<Overflow>>,
+    pub max_message: Option<At<u64>>,
+    pub feedback: Option<At<bool>>,
+    /// Whether it is written as `{ … }`, rather than a key on each line.
+    pub in_braces: bool,
+    /// Whether something in it could not be read.
+    pub faulty: bool,
+}
+
+/// Reads them; every fault becomes a finding.
+pub(super) fn edges<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) -> Vec<WrittenEdge> {
+    let Some(field) = fields.get("edges").filter(|field| !is_nothing(field.value)) else { return Vec::new() };
+    let Some(items) = reader.list(field.value, "`edges`") else { return Vec::new() };
+    items.iter().filter_map(|item| edge(item, reader)).collect()
+}
+
+fn edge<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>) -> Option<WrittenEdge> {
+    let before = reader.findings.len();
+    let fields = record(tree, "an edge", EDGE_KEYS, RESERVED_EDGE_KEYS, reader)?;
+    let mut end = |key: &str, in_words: &str, port: &str| match fields.get(key) {
+        Some(field) => reader.text(field.value, in_words),
+        None => {
+            let first = tree.span.part(tree.span.start(), tree.span.start() + 1);
+            let message = format!("the edge does not say `{key}`");
+            reader.report(rules::MISSING_KEY, first, message, format!("add `{key}: node` or `{key}: node.{port}`"));
+            None
+        }
+    };
+    let (from, to) = (end("from", "`from`", "out"), end("to", "`to`", "in"));
+    let value = |key: &str| fields.get(key).map(|field| field.value);
+    let settings = EdgeSettings {
+        zero_copy: value("zero_copy").and_then(|tree| reader.flag(tree, "`zero_copy`")),
+        queue: value("queue").and_then(|tree| reader.integer(tree, "`queue`", 1..=MAX_QUEUE)),
+        overflow: value("overflow").and_then(|tree| reader.choice(tree, "`overflow`", OVERFLOWS)),
+        max_message: value("max_message").and_then(|tree| max_message(tree, reader)),
+        feedback: value("feedback").and_then(|tree| reader.flag(tree, "`feedback`")),
+        in_braces: reader.file.slice(tree.span).starts_with('{'),
+        faulty: false,
+    };
+    let settings = EdgeSettings { faulty: reader.findings.len() > before, ..settings };
+    Some(WrittenEdge { from, to, settings })
+}
+
+fn max_message(tree: &Tree, reader: &mut Reader<'_, '_>) -> Option<At<u64>> {
+    let help = "write bytes as a number, or with a unit: \"64 MiB\", \"500 kB\"";
+    let bytes = match &tree.kind {
+        Kind::Unknown => return None,
+        Kind::Int(bytes) => Some(u64::try_from(bytes.get()).unwrap_or(0)),
+        Kind::String(text) => parse_bytes(text),
+        _ => None,
+    };
+    match bytes {
+        None => {
+            let message = format!("`max_message` is a number of bytes, not {}", tree.describe());
+            reader.report(rules::WRONG_TYPE, tree.span, message, help);
+            None
+        }
+        Some(value) if !(1..=MAX_MESSAGE_BYTES).contains(&value) => {
+            let message = format!("`max_message` is {}", tree.describe());
+            reader.report(rules::OUT_OF_RANGE, tree.span, message, "it is from 1 byte to 1 TiB");
+            None
+        }
+        Some(value) => Some(At { value, span: tree.span }),
+    }
+}
+
+/// A number of bytes, as in `64 MiB`, `1.5 GB`, `512`; nothing where the text is none.
+#[must_use]
+pub fn parse_bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let unit_at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let number: f64 = text[..unit_at].parse().ok()?;
+    let scale = match text[unit_at..].trim() {
+        "" | "B" => 1.0,
+        "kB" | "KB" => 1e3,
+        "MB" => 1e6,
+        "GB" => 1e9,
+        "KiB" => 1024.0,
+        "MiB" => 1024.0 * 1024.0,
+        "TB" => 1e12,
+        "GiB" => 1024.0 * 1024.0 * 1024.0,
+        "TiB" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        _ => return None,
+    };
+    // Above 2^53 a float no longer holds every integer, and above 2^64 this is 2^64 - 1; the limit is far below.
+    Some((number * scale) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_bytes;
+
+    #[test]
+    fn sizes_are_read_with_decimal_and_binary_units() {
+        let cases =
+            [("512", 512), ("64 MiB", 64 << 20), ("500 kB", 500_000), ("1.5KiB", 1536), ("2 GB", 2_000_000_000)];
+        for (text, bytes) in cases {
+            assert_eq!(parse_bytes(text), Some(bytes), "{text}");
+        }
+        for text in ["", "MiB", "64 MIB", "-1", "1..2", "ten"] {
+            assert_eq!(parse_bytes(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! Why a file cannot be read, in the words of whoever writes it: the parser tells what it would have gone on with.
+
+use super::finding::Draft;
+use super::indentation::Line;
+use super::rules;
+use super::source::{SourceFile, Span};
+use super::suggest;
+use super::variables::is_name;
+use granit_parser::{ErrorKind, ScanError};
+
+/// Longest text that is shown as it should be written, in bytes.
+const MAX_SHOWN_BYTES: usize = 80;
+
+/// What the parser stumbled over.
+struct Stumble<'f> {
+    file: &'f SourceFile,
+    /// Where, in bytes.
+    at: usize,
+    /// The word there.
+    word: Span,
+    /// The bracket of the innermost list or mapping that is not closed.
+    open: Option<Span>,
+}
+
+/// A fault of the text. `open` are the places where the lists and mappings begin that are not at their ends.
+pub(super) fn fault(error: &ScanError, file: &SourceFile, open: &[usize]) -> Draft {
+    let at = error.marker().byte_offset().unwrap_or(0).min(file.text().len());
+    let bracket =
+        |&start: &usize| Some(span(file, start, start + 1)).filter(|open| matches!(file.slice(*open), "{" | "["));
+    let stumble = Stumble { file, at, word: word_at(file, at), open: open.iter().rev().find_map(bracket) };
+    stumble.conflict().or_else(|| stumble.in_words(error)).unwrap_or_else(|| {
+        draft(stumble.word, format!("not YAML: {}", error.info()))
+            .help("check the indentation, and that every bracket and quote is closed")
+    })
+}
+
+impl Stumble<'_> {
+    fn in_words(&self, error: &ScanError) -> Option<Draft> {
+        match error.kind() {
+            ErrorKind::TabNotAllowed
+            | ErrorKind::TabInBlockIndentation
+            | ErrorKind::TabInIndentation
+            | ErrorKind::TabInPlainScalar => Some(self.tab()),
+            ErrorKind::ExpectedBlockMappingKey => self.no_key(),
+            ErrorKind::ExpectedBlockSequenceEntry => Some(self.no_item()),
+            ErrorKind::MappingValueNotAllowed => Some(self.colon()),
+            ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => Some(self.missing_colon(self.word)),
+            ErrorKind::BlockSequenceEntryNotAllowed => Some(
+                draft(self.word, "a list cannot begin behind its key")
+                    .help("begin each `- item` on a line of its own, or write `[item, item]`"),
+            ),
+            ErrorKind::UnexpectedCharacter { character } => Some(self.character(*character)),
+            ErrorKind::MissingAnchorOrAliasName => self.first_char().map(|first| self.needs_quotes(first)),
+            ErrorKind::UnknownAnchor => Some(self.unknown_anchor()),
+            ErrorKind::ExpectedDocumentStart if self.file.text().starts_with('%') => {
+                let help = "put a text that begins with `%` in quotes, or take the line out";
+                Some(draft(word_at(self.file, 0), "a graph file has no `%` directives").help(help))
+            }
+            kind => self.in_brackets(kind).or_else(|| self.in_quotes(kind)),
+        }
+    }
+
+    /// What is wrong inside `{ }` and `[ ]`, or with these.
+    fn in_brackets(&self, kind: &ErrorKind) -> Option<Draft> {
+        match kind {
+            ErrorKind::UnclosedFlowCollection { open } => Some(not_closed(self.word, *open)),
+            ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
+                let message = format!("`{open}` is closed by `{close}`");
+                Some(draft(self.word, message).help(format!("write `{}` at its end", closing(*open))))
+            }
+            ErrorKind::MisplacedFlowCollectionEnd => {
+                let message = format!("`{}` closes nothing", self.file.slice(self.word));
+                Some(draft(self.word, message).help("take it out, or put the text that it belongs to in quotes"))
+            }
+            ErrorKind::BlockEntryInFlowCollection
+            | ErrorKind::ExpectedFlowMappingSeparator
+            | ErrorKind::ExpectedFlowSequenceSeparator
+            | ErrorKind::InvalidColonPlacement
+            | ErrorKind::InvalidFlowScalarIndent
+            | ErrorKind::InvalidIndentation
+            | ErrorKind::UnexpectedEofFlowMapping
+            | ErrorKind::UnexpectedEofFlowSequence
+            | ErrorKind::UnexpectedEofImplicitFlowMapping => self.open.map(|open| self.unparted(open)),
+            _ => None,
+        }
+    }
+
+    fn in_quotes(&self, kind: &ErrorKind) -> Option<Draft> {
+        Some(match kind {
+            ErrorKind::UnclosedQuotedScalar
+            | ErrorKind::InvalidQuotedScalarIndent
+            | ErrorKind::DocumentIndicatorInQuotedScalar => {
+                let quote = self.first_char().filter(|first| matches!(first, '"' | '\''))?;
+                draft(self.word, "this quote is not closed").help(format!("write `{quote}` at the end of the text"))
+            }
+            ErrorKind::InvalidTrailingSingleQuotedScalar => {
+                draft(self.word, "something follows the quote that ends the text")
+                    .help("inside '…' a `'` is written twice: 'it''s'")
+            }
+            ErrorKind::InvalidTrailingDoubleQuotedScalar => {
+                draft(self.word, "something follows the quote that ends the text")
+                    .help("put all of the text in quotes; inside \"…\" a `\"` is written `\\\"`")
+            }
+            ErrorKind::UnknownQuotedScalarEscape
+            | ErrorKind::InvalidQuotedScalarHexEscape
+            | ErrorKind::InvalidUnicodeEscape => {
+                draft(self.word, "inside \"…\" a `\\` begins an escape such as `\\n`, and one here is none")
+                    .help("write `\\\\`, or put the text in '…', where a `\\` is only a `\\`")
+            }
+            ErrorKind::CommentNotSeparated => {
+                draft(self.word, "a comment begins right behind a value").help("write a space before the `#`")
+            }
+            ErrorKind::InvalidBlockScalarHeader => draft(self.word, "a text follows its `|` or `>` on the same line")
+                .help("begin the text on the next line, or put it in quotes"),
+            _ => return None,
+        })
+    }
+
+    /// What is left of two versions that were merged.
+    fn conflict(&self) -> Option<Draft> {
+        const MARKS: [&str; 2] = ["<<<<<<< ", ">>>>>>> "];
+        let text = self.file.text();
+        let mark = MARKS.iter().filter_map(|mark| {
+            let begins = |at: &usize| *at == 0 || text.as_bytes()[at - 1] == b'\n';
+            text.match_indices(mark).map(|(at, _)| at).find(begins)
+        });
+        let at = mark.min()?;
+        let help = "keep one of the two versions, and take the lines with `<<<<<<<`, `=======` and `>>>>>>>` out";
+        Some(draft(word_at(self.file, at), "two versions of this file were merged, and differ here").help(help))
+    }
+
+    fn tab(&self) -> Draft {
+        let before = &self.file.text()[..(self.at + 1).min(self.file.text().len())];
+        let at = before.rfind('\t').unwrap_or(self.at);
+        draft(span(self.file, at, at + 1), "this line is indented with a tab")
+            .help("indent it with spaces: YAML knows no tabs there")
+    }
+
+    /// A key was expected.
+    fn no_key(&self) -> Option<Draft> {
+        let line = Line::at(self.file, self.at);
+        if let Some(wrong) = line.wrong_indentation() {
+            return Some(wrong);
+        }
+        let (message, help) = match line.text().trim_start().chars().next()? {
+            '-' => ("an item of a list stands among the keys of a mapping", "write `key: value`, or indent the list"),
+            '{' | '[' | '"' | '\'' => ("a value stands where a key was expected", "write `key: ` or `- ` before it"),
+            _ => return None,
+        };
+        Some(draft(self.word, message).help(help))
+    }
+
+    /// A `- ` was expected.
+    fn no_item(&self) -> Draft {
+        let line = Line::at(self.file, self.at);
+        if line.lacks_space_behind_dash() {
+            return missing_space(line.first_word(), "-");
+        }
+        line.wrong_indentation().unwrap_or_else(|| {
+            draft(self.word, "a key stands among the items of a list")
+                .help("write `- ` before it, or indent it otherwise")
+        })
+    }
+
+    /// A colon where nothing can have a value: the line has one before, or is read as a part of the line above.
+    fn colon(&self) -> Draft {
+        let line = Line::at(self.file, self.at);
+        let above = line.above();
+        if let Some(dash) =
+            [Some(&line), above.as_ref()].into_iter().flatten().find(|line| line.lacks_space_behind_dash())
+        {
+            return missing_space(dash.first_word(), "-");
+        }
+        if let Some(value) = line.value_before(self.at) {
+            let help = format!("put the text in quotes{}, or begin a mapping on a line of its own", self.quoted(value));
+            return draft(self.colon_span(), "a second `: ` on one line").help(help);
+        }
+        if let Some(wrong) = line.wrong_indentation() {
+            return wrong;
+        }
+        match above {
+            Some(above) => self.missing_colon(above.first_word()),
+            None => draft(self.colon_span(), "a `:` where no key is").help("put the text in quotes"),
+        }
+    }
+
+    fn colon_span(&self) -> Span {
+        span(self.file, self.at, self.at + 1)
+    }
+
+    /// `key` has no `: ` behind it.
+    fn missing_colon(&self, key: Span) -> Draft {
+        let text = self.file.slice(key);
+        match text.split_once(':') {
+            Some((name, value)) if !value.is_empty() => {
+                missing_space(key, ":").help(format!("write `{name}: {value}`"))
+            }
+            _ => draft(key, format!("there is no `:` behind `{text}`")).help(format!("write `{text}:`")),
+        }
+    }
+
+    fn character(&self, character: char) -> Draft {
+        match character {
+            '|' | '>' => {
+                let message =
+                    format!("a text of several lines cannot begin with `{character}` inside `{{ }}` and `[ ]`");
+                draft(self.word, message).help("put the text in quotes")
+            }
+            '@' | '`' | '%' => self.needs_quotes(character),
+            _ => draft(self.word, format!("a graph file cannot have the character `{}`", character.escape_default()))
+                .help("take it out"),
+        }
+    }
+
+    fn needs_quotes(&self, first: char) -> Draft {
+        let help = format!("put it in quotes{}", self.quoted(self.word));
+        draft(self.word, format!("without quotes, no text can begin with `{first}`")).help(help)
+    }
+
+    /// An entry has not ended where the next one should begin.
+    fn unparted(&self, open: Span) -> Draft {
+        let bracket = if self.file.slice(open) == "{" { '{' } else { '[' };
+        if self.file.line(open.start()) != self.file.line(self.at) {
+            return not_closed(open, bracket).related(self.word, "this was read as a part of it");
+        }
+        let line = Line::at(self.file, self.at).text();
+        if line.contains("${") && line.replace("${", "").contains(['{', '[']) {
+            return draft(self.word, "a variable inside `{ }` or `[ ]` has no quotes").help("write \"${name}\"");
+        }
+        match self.file.slice(self.word) {
+            "-" => draft(self.word, "`- ` has no place inside `{ }` and `[ ]`").help("write `[item, item]`"),
+            "," => draft(self.word, "nothing stands before this `,`").help("take it out"),
+            ":" => draft(self.word, "a second `: ` in one entry")
+                .help("write `,` between two entries; put a text that has `: ` in it in quotes"),
+            _ => draft(self.word, "a `,` is missing before this").help("write `,` between two entries"),
+        }
+    }
+
+    /// An alias for which no anchor was read before.
+    fn unknown_anchor(&self) -> Draft {
+        let name = self.file.slice(self.word).trim_start_matches('*');
+        if !is_name(name) {
+            return self.needs_quotes('*');
+        }
+        let before = self.file.text().get(..self.word.start()).unwrap_or("");
+        let anchors =
+            before.split('&').skip(1).filter_map(|rest| rest.split([' ', '\t', '\n', '\r', ',', '}', ']']).next());
+        let help = match suggest::nearest(name, anchors) {
+            Some(near) => format!("did you mean `*{near}`?"),
+            None => format!("write `&{name}` before the value that it stands for, further up in the file"),
+        };
+        draft(self.word, format!("`*{name}` stands for nothing: no anchor `&{name}` is above")).help(help)
+    }
+
+    fn first_char(&self) -> Option<char> {
+        self.file.slice(self.word).chars().next()
+    }
+
+    /// The text of `span` as it should be written, where it is short enough and has no quotes itself.
+    fn quoted(&self, span: Span) -> String {
+        let text = self.file.slice(span);
+        if text.len() > MAX_SHOWN_BYTES || text.contains(['"', '\\']) {
+            return String::new();
+        }
+        format!(": \"{text}\"")
+    }
+}
+
+fn draft(span: Span, message: impl Into<String>) -> Draft {
+    Draft::new(rules::SYNTAX, span, message)
+}
+
+fn not_closed(bracket: Span, open: char) -> Draft {
+    draft(bracket, format!("`{open}` is not closed")).help(format!("write `{}` at its end", closing(open)))
+}
+
+fn closing(open: char) -> char {
+    if open == '{' { '}' } else { ']' }
+}
+
+fn missing_space(word: Span, behind: &str) -> Draft {
+    draft(word, format!("a space is missing behind the `{behind}`")).help(format!("write `{behind} `"))
+}
+
+fn span(file: &SourceFile, start: usize, end: usize) -> Span {
+    Span::new(start, end).in_file(file.id())
+}
+
+/// From `start` to the end of the word that begins there.
+pub(super) fn word_at(file: &SourceFile, start: usize) -> Span {
+    let rest = file.text().get(start..).unwrap_or("");
+    let word = rest.find(|c: char| c.is_whitespace() || ",{}[]".contains(c)).unwrap_or(rest.len());
+    span(file, start, start + word.max(rest.chars().next().map_or(0, char::len_utf8).min(1)))
+}

@@ -1,0 +1,335 @@
+//! A walker over settings: every fault in them has its place, and a pack's types are checked as fully as built-in ones.
+//! It knows what `schemars` writes for serde types.
+
+use super::edit::Part;
+use super::fields::{MERGE_KEY, Word, merge_key};
+use super::finding::{Draft, Findings, Rule};
+use super::rules;
+use super::schema::{
+    branch_in_words, constants, first_sentence, has_key_of, in_words, is_type, out_of_range, same, types,
+};
+use super::source::{SourceFile, Span};
+use super::suggest::{self, Suggestion};
+use super::yaml::{Kind, Tree};
+use serde_json::{Map, Number, Value};
+use smol_str::SmolStr;
+
+/// Deepest chain of `$ref` that is followed.
+const MAX_REFS: usize = 16;
+
+/// Goes through the settings of one node.
+pub(super) struct Walker<'a> {
+    root: &'a Value,
+    file: &'a SourceFile,
+    pub findings: Findings,
+    node: &'a Word,
+    /// Whether a value is not known yet.
+    pub unknown: bool,
+}
+
+impl<'a> Walker<'a> {
+    pub fn new(root: &'a Value, file: &'a SourceFile, node: &'a Word) -> Self {
+        Walker { root, file, findings: Findings::default(), node, unknown: false }
+    }
+
+    pub fn settings(&mut self, tree: &Tree) -> Value {
+        if !matches!(tree.kind, Kind::Map(_) | Kind::Null | Kind::Unknown) {
+            let message = format!("the settings of `{}` are a mapping, not {}", self.node.text, tree.describe());
+            self.report(rules::WRONG_TYPE, tree.span, message, Some("write `with: { setting: value }`".to_owned()));
+            return Value::Null;
+        }
+        self.walk(tree, self.root, "")
+    }
+
+    /// Checks `tree` against `schema` and turns it into the value that the node gets.
+    fn walk(&mut self, tree: &Tree, schema: &'a Value, path: &str) -> Value {
+        if tree.kind == Kind::Unknown {
+            self.unknown = true;
+            return Value::Null;
+        }
+        let schema = self.follow(schema);
+        if tree.kind == Kind::Null
+            && tree.substituted.as_ref().is_some_and(|text| text.is_empty())
+            && !self.wants_text(schema)
+        {
+            let variable = self.file.slice(tree.span).trim_matches(['"', '\'']);
+            let message = format!("{}: the value of `{variable}` is empty", self.setting(path));
+            self.report(rules::WRONG_TYPE, tree.span, message, Some("give the variable a value".to_owned()));
+            return Value::Null;
+        }
+        for key in ["anyOf", "oneOf"] {
+            if let Some(branches) = schema.get(key).and_then(Value::as_array) {
+                return self.choose(tree, branches, path);
+            }
+        }
+        if let Some([only]) = schema.get("allOf").and_then(Value::as_array).map(Vec::as_slice) {
+            return self.walk(tree, only, path);
+        }
+        if let Some(allowed) = constants(schema) {
+            return self.constant(tree, &allowed, path);
+        }
+        let types = types(schema);
+        let kind = self.as_wanted(tree, &types);
+        if !types.is_empty() && !types.iter().any(|name| is_type(&kind, name)) {
+            self.wrong_type(tree, &types.iter().map(|name| in_words(name)).collect::<Vec<_>>(), path);
+            return Value::Null;
+        }
+        match &kind {
+            Kind::Seq(items) => self.array(tree, items, schema, path),
+            Kind::Map(entries) => self.object(tree, entries, schema, path),
+            Kind::Int(_) | Kind::Float(_) => self.number(tree, &kind, schema, path),
+            Kind::String(text) => self.string(tree, text, schema, path),
+            Kind::Bool(value) => Value::Bool(*value),
+            Kind::Null | Kind::Unknown => Value::Null,
+        }
+    }
+
+    /// The text of a variable stays a text where only a text will do.
+    fn as_wanted(&self, tree: &Tree, types: &[&str]) -> Kind {
+        match &tree.substituted {
+            Some(text) if types.contains(&"string") && !types.iter().any(|name| is_type(&tree.kind, name)) => {
+                Kind::String(SmolStr::clone(text))
+            }
+            _ => tree.kind.clone(),
+        }
+    }
+
+    /// Whether any text will do.
+    fn wants_text(&self, schema: &'a Value) -> bool {
+        let schema = self.follow(schema);
+        let branches = ["anyOf", "oneOf", "allOf"].iter().find_map(|key| schema.get(key).and_then(Value::as_array));
+        match branches {
+            Some(branches) => branches.iter().any(|branch| self.wants_text(branch)),
+            None => constants(schema).is_none() && (types(schema).is_empty() || types(schema).contains(&"string")),
+        }
+    }
+
+    fn follow(&self, mut schema: &'a Value) -> &'a Value {
+        for _ in 0..MAX_REFS {
+            let Some(target) = schema.get("$ref").and_then(Value::as_str) else { break };
+            let Some(found) = target.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer)) else { break };
+            schema = found;
+        }
+        schema
+    }
+
+    /// One of several schemas: the first that fits, or the faults of the one that was probably meant.
+    fn choose(&mut self, tree: &Tree, branches: &'a [Value], path: &str) -> Value {
+        let followed: Vec<&'a Value> = branches.iter().map(|branch| self.follow(branch)).collect();
+        let words: Vec<Value> = followed.iter().filter_map(|branch| constants(branch)).flatten().collect();
+        if followed.iter().all(|branch| constants(branch).is_some() || types(branch) == ["null"]) && !words.is_empty() {
+            let nullable = followed.iter().any(|branch| types(branch) == ["null"]);
+            return if nullable && tree.kind == Kind::Null { Value::Null } else { self.constant(tree, &words, path) };
+        }
+        let mut nearest: Option<Findings> = None;
+        for branch in &followed {
+            let outer = (std::mem::take(&mut self.findings), self.unknown);
+            let value = self.walk(tree, branch, path);
+            let inner = std::mem::replace(&mut self.findings, outer.0);
+            if inner.len() == 0 {
+                return value;
+            }
+            self.unknown = outer.1;
+            let same_kind =
+                types(branch).iter().any(|name| is_type(&tree.kind, name)) && has_key_of(tree, branch, self.file);
+            if same_kind && nearest.as_ref().is_none_or(|other| inner.len() < other.len()) {
+                nearest = Some(inner);
+            }
+        }
+        match nearest {
+            Some(faults) => self.findings.extend(faults),
+            None => {
+                let words: Vec<String> = followed.iter().map(|branch| branch_in_words(branch)).collect();
+                self.wrong_type(tree, &words, path);
+            }
+        }
+        Value::Null
+    }
+
+    fn constant(&mut self, tree: &Tree, allowed: &[Value], path: &str) -> Value {
+        let names: Vec<&str> = allowed.iter().filter_map(Value::as_str).collect();
+        let kind = if names.is_empty() { tree.kind.clone() } else { self.as_wanted(tree, &["string"]) };
+        if let Some(found) = allowed.iter().find(|value| same(&kind, value)) {
+            return found.clone();
+        }
+        let help = match &kind {
+            Kind::String(text) => self.findings.suggestion(|| suggest::meant(text, names.iter().copied())),
+            _ => None,
+        };
+        let all: Vec<String> =
+            allowed.iter().map(|value| value.as_str().map_or(value.to_string(), str::to_owned)).collect();
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        let help = help.unwrap_or_else(|| format!("it is one of {}", suggest::list(&all)).into());
+        let message = format!("{} cannot be {}", self.setting(path), tree.describe());
+        self.report(rules::WRONG_VALUE, tree.span, message, Some(help));
+        Value::Null
+    }
+
+    fn array(&mut self, tree: &Tree, items: &[Tree], schema: &'a Value, path: &str) -> Value {
+        let count = items.len() as u64;
+        let limit = |key: &str| schema.get(key).and_then(Value::as_u64);
+        let (min, max) = (limit("minItems"), limit("maxItems"));
+        if min.is_some_and(|min| count < min) || max.is_some_and(|max| count > max) {
+            let help = match (min, max) {
+                (Some(min), Some(max)) if min == max => format!("give {min}"),
+                (Some(min), Some(max)) => format!("give from {min} to {max}"),
+                (Some(min), None) => format!("give {min} or more"),
+                (None, max) => format!("give at most {}", max.unwrap_or_default()),
+            };
+            let message = format!("{} has {count} item{}", self.setting(path), if count == 1 { "" } else { "s" });
+            self.report(rules::OUT_OF_RANGE, tree.span, message, Some(help));
+        }
+        let prefix = schema.get("prefixItems").and_then(Value::as_array);
+        let mut values = Vec::with_capacity(items.len());
+        for (at, item) in items.iter().enumerate() {
+            let of_item = prefix.and_then(|prefix| prefix.get(at)).or_else(|| schema.get("items"));
+            values.push(self.walk(item, of_item.unwrap_or(&Value::Bool(true)), &format!("{path}[{at}]")));
+        }
+        Value::Array(values)
+    }
+
+    fn object(&mut self, tree: &Tree, entries: &[(Tree, Tree)], schema: &'a Value, path: &str) -> Value {
+        let properties = schema.get("properties").and_then(Value::as_object);
+        let others = schema.get("additionalProperties").unwrap_or(&Value::Bool(true));
+        let mut values = Map::new();
+        let mut places: std::collections::HashMap<&str, Span> = std::collections::HashMap::new();
+        for (key, value) in entries {
+            let name = key.text(self.file);
+            if name == MERGE_KEY {
+                self.findings.add(merge_key(key.span));
+                continue;
+            }
+            if let Some(&first) = places.get(name) {
+                let draft =
+                    Draft::new(rules::DUPLICATE_KEY, key.span, format!("{} twice", self.has_setting(path, name)));
+                self.findings.add(draft.help("keep one of the two").related(first, "first defined here"));
+                continue;
+            }
+            places.insert(name, key.span);
+            let inner = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+            match properties.and_then(|properties| properties.get(name)) {
+                Some(property) => {
+                    values.insert(name.to_owned(), self.walk(value, property, &inner));
+                }
+                None if *others == Value::Bool(false) => self.unknown_setting(key.span, name, properties, path),
+                None => {
+                    values.insert(name.to_owned(), self.walk(value, others, &inner));
+                }
+            }
+        }
+        let required = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        for name in required.filter(|name| !places.contains_key(name)) {
+            self.missing_setting(tree, name, properties, path);
+        }
+        Value::Object(values)
+    }
+
+    fn unknown_setting(&mut self, span: Span, name: &str, known: Option<&Map<String, Value>>, path: &str) {
+        let names: Vec<&str> = known.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+        let help = self.findings.suggestion(|| suggest::help(name, &names, "setting"));
+        let help = help.unwrap_or_else(|| match names.len() {
+            0 => "it takes none".to_owned().into(),
+            _ => format!("settings are {}", suggest::list(&names)).into(),
+        });
+        let message = match path {
+            "" => format!("`{}` has no setting `{name}`", self.node.text),
+            _ => format!("{} has no `{name}`", self.setting(path)),
+        };
+        self.report(rules::UNKNOWN_SETTING, span, message, Some(help));
+    }
+
+    /// Placed at the node's key, or at the mapping inside the settings in which it is missing.
+    fn missing_setting(&mut self, tree: &Tree, name: &str, known: Option<&Map<String, Value>>, path: &str) {
+        let about = known.and_then(|known| known.get(name)).and_then(|schema| schema.get("description")?.as_str());
+        let about = about.map_or(String::new(), |text| format!(" ({})", first_sentence(text)));
+        let (span, message, help) = match path {
+            "" => {
+                let help = format!("write `with: {{ {name}: … }}`{about}");
+                (self.node.span, format!("`{}` needs the setting `{name}`", self.node.text), help)
+            }
+            _ => (tree.span, format!("{} needs `{name}`", self.setting(path)), format!("add `{name}: …`{about}")),
+        };
+        self.report(rules::MISSING_SETTING, span, message, Some(help));
+    }
+
+    fn number(&mut self, tree: &Tree, kind: &Kind, schema: &Value, path: &str) -> Value {
+        let (value, number) = match kind {
+            Kind::Int(int) => {
+                let int = int.get();
+                let number = i64::try_from(int).map(Number::from).or_else(|_| u64::try_from(int).map(Number::from));
+                (int as f64, number.ok())
+            }
+            Kind::Float(float) => (*float, Number::from_f64(*float)),
+            _ => return Value::Null,
+        };
+        let Some(number) = number else {
+            let message = format!("{} is not finite", self.setting(path));
+            self.report(rules::OUT_OF_RANGE, tree.span, message, Some("write a finite number".to_owned()));
+            return Value::Null;
+        };
+        if let Some(help) = out_of_range(value, schema) {
+            let message = format!("{} is {number}", self.setting(path));
+            self.report(rules::OUT_OF_RANGE, tree.span, message, Some(help));
+        }
+        Value::Number(number)
+    }
+
+    fn string(&mut self, tree: &Tree, text: &str, schema: &Value, path: &str) -> Value {
+        let min = schema.get("minLength").and_then(Value::as_u64).unwrap_or(0);
+        if (text.chars().count() as u64) < min {
+            let message = if text.is_empty() { "is empty".to_owned() } else { format!("is shorter than {min}") };
+            let message = format!("{} {message}", self.setting(path));
+            self.report(rules::OUT_OF_RANGE, tree.span, message, Some("write a text".to_owned()));
+        }
+        Value::String(text.to_owned())
+    }
+
+    fn wrong_type(&mut self, tree: &Tree, wanted: &[String], path: &str) {
+        let wanted: Vec<&str> = wanted.iter().map(String::as_str).filter(|word| *word != "nothing").collect();
+        let message = format!("{} is {}, not {}", self.setting(path), wanted.join(" or "), tree.describe());
+        let scalar = matches!(tree.kind, Kind::Bool(_) | Kind::Int(_) | Kind::Float(_));
+        let help = match &tree.kind {
+            _ if tree.substituted.is_some() => Some("the value comes from a variable".to_owned()),
+            Kind::String(text) if wanted == ["`true` or `false`"] => match text.as_str() {
+                "yes" | "on" | "true" => Some("write `true`, without quotes".to_owned()),
+                "no" | "off" | "false" => Some("write `false`, without quotes".to_owned()),
+                _ => None,
+            },
+            _ if scalar && wanted.contains(&"a text") => Some(format!("quote it: \"{}\"", tree.text(self.file))),
+            Kind::String(text) if matches!(super::yaml::plain_scalar(text), Kind::Int(_) | Kind::Float(_)) => {
+                Some(format!("write {text} without quotes"))
+            }
+            Kind::String(text) if wanted == ["a list"] && text.contains(char::is_whitespace) => {
+                let words: Vec<String> = text.split_whitespace().map(list_item).collect();
+                Some(format!("write `[{}]`", words.join(", ")))
+            }
+            Kind::Int(_) | Kind::Float(_) | Kind::String(_) if wanted == ["a list"] => {
+                Some(format!("write `[{}]`", tree.text(self.file)))
+            }
+            _ => None,
+        };
+        self.report(rules::WRONG_TYPE, tree.span, message, help);
+    }
+
+    fn setting(&self, path: &str) -> String {
+        format!("the setting `{path}` of `{}`", self.node.text)
+    }
+
+    fn has_setting(&self, path: &str, name: &str) -> String {
+        match path {
+            "" => format!("`{}` has the setting `{name}`", self.node.text),
+            _ => format!("{} has `{name}`", self.setting(path)),
+        }
+    }
+
+    fn report(&mut self, rule: Rule, span: Span, message: String, help: Option<impl Into<Suggestion>>) {
+        self.findings.add(Draft::new(rule, span, message).suggest(help.map(Into::into), Part::Whole));
+    }
+}
+
+/// A word as an item of a list in YAML: in quotes, unless nothing in it could mean anything else.
+fn list_item(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '/' | '+' | '=');
+    let is_plain = word.starts_with(|c| plain(c) || c == '-') && word.chars().skip(1).all(|c| plain(c) || c == '-');
+    if is_plain { word.to_owned() } else { format!("{word:?}") }
+}
