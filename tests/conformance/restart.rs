@@ -163,15 +163,19 @@ fn a_node_that_has_ended_well_is_not_started_again_with_the_others_of_its_proces
     let run = TestGraph::new()
         .node("numbers", "counter", "count: 500")
         .node("short", "faults/finisher", "after: 10, whole_run: false")
+        .node("once", "faults/phoenix", "count: 5, lives: 1")
         .node("bad", "faults/faulty", "at: process, how: kill, after: 300")
         .node("behind", "null", "")
+        .node("end", "null", "")
         .edge("numbers", "short", "zero_copy: true")
+        .edge("once", "end", "zero_copy: true")
         .edge("numbers", "bad", "")
         .edge("bad", "behind", "")
-        .backend_with("shared", "short, bad", RESTART)
+        .backend_with("shared", "short, once, bad", RESTART)
         .succeed();
     assert_eq!(run.count("numbers.out", "short.in", "received"), 10);
     assert_eq!(run.count("numbers.out", "bad.in", "received"), 499);
+    assert_eq!((run.read("phoenix.lives"), restarts_of(&run, "bad")), (".".to_owned(), 1));
 }
 
 #[test]
