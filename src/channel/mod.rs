@@ -57,6 +57,8 @@ mod memory;
 #[cfg(target_os = "linux")]
 mod named;
 #[cfg(target_os = "linux")]
+mod probe;
+#[cfg(target_os = "linux")]
 mod receiver;
 #[cfg(target_os = "linux")]
 mod ring;
@@ -82,6 +84,7 @@ pub use self::{
     mapped::{Inbox, Mapped},
     memory::{Handle, ReadOnly, Writable},
     named::{sweep, unlink},
+    probe::{Attempt, Outcome, attempts},
     receiver::{Poll, Receiver, Station, Wiring},
     ring::Consumer,
     sender::{Announce, LocalSender, Sender},
