@@ -45,6 +45,8 @@ mod latency;
 mod layout;
 
 #[cfg(target_os = "linux")]
+mod descriptors;
+#[cfg(target_os = "linux")]
 mod fault;
 #[cfg(target_os = "linux")]
 mod ledger;
@@ -78,6 +80,7 @@ pub use layout::{EdgeLayout, MAX_HOLDS, MAX_METADATA_BYTES, PortLayout, StationL
 
 #[cfg(target_os = "linux")]
 pub use self::{
+    descriptors::keep_descriptors_from_children,
     fault::{ViewFault, current_node, install_fault_handler, set_current_node},
     ledger::{ConsumerCounts, Latency, ProducerCounts, consumer_counts, expected_messages, producer_counts},
     local::LocalQueue,

@@ -25,6 +25,9 @@ pub struct How {
     /// Ask packs for their node types by running them, rather than reading the descriptions saved beside them.
     #[arg(long)]
     allow_exec: bool,
+    /// Run packs although every user of the machine may write to them.
+    #[arg(long, requires = "allow_exec")]
+    allow_writable: bool,
     /// Read a graph file up to this size, such as `64 MiB`.
     #[arg(long, value_name = "SIZE", value_parser = memory::size, default_value_t = MAX_FILE_BYTES)]
     max_file_size: u64,
@@ -43,7 +46,8 @@ pub fn load_from(path: &Path, how: &How) -> Result<(Graph, Sources), u8> {
         exit::USAGE
     })?;
     let registry = crate::nodes::registry();
-    let packs: &dyn Packs = if how.allow_exec { &Executing } else { &Saved };
+    let executing = Executing { allow_writable: how.allow_writable };
+    let packs: &dyn Packs = if how.allow_exec { &executing } else { &Saved };
     let loaded = graph::load(&file, &LoadOptions::run(&registry, &how.set), packs);
     // What a valid graph could do better is for `validate` to say.
     let is_shown = |level: Level| loaded.graph.is_none() || level < Level::Hint;
