@@ -38,7 +38,7 @@ fn printed(of: &str) -> String {
 
 #[test]
 fn the_schemas_are_those_that_the_code_makes() {
-    for of in ["graph", "findings", "plan", "bench"] {
+    for of in ["graph", "findings", "plan", "bench", "doctor"] {
         let path = project().join(format!("schemas/{of}.schema.json"));
         let schema = printed(of);
         if std::env::var_os("EZRUN_BLESS").is_some() {

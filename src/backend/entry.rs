@@ -3,7 +3,7 @@
 use super::attach::{Attachment, NodeAndStreams, Segments, send_segment};
 use super::crew::{self, Crew, Job};
 use super::{guard, logs};
-use crate::channel::{Interrupt, Level, ViewFault, install_fault_handler, processors};
+use crate::channel::{Interrupt, Level, ViewFault, install_fault_handler, keep_descriptors_from_children, processors};
 use crate::control::{
     ControlError, FrameReader, FrameSender, FromBackend, NodeSetup, SegmentOwner, Setup, ToBackend, encode_to_slice,
     handle_of, send_part,
@@ -21,6 +21,7 @@ pub fn serve(registry: Registry, parent: &str) -> ExitCode {
     if !guard::die_with(parent) || ignore_interrupts().is_err() {
         return ExitCode::FAILURE;
     }
+    keep_descriptors_from_children();
     crew::keep_panics();
     let registry = Arc::new(registry.with_all(crate::nodes::registry()));
     match Backend::begin(&registry) {
@@ -70,6 +71,7 @@ impl Backend {
         let (setup, nodes) = read_setup(control, &mut reader)?;
         logs::install(control, setup.log_level);
         take_priority(&setup)?;
+        gain_no_privileges(&nodes)?;
         report_faults_to(control);
 
         let mut segments = Segments::create(&setup, &nodes, &interrupt)?;
@@ -239,6 +241,18 @@ fn take_priority(setup: &Setup) -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+/// Has the kernel see to it that nothing which this process starts gains privileges. The program of a `command` may be
+/// one that is meant to, such as `sudo`: a backend with such a node goes without.
+fn gain_no_privileges(nodes: &[NodeAndStreams]) -> anyhow::Result<()> {
+    if nodes.iter().all(|(node, _)| node.node_type != COMMAND) {
+        rustix::thread::set_no_new_privs(true).context("cannot give up gaining privileges")?;
+    }
+    Ok(())
+}
+
+/// The built-in type that runs any program.
+const COMMAND: &str = "command";
 
 /// Where the handler of a fault, which can be handed nothing, finds the runner.
 static FAULT_CONTROL: OnceLock<Arc<FrameSender>> = OnceLock::new();

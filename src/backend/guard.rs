@@ -27,7 +27,7 @@ pub fn guard(parent: &str, command: &[OsString]) -> ExitCode {
     let _ = rustix::process::setsid();
     // SIGUSR1 is what the parent's end sends; the others are for the program alone.
     let Ok(mut signals) = Signals::new([SIGUSR1, SIGTERM, SIGINT]) else { return ExitCode::FAILURE };
-    std::thread::spawn(move || {
+    let listener = std::thread::Builder::new().spawn(move || {
         for signal in signals.forever() {
             if signal == SIGUSR1 {
                 // This process too: nothing is left to be done.
@@ -35,6 +35,10 @@ pub fn guard(parent: &str, command: &[OsString]) -> ExitCode {
             }
         }
     });
+    if let Err(e) = listener {
+        eprintln!("cannot guard {}: {e}", program.to_string_lossy());
+        return ExitCode::FAILURE;
+    }
     if !signalled_with(parent, Signal::USR1) {
         return ExitCode::FAILURE;
     }

@@ -148,6 +148,11 @@ impl Writable {
         }
     }
 
+    /// Where it is mapped.
+    pub(super) fn address(&self) -> usize {
+        self.base.as_ptr() as usize
+    }
+
     /// The words at `offset`.
     #[must_use]
     pub fn at<T: Shared>(&self, offset: usize) -> &T {

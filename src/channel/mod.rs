@@ -45,6 +45,8 @@ mod latency;
 mod layout;
 
 #[cfg(target_os = "linux")]
+mod descriptors;
+#[cfg(target_os = "linux")]
 mod fault;
 #[cfg(target_os = "linux")]
 mod ledger;
@@ -56,6 +58,8 @@ mod mapped;
 mod memory;
 #[cfg(target_os = "linux")]
 mod named;
+#[cfg(target_os = "linux")]
+mod probe;
 #[cfg(target_os = "linux")]
 mod receiver;
 #[cfg(target_os = "linux")]
@@ -76,12 +80,14 @@ pub use layout::{EdgeLayout, MAX_HOLDS, MAX_METADATA_BYTES, PortLayout, PortStar
 
 #[cfg(target_os = "linux")]
 pub use self::{
+    descriptors::keep_descriptors_from_children,
     fault::{ViewFault, current_node, install_fault_handler, set_current_node},
     ledger::{ConsumerCounts, Latency, ProducerCounts, Timings, consumer_counts, expected_messages, producer_counts},
     local::LocalQueue,
     mapped::{Inbox, Mapped, Origin},
     memory::{Handle, ReadOnly, Writable},
     named::{adopt, sweep, unlink},
+    probe::{Attempt, Outcome, attempts},
     receiver::{Poll, Receiver, Station, Wiring},
     ring::Consumer,
     sender::{Announce, LocalSender, Sender},

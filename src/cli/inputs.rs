@@ -52,7 +52,8 @@ fn say_if_it_takes_long(path: &Path) -> Option<mpsc::Sender<()>> {
     std::fs::metadata(path).ok().filter(|found| found.file_type().is_fifo())?;
     let (reading, read) = mpsc::channel();
     let name = path.display().to_string();
-    std::thread::spawn(move || {
+    // Where no thread may be had, nothing is said.
+    let _ = std::thread::Builder::new().spawn(move || {
         if read.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
             say!("waiting for the end of the pipe {name}");
         }

@@ -19,6 +19,7 @@ macro_rules! say_raw {
 
 mod bench;
 mod completions;
+mod doctor;
 mod explain;
 mod fix;
 mod fmt;
@@ -50,7 +51,7 @@ use std::process::ExitCode;
 mod exit {
     /// The run finished, or there was nothing to find fault with.
     pub const OK: u8 = 0;
-    /// The graph is invalid; nothing was started.
+    /// The graph is invalid, and nothing was started; or `doctor` found something that a run needs and has not.
     pub const INVALID: u8 = 1;
     /// The command line is wrong, or a file cannot be read or written.
     pub const USAGE: u8 = 2;
@@ -86,6 +87,7 @@ enum Verb {
     Explain(explain::Args),
     Plan(plan::Args),
     Bench(bench::Args),
+    Doctor(doctor::Args),
     Schema(schema::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -110,6 +112,7 @@ pub fn main() -> ExitCode {
         (Some(Verb::Explain(args)), _) => explain::run(&args),
         (Some(Verb::Plan(args)), _) => plan::run(&args),
         (Some(Verb::Bench(args)), _) => bench::run(&args),
+        (Some(Verb::Doctor(args)), _) => doctor::run(&args),
         (Some(Verb::Schema(args)), _) => schema::run(&args),
         (Some(Verb::Completions(args)), _) => completions::run(&args, Cli::command()),
         (Some(Verb::Man(args)), _) => man::run(&args, Cli::command()),

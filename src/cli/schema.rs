@@ -1,6 +1,6 @@
 //! `ezrun schema`: JSON Schemas, for editors and for readers of what ezrun writes.
 
-use super::{bench, exit, formats, nodes};
+use super::{bench, doctor, exit, formats, nodes};
 use crate::graph;
 use crate::plan::Outline;
 use serde_json::Value;
@@ -24,6 +24,8 @@ enum Of {
     Plan,
     /// What `ezrun bench --format json` writes.
     Bench,
+    /// What `ezrun doctor --format json` prints.
+    Doctor,
 }
 
 /// Prints the schema and returns the exit code.
@@ -31,6 +33,7 @@ pub fn run(args: &Args) -> u8 {
     let schema: Value = match args.of {
         Of::Plan => schemars::schema_for!(Outline).into(),
         Of::Bench => schemars::schema_for!(bench::Report).into(),
+        Of::Doctor => schemars::schema_for!(doctor::Report).into(),
         Of::Graph => graph::file_schema(&crate::nodes::registry()),
         Of::Findings => formats::json::schema(),
     };

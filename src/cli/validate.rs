@@ -35,6 +35,9 @@ pub struct Args {
     /// Ask packs for their node types by running them, rather than reading the descriptions saved beside them.
     #[arg(long)]
     allow_exec: bool,
+    /// Run packs although every user of the machine may write to them.
+    #[arg(long, requires = "allow_exec")]
+    allow_writable: bool,
     /// First put right in the files what is wrong beyond doubt, such as misspelt names: errors and warnings, or `hints` as
     /// well. Comments and everything else stay as they are, and so does what is wrong only with the values that variables have
     /// here.
@@ -76,7 +79,8 @@ fn check(args: &Args, inputs: &[Input], mut unread: Vec<Unread>) -> Found {
     let registry = crate::nodes::registry();
     let options =
         LoadOptions { memory: Some(memory::limit(args.memory_budget)), ..LoadOptions::validate(&registry, &args.set) };
-    let packs: &dyn Packs = if args.allow_exec { &Executing } else { &Saved };
+    let executing = Executing { allow_writable: args.allow_writable };
+    let packs: &dyn Packs = if args.allow_exec { &executing } else { &Saved };
     let load = |file: &SourceFile| {
         let mut loaded = graph::load(file, &options, packs);
         graph::keep_sure_fixes(&mut loaded, file, &options, packs);

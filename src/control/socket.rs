@@ -200,8 +200,13 @@ impl<F: Decode<()>> FrameReader<F> {
         }
         let Some(encoded) = rest.get(..body) else { return Ok(None) };
         let (frame, used) = codec::decode(encoded).map_err(|e| ControlError::Malformed(e.to_string()))?;
-        if used != body || self.fds.len() < fds {
-            return Err(ControlError::Malformed("its length or its descriptors do not fit".to_owned()));
+        if used != body {
+            return Err(ControlError::Malformed("its length does not fit".to_owned()));
+        }
+        if self.fds.len() < fds {
+            return Err(ControlError::Malformed(
+                "its descriptors are missing, as where too many files are open".to_owned(),
+            ));
         }
         self.bytes.drain(..HEADER_BYTES + body);
         Ok(Some((frame, self.fds.drain(..fds).collect())))

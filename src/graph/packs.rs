@@ -1,5 +1,6 @@
 //! Where the descriptions of packs come from: saved beside the pack, or asked of it.
 
+use super::source::is_writable_by_all;
 use crate::node::{DescriptionError, PackDescription, SettingError, SettingsToCheck, description_path};
 use std::io::{ErrorKind, Read, Write as _};
 use std::path::{Path, PathBuf};
@@ -37,7 +38,10 @@ pub struct Saved;
 
 /// Runs `<pack> describe` and `<pack> check`.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Executing;
+pub struct Executing {
+    /// Also one that every user of the machine may have changed.
+    pub allow_writable: bool,
+}
 
 /// Why nothing can be learned of a pack.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +59,17 @@ pub enum PackFault {
     /// The program may not be executed, or is none.
     #[error("{} cannot be executed: {cause}", path.display())]
     NotExecutable {
+        /// The program.
+        path: PathBuf,
+        /// The system's word.
+        cause: std::io::Error,
+    },
+    /// Every user of the machine may change the program.
+    #[error("{} is not run: every user may write to it", .0.display())]
+    Writable(PathBuf),
+    /// No thread may be had to ask the program.
+    #[error("cannot ask {}: {cause}", path.display())]
+    NoThread {
         /// The program.
         path: PathBuf,
         /// The system's word.
@@ -109,6 +124,7 @@ impl PackFault {
             }
             PackFault::Missing(_) => "build it, or correct the path; it is relative to this file",
             PackFault::NotExecutable { .. } => "a pack is an executable program: check the path and its permissions",
+            PackFault::Writable(_) => "`chmod o-w` takes that right away; `--allow-writable` runs it all the same",
             PackFault::NotAPack { cause: DescriptionError::Version { .. }, .. } => {
                 "build the pack with the version of the ezrun library that runs the graph"
             }
@@ -133,6 +149,9 @@ impl Packs for Saved {
 impl Packs for Executing {
     fn describe(&self, executable: &Path) -> Result<PackDescription, PackFault> {
         let path = executable.to_owned();
+        if !self.allow_writable && is_writable_by_all(executable) {
+            return Err(PackFault::Writable(path));
+        }
         let (text, status) = ask(executable, "describe", Vec::new())?;
         match (PackDescription::from_json(&text), status) {
             (Ok(description), _) => Ok(description),
@@ -175,8 +194,8 @@ fn ask(
         Err(cause) => return Err(PackFault::NotExecutable { path, cause }),
     };
     if let Some(mut stdin) = child.stdin.take() {
-        // One that does not read does not know the question: its answer tells.
-        std::thread::spawn(move || stdin.write_all(&input));
+        // One that does not read does not know the question: its answer tells. So it does where no thread may be had.
+        let _ = std::thread::Builder::new().spawn(move || stdin.write_all(&input));
     }
     let answer = answer_of(&mut child, path, verb);
     // Whatever it said, it is not left behind.
@@ -191,7 +210,8 @@ fn answer_of(child: &mut Child, path: PathBuf, verb: &'static str) -> Result<Vec
     let (done, result) = mpsc::channel();
     let owned = path.clone();
     // A read cannot be given a deadline; this thread ends when the child is killed.
-    std::thread::spawn(move || done.send(read_bounded(stdout, &owned)));
+    let reader = std::thread::Builder::new().spawn(move || done.send(read_bounded(stdout, &owned)));
+    reader.map_err(|cause| PackFault::NoThread { path: path.clone(), cause })?;
     let text = result.recv_timeout(ANSWER_TIMEOUT).map_err(|_| PackFault::TooSlow { path, verb })??;
     // The output is closed but the process may still be ending: its status counts only once it has ended by itself.
     let deadline = std::time::Instant::now() + Duration::from_secs(1);

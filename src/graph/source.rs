@@ -48,6 +48,8 @@ pub struct SourceFile {
     line_starts: Arc<[usize]>,
     /// Characters before each block of [`BLOCK_BYTES`], so that a column costs no more on a very long line.
     chars_before: Arc<[usize]>,
+    /// Files that it uses are refused where every user may write to them.
+    is_guarded: bool,
 }
 
 /// A graph file that cannot be read.
@@ -72,6 +74,16 @@ pub enum ReadError {
         /// The largest size that is read.
         limit: u64,
     },
+    /// Every user of the machine may change the file.
+    #[error(
+        "{} is not run: every user may write to it (`chmod o-w` takes that right away; `--allow-writable` runs it all \
+         the same)",
+        path.display()
+    )]
+    Writable {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file is not text.
     #[error("{} {fault}", path.display())]
     NotText {
@@ -80,6 +92,12 @@ pub enum ReadError {
         /// What it is instead.
         fault: TextFault,
     },
+}
+
+/// Whether every user of the machine may write to the file at `path`: then what it says may be anybody's word.
+pub(super) fn is_writable_by_all(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o002 != 0)
 }
 
 /// Why bytes are not the text of a graph.
@@ -190,6 +208,17 @@ impl SourceFile {
         Ok(Self::new(&path.display().to_string(), &stem, dir, text))
     }
 
+    /// Refuses it, read from `path`, where every user may write to it; and all files that it uses, likewise.
+    ///
+    /// # Errors
+    /// [`ReadError::Writable`].
+    pub fn guarded(self, path: &Path) -> Result<Self, ReadError> {
+        if is_writable_by_all(path) {
+            return Err(ReadError::Writable { path: path.to_owned() });
+        }
+        Ok(SourceFile { is_guarded: true, ..self })
+    }
+
     /// Reads the file that this one calls `path`, and errors call `name`. What is no file, such as a pipe, might never end.
     pub(super) fn read_beside(&self, path: &str, name: &str) -> Result<Self, ReadError> {
         let full = self.dir.join(path);
@@ -197,8 +226,14 @@ impl SourceFile {
             return Err(ReadError::Unreadable { path: name.into(), cause: std::io::Error::other("it is no file") });
         }
         let mut result = Self::read(&full);
+        if self.is_guarded {
+            result = result.and_then(|file| file.guarded(&full));
+        }
         if let Err(
-            ReadError::Unreadable { path, .. } | ReadError::TooLarge { path, .. } | ReadError::NotText { path, .. },
+            ReadError::Unreadable { path, .. }
+            | ReadError::TooLarge { path, .. }
+            | ReadError::Writable { path }
+            | ReadError::NotText { path, .. },
         ) = &mut result
         {
             *path = name.into();
@@ -238,7 +273,8 @@ impl SourceFile {
             std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         let chars_before = chars_before(&text).into();
         let id = FileId::default();
-        SourceFile { id, name: name.into(), dir, stem: stem.to_owned(), text: text.into(), line_starts, chars_before }
+        let (name, stem, text) = (name.into(), stem.to_owned(), text.into());
+        SourceFile { id, name, dir, stem, text, line_starts, chars_before, is_guarded: false }
     }
 
     /// Which of the files of its graph it is.

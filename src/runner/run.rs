@@ -22,6 +22,8 @@ use tokio::sync::mpsc;
 
 /// Events that may wait; a backend that says more is held back.
 const EVENTS: usize = 1024;
+/// An event queue with a second handle, what wakes it, and a pair of sockets for signals; a few to spare.
+const DESCRIPTORS_OF_RUNTIME: usize = 8;
 
 /// How to run.
 #[derive(Clone, Debug)]
@@ -55,6 +57,7 @@ pub fn run(plan: &Plan<'_>, options: &Options, observer: &mut dyn Observer) -> R
         Ok(swept) => observer.note(LogLevel::Info, &format!("removed {swept} named segments that a dead run had left")),
         Err(e) => observer.note(LogLevel::Debug, &format!("cannot look for named segments of dead runs: {e}")),
     }
+    check_descriptors().map_err(|e| start_error("cannot start the runner", &e))?;
     // One thread, the main one: the kernel ends a backend with the thread that started it.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| start_error("cannot start the runner", &e))?;
@@ -455,6 +458,13 @@ fn neighbours(plan: &Plan<'_>, backend: BackendId) -> Vec<(u32, BackendId)> {
         }
     });
     ends.collect()
+}
+
+/// Whether there is room for what the runtime opens: it panics where a part of it cannot be had.
+fn check_descriptors() -> std::io::Result<()> {
+    let open = |_| rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC);
+    let spare: Result<Vec<_>, _> = (0..DESCRIPTORS_OF_RUNTIME).map(open).collect();
+    Ok(spare.map(drop)?)
 }
 
 /// A run needs a few descriptors for each backend, and the limit is often lower than what it may be raised to.

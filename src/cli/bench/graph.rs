@@ -238,7 +238,7 @@ mod tests {
 
     fn graph_of(case: &Case) -> crate::graph::Graph {
         let file = SourceFile::from_text("bench.yaml", Path::new("/"), &CaseGraph::of(case, &[4, 6]).text);
-        let loaded = load(&file, &LoadOptions::run(&registry(), &[]), &Executing);
+        let loaded = load(&file, &LoadOptions::run(&registry(), &[]), &Executing::default());
         assert!(!loaded.has_errors(), "{:?}", loaded.findings);
         loaded.graph.unwrap()
     }

@@ -105,7 +105,7 @@ impl Bench {
 
     fn load(&self, case_graph: &CaseGraph, dir: &Path) -> Result<Graph, Fault> {
         let file = SourceFile::from_text("bench.yaml", dir, &case_graph.text);
-        let loaded = graph::load(&file, &LoadOptions::run(&self.registry, &[]), &Executing);
+        let loaded = graph::load(&file, &LoadOptions::run(&self.registry, &[]), &Executing::default());
         let findings = loaded.findings;
         loaded.graph.ok_or_else(|| Fault::Refused(render::text(&findings, &loaded.sources, render::Style::Plain)))
     }

@@ -12,6 +12,7 @@ mod tally;
 mod units;
 
 pub use report::Report;
+pub use units::bytes_exactly;
 
 use super::out_file::{self, OutFile};
 use super::{exit, nodes};

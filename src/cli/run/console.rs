@@ -16,6 +16,8 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 pub struct Console {
     quiet: bool,
     bar: Option<ProgressBar>,
+    /// The first error that the runner itself has told.
+    noted_error: Option<String>,
 }
 
 impl Console {
@@ -25,7 +27,7 @@ impl Console {
             bar.set_style(style("{elapsed} {pos} messages"));
             bar
         });
-        Console { quiet, bar }
+        Console { quiet, bar, noted_error: None }
     }
 
     /// Says what is about to run.
@@ -44,6 +46,11 @@ impl Console {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
+    }
+
+    /// The first error that the runner itself has told.
+    pub fn noted_error(&self) -> Option<&str> {
+        self.noted_error.as_deref()
     }
 
     fn line(&self, line: &str) {
@@ -78,7 +85,10 @@ impl Observer for Console {
 
     fn note(&mut self, level: LogLevel, line: &str) {
         match level {
-            LogLevel::Error => self.always(&format!("error: {line}")),
+            LogLevel::Error => {
+                self.always(&format!("error: {line}"));
+                self.noted_error.get_or_insert_with(|| line.to_owned());
+            }
             LogLevel::Warn => self.always(&format!("warning: {line}")),
             LogLevel::Info | LogLevel::Debug | LogLevel::Trace => self.line(line),
         }

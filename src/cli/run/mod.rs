@@ -3,6 +3,7 @@
 mod console;
 mod ledger;
 mod report;
+mod scarcity;
 
 use super::out_file::OutFile;
 use super::{exit, inputs, memory};
@@ -42,6 +43,9 @@ pub struct Args {
     /// The least level of log lines that nodes write.
     #[arg(long, value_enum, default_value_t = LogLevel::Info)]
     log_level: LogLevel,
+    /// Run a graph, its parts and its packs although every user of the machine may write to one of them.
+    #[arg(long)]
+    allow_writable: bool,
     /// Say nothing but what went wrong.
     #[arg(long, short)]
     quiet: bool,
@@ -62,7 +66,7 @@ enum Segments {
 
 /// Runs the graph and returns the exit code.
 pub fn run(args: &Args) -> u8 {
-    let file = match inputs::read_file(&args.graph, args.max_file_size) {
+    let file = match read(args) {
         Ok(file) => file,
         Err(e) => return refuse(&e),
     };
@@ -88,17 +92,23 @@ pub fn run(args: &Args) -> u8 {
     };
     console.finish();
     let code = judge(&summary, &plan, args.max_drops);
+    say_way_out(&causes(&summary, &console));
     if !args.quiet {
         say_raw!("{}", ledger::table(&plan, &summary));
     }
     write_report(report, &Report::new(&plan, &summary, code), code)
 }
 
+fn read(args: &Args) -> Result<SourceFile, String> {
+    let file = inputs::read_file(&args.graph, args.max_file_size)?;
+    if args.allow_writable { Ok(file) } else { file.guarded(&args.graph).map_err(|error| error.to_string()) }
+}
+
 fn load(file: &SourceFile, args: &Args) -> Loaded {
     let registry = crate::nodes::registry();
     let options =
         LoadOptions { memory: Some(memory::limit(args.memory_budget)), ..LoadOptions::run(&registry, &args.set) };
-    let loaded = graph::load(file, &options, &Executing);
+    let loaded = graph::load(file, &options, &Executing { allow_writable: args.allow_writable });
     let worth_saying = if args.quiet { Level::Error } else { Level::Warning };
     let findings: Vec<_> = loaded.findings.iter().filter(|finding| finding.level <= worth_saying).cloned().collect();
     say_raw!("{}", render::text(&findings, &loaded.sources, render::Style::Coloured));
@@ -118,6 +128,7 @@ fn start(plan: &Plan<'_>, args: &Args) -> Result<(Summary, Console), u8> {
         Err(e) => {
             console.finish();
             say!("error: {e}");
+            say_way_out(&[&e.to_string()]);
             Err(exit::FAILED)
         }
     }
@@ -144,6 +155,17 @@ fn judge(summary: &Summary, plan: &Plan<'_>, max_drops: Option<u64>) -> u8 {
         (true, true, End::Finished) => exit::OK,
         (true, true, End::Interrupted(Interruption::Int)) => exit::INTERRUPTED,
         (true, true, End::Interrupted(Interruption::Term)) => exit::TERMINATED,
+    }
+}
+
+/// What a run has told of its errors.
+fn causes<'a>(summary: &'a Summary, console: &'a Console) -> Vec<&'a str> {
+    console.noted_error().into_iter().chain(summary.failures.iter().map(|failure| failure.cause.as_str())).collect()
+}
+
+fn say_way_out(causes: &[&str]) {
+    if let Some(way) = scarcity::way_out(causes) {
+        say!("note: {way}; `ezrun doctor GRAPH` tells what a run needs");
     }
 }
 

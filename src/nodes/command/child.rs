@@ -160,9 +160,12 @@ pub fn success(name: &str, status: ExitStatus) -> Result<()> {
 }
 
 /// Copies a child's standard error to ours, line by line, on a thread of its own.
-pub fn pass_on(stderr: ChildStderr) -> PassedOn {
+///
+/// # Errors
+/// Where no thread may be had.
+pub fn pass_on(stderr: ChildStderr) -> Result<PassedOn> {
     let (done, all_said) = channel();
-    std::thread::spawn(move || {
+    let copy = move || {
         let mut lines = BufReader::new(stderr);
         let mut line = Vec::new();
         while lines.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
@@ -174,8 +177,9 @@ pub fn pass_on(stderr: ChildStderr) -> PassedOn {
             line.clear();
         }
         let _ = done.send(());
-    });
-    PassedOn(all_said)
+    };
+    std::thread::Builder::new().spawn(copy).context("cannot start a thread")?;
+    Ok(PassedOn(all_said))
 }
 
 /// A child's standard error that is being passed on.

@@ -45,19 +45,20 @@ impl Program for Command {
 
     fn run(&mut self, inputs: &mut Inputs, out: &mut Outputs) -> Result<Flow> {
         let (mut child, streams) = self.started.take().context("the program was not started")?;
-        let errors = child::pass_on(streams.stderr);
+        let errors = child::pass_on(streams.stderr)?;
         let framing = self.settings.framing;
         let captured = Mutex::new(None);
         let signals = out.signals();
-        let (said, feed) = thread::scope(|scope| {
-            let feeder = scope.spawn(|| feed_or_kill(inputs, streams.stdin, framing, &captured, child.pidfd()));
+        let (said, feed) = thread::scope(|scope| -> Result<_> {
+            let feed = || feed_or_kill(inputs, streams.stdin, framing, &captured, child.pidfd());
+            let feeder = thread::Builder::new().spawn_scoped(scope, feed).context("cannot start a thread")?;
             let talk = Talk { child: &child, framing, captured: &captured, signals: &*signals };
             let said = talk.until_exit(streams.stdout, out);
             // What is left of it must not hold anybody up: the feeder least of all.
             child.kill();
             signals.end_inputs();
-            (said, feeder.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-        });
+            Ok((said, feeder.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))))
+        })?;
         let status = child.reap()?;
         errors.wait(GRACE);
         feed?;
