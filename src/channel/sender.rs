@@ -154,6 +154,22 @@ impl Sender {
         Ok(())
     }
 
+    /// Whether all slots are free, once what the consumers have given back is taken back.
+    #[cfg(test)]
+    pub fn has_all_slots(&mut self) -> bool {
+        if let Some(loan) = self.loan.take() {
+            self.slots.unpin(loan.slot);
+        }
+        self.edges.iter_mut().for_each(|edge| edge.reclaim(&mut self.slots));
+        self.slots.are_free()
+    }
+
+    /// Counts the positions of all edges from `position`. Before anything is sent.
+    #[cfg(test)]
+    pub fn start_at(&mut self, position: u64) {
+        self.edges.iter_mut().for_each(|edge| edge.start_at(position));
+    }
+
     fn offer_to_all(&mut self, envelope: Envelope) -> Result<(), ChannelError> {
         self.full.clear();
         let mut result = Ok(());

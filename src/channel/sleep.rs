@@ -1,15 +1,23 @@
 //! How the two ends of an edge tell each other that one of them sleeps: a number for each sleep, and 0 while awake.
 
+use super::sync::{AtomicU32, AtomicU64, fence};
 use super::wait::wake_counter;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::atomic::{AtomicU32, AtomicU64, fence};
 
 /// What stands for the number of a sleep where there will never be one.
 const NEVER: u32 = u32::MAX;
 
 /// Numbers the sleeps of one end of an edge.
-#[derive(Default)]
+#[cfg_attr(not(ezrun_loom), derive(Default))]
 pub struct Sleeps(u32);
+
+/// A model counts over the end of the numbers.
+#[cfg(ezrun_loom)]
+impl Default for Sleeps {
+    fn default() -> Self {
+        Sleeps(NEVER - 2)
+    }
+}
 
 impl Sleeps {
     /// What to announce: the number of a sleep that begins, not that of the last one and never 0; or 0 for being awake.

@@ -126,6 +126,12 @@ impl Slots {
         })
     }
 
+    /// Whether no slot is pinned, of whichever segment.
+    #[cfg(test)]
+    pub fn are_free(&self) -> bool {
+        self.free.len() == self.slots.len() && self.retired.is_none()
+    }
+
     pub fn memory(&self) -> &Arc<Writable> {
         &self.memory
     }
