@@ -20,7 +20,8 @@ fn main() -> ExitCode {
     let left = killer.names_after_sweep().len();
     let after = [meminfo("Shmem:"), open_files()];
     let survivors = killed.iter().filter(|killed| killed.gone_within.is_none()).count();
-    println!("{kills} kills with seed {seed}, half over sealed and half over named segments");
+    let named = killed.iter().filter(|killed| killed.segments == "named").count();
+    println!("{kills} kills with seed {seed}, {named} of them over named segments, the others over sealed ones");
     describe("moment of the kill after launch", killed.iter().map(|killed| killed.after).collect());
     describe("last process gone after the runner", killed.iter().filter_map(|killed| killed.gone_within).collect());
     let processes = killed.iter().map(|killed| killed.processes);

@@ -3,8 +3,8 @@
 use super::inputs::{BoundEdge, InputSet};
 use super::outputs;
 use crate::channel::{
-    ChannelError, Consumer, Handle, Inbox, Interrupt, LocalQueue, LocalSender, Mapped, Origin, PortLayout, ReadOnly,
-    Receiver, Sender, Station, StationLayout, Waiter, Wiring,
+    AtomicBool, ChannelError, Consumer, Handle, Inbox, Interrupt, LocalQueue, LocalSender, Mapped, Origin, PortLayout,
+    ReadOnly, Receiver, Sender, Station, StationLayout, Waiter, Wiring,
 };
 use crate::control::{
     ControlError, FrameSender, FromBackend, InputSetup, NodeSetup, OutEdgeSetup, PortSetup, SegmentOwner, Setup,
@@ -14,7 +14,7 @@ use crate::graph::Delivery;
 use crate::node::Transmit;
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// Every segment that the nodes of a backend touch: its own, and those of its peers as they come.

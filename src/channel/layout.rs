@@ -2,14 +2,17 @@
 //! shared memory.
 
 use super::latency::BUCKETS;
+use super::sync::{AtomicU32, AtomicU64, Plain32, Plain64};
 use bincode::{Decode, Encode};
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64};
+use std::sync::atomic::AtomicI64;
 
 /// Most messages that an input may hold at a time.
 pub const MAX_HOLDS: usize = 64;
 /// Largest encoded metadata, in bytes.
 pub const MAX_METADATA_BYTES: usize = 256 << 10;
 
+/// Entries of a borrow table; a model makes no more than it needs.
+const BORROWS: usize = if cfg!(ezrun_loom) { 2 } else { MAX_HOLDS };
 const PAGE: usize = 4096;
 /// Added to each slot's length, so that neighbouring slots do not start in the same cache set.
 const STAGGER: usize = 9 * 64;
@@ -23,27 +26,29 @@ const SPARE_SLOTS: u32 = 2;
 pub unsafe trait Shared {}
 
 /// What lies at the front of a producer's segment.
+#[cfg_attr(ezrun_loom, derive(Default))]
 #[repr(C, align(128))]
 pub struct PortWords {
     /// How many messages will be sent in all; 0 where nobody knows.
-    pub expected: AtomicU64,
+    pub expected: Plain64,
 }
 
 /// What a producer writes for one edge: first what changes with every message, then, on lines of its own, what a consumer
 /// looks at with every message and what hardly ever changes.
+#[cfg_attr(ezrun_loom, derive(Default))]
 #[repr(C, align(128))]
 pub struct OutWords {
     /// A [`Published`].
     pub published: AtomicU64,
     /// Messages offered to this edge.
-    pub sent: AtomicU64,
+    pub sent: Plain64,
     /// Those of them that the edge refused since it was full.
-    pub rejected: AtomicU64,
+    pub rejected: Plain64,
     pad: [u64; 13],
     /// While the producer sleeps until `taken` changes, the number of this sleep; else 0.
     pub waiting: AtomicU32,
     /// Set once the consumer's words were found to be impossible.
-    pub quarantined: AtomicU32,
+    pub quarantined: Plain32,
 }
 
 /// How far a producer is on an edge, in one word.
@@ -78,6 +83,7 @@ impl Published {
 }
 
 /// An entry of an edge's ring.
+#[cfg_attr(ezrun_loom, derive(Default))]
 #[repr(C, align(32))]
 pub struct Entry {
     /// Position plus 1; 0 where the entry was withdrawn.
@@ -85,11 +91,11 @@ pub struct Entry {
     /// Slot of the message.
     pub slot: AtomicU32,
     /// Version of its metadata.
-    pub metadata_version: AtomicU32,
+    pub metadata_version: Plain32,
     /// Length of its payload in bytes.
-    pub payload_bytes: AtomicU64,
+    pub payload_bytes: Plain64,
     /// When it was published, `CLOCK_MONOTONIC` nanoseconds.
-    pub publish_ns: AtomicU64,
+    pub publish_ns: Plain64,
 }
 
 /// What a consumer writes for one edge, ordered as in [`OutWords`].
@@ -106,60 +112,72 @@ pub struct InWords {
     /// Counters that only the ledger reads.
     pub counters: Counters,
     /// Positions plus 1 of the messages that are held; 0 where an entry is free.
-    pub borrowed: [AtomicU64; MAX_HOLDS],
+    pub borrowed: [AtomicU64; BORROWS],
     /// Latencies from publish to take.
-    pub latency: [AtomicU64; BUCKETS],
+    pub latency: [Plain64; BUCKETS],
+}
+
+#[cfg(ezrun_loom)]
+impl Default for InWords {
+    fn default() -> Self {
+        let (taken, sleeping, left) = <(AtomicU64, AtomicU32, AtomicU32)>::default();
+        let (counters, latency) = (Counters::default(), std::array::from_fn(|_| Plain64::default()));
+        let (pad, pad_too, borrowed) = Default::default();
+        InWords { taken, pad, sleeping, left, pad_too, counters, borrowed, latency }
+    }
 }
 
 /// What a consumer counts for one edge.
+#[cfg_attr(ezrun_loom, derive(Default))]
 #[repr(C, align(128))]
 pub struct Counters {
     /// Messages that the node is done with.
-    pub received: AtomicU64,
+    pub received: Plain64,
     /// Messages that the node has in hand.
-    pub in_hand: AtomicU64,
+    pub in_hand: Plain64,
     /// Messages overwritten before they were taken.
-    pub dropped: AtomicU64,
+    pub dropped: Plain64,
     /// Private copies made.
-    pub copies: AtomicU64,
+    pub copies: Plain64,
     /// Bytes copied for them.
-    pub copied_bytes: AtomicU64,
+    pub copied_bytes: Plain64,
     /// Messages received by move.
-    pub moves: AtomicU64,
+    pub moves: Plain64,
     /// Views given.
-    pub views: AtomicU64,
+    pub views: Plain64,
     /// Longest latency in nanoseconds.
-    pub latency_max: AtomicU64,
+    pub latency_max: Plain64,
 }
 
 /// What lies in front of a payload, at the start of its slot: on the first line what changes with every message, on the
 /// second what stays as long as its metadata does.
+#[cfg_attr(ezrun_loom, derive(Default))]
 #[repr(C)]
 pub struct SlotHeader {
     /// [`SlotHeader::MAGIC`].
-    pub magic: AtomicU32,
+    pub magic: Plain32,
     /// [`SlotHeader::VERSION`].
-    pub version: AtomicU32,
+    pub version: Plain32,
     /// Number of the message on its port.
     pub sequence: AtomicU64,
     /// Capture time in nanoseconds.
     pub capture_ns: AtomicI64,
     /// Follows a message through the graph.
-    pub trace: AtomicU64,
+    pub trace: Plain64,
     /// Clock of the capture time.
-    pub clock: AtomicU32,
+    pub clock: Plain32,
     /// How many segments of the port came before this one.
-    pub generation: AtomicU32,
+    pub generation: Plain32,
     /// Length of the metadata in bytes.
-    pub metadata_bytes: AtomicU32,
+    pub metadata_bytes: Plain32,
     /// Version of the metadata that stands behind this header.
-    pub metadata_version: AtomicU32,
+    pub metadata_version: Plain32,
     /// When it was published, `CLOCK_MONOTONIC` nanoseconds.
-    pub publish_ns: AtomicU64,
+    pub publish_ns: Plain64,
     /// Length of the payload in bytes.
-    pub payload_bytes: AtomicU64,
+    pub payload_bytes: Plain64,
     /// Tells payload types apart at a glance.
-    pub type_hash: AtomicU64,
+    pub type_hash: Plain64,
     reserved: [u64; 7],
 }
 
@@ -174,11 +192,14 @@ unsafe impl Shared for InWords {}
 // SAFETY: atomics, and reserved words that nobody reads.
 unsafe impl Shared for SlotHeader {}
 
-const _: () = assert!(size_of::<PortWords>() == 128 && size_of::<OutWords>() == 256 && size_of::<Entry>() == 32);
-const _: () = assert!(std::mem::offset_of!(SlotHeader, type_hash) == 64);
-const _: () = assert!(size_of::<SlotHeader>() == 128 && size_of::<Counters>() == 128);
-const _: () = assert!(std::mem::offset_of!(OutWords, waiting) == 128 && std::mem::offset_of!(InWords, sleeping) == 128);
-const _: () = assert!(std::mem::offset_of!(InWords, counters) == 256);
+#[cfg(not(ezrun_loom))]
+const _: () = {
+    assert!(size_of::<PortWords>() == 128 && size_of::<OutWords>() == 256 && size_of::<Entry>() == 32);
+    assert!(std::mem::offset_of!(SlotHeader, type_hash) == 64);
+    assert!(size_of::<SlotHeader>() == 128 && size_of::<Counters>() == 128);
+    assert!(std::mem::offset_of!(OutWords, waiting) == 128 && std::mem::offset_of!(InWords, sleeping) == 128);
+    assert!(std::mem::offset_of!(InWords, counters) == 256);
+};
 
 impl SlotHeader {
     /// Marks a slot that holds a message.

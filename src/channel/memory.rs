@@ -5,7 +5,7 @@
 //! readers map it read-only, but nothing stops a process of the same user that means harm.
 
 use super::layout::Shared;
-use super::{ChannelError, SegmentKind, named};
+use super::{ChannelError, Handle, SegmentKind, named};
 use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags};
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags};
@@ -15,15 +15,6 @@ use std::ptr::NonNull;
 
 /// A memfd's name has at most 249 bytes.
 const MAX_LABEL_CHARS: usize = 60;
-
-/// What another process needs to map a segment.
-#[derive(Debug)]
-pub enum Handle {
-    /// The descriptor of a memfd.
-    Sealed(OwnedFd),
-    /// A name under /dev/shm.
-    Named(String),
-}
 
 /// A segment that this process writes.
 pub struct Writable {

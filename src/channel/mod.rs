@@ -43,19 +43,30 @@
 
 mod latency;
 mod layout;
+mod sync;
 
 #[cfg(target_os = "linux")]
 mod descriptors;
 #[cfg(target_os = "linux")]
 mod fault;
+#[cfg(all(target_os = "linux", not(ezrun_loom)))]
+mod futex;
+#[cfg(ezrun_loom)]
+#[path = "model/futex.rs"]
+mod futex;
 #[cfg(target_os = "linux")]
 mod ledger;
 #[cfg(target_os = "linux")]
 mod local;
 #[cfg(target_os = "linux")]
 mod mapped;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(any(ezrun_loom, miri))))]
 mod memory;
+#[cfg(any(ezrun_loom, miri))]
+#[path = "heap.rs"]
+mod memory;
+#[cfg(ezrun_loom)]
+mod model;
 #[cfg(target_os = "linux")]
 mod named;
 #[cfg(target_os = "linux")]
@@ -70,8 +81,7 @@ mod sender;
 mod sleep;
 #[cfg(target_os = "linux")]
 mod slots;
-#[cfg(test)]
-#[cfg(target_os = "linux")]
+#[cfg(all(test, target_os = "linux", not(ezrun_loom)))]
 mod tests;
 #[cfg(target_os = "linux")]
 mod wait;
@@ -85,13 +95,14 @@ pub use self::{
     ledger::{ConsumerCounts, Latency, ProducerCounts, Timings, consumer_counts, expected_messages, producer_counts},
     local::LocalQueue,
     mapped::{Inbox, Mapped, Origin},
-    memory::{Handle, ReadOnly, Writable},
+    memory::{ReadOnly, Writable},
     named::{adopt, sweep, unlink},
     probe::{Attempt, Outcome, attempts},
     receiver::{Poll, Receiver, Station, Wiring},
     ring::Consumer,
     sender::{Announce, LocalSender, Sender},
     sleep::Sleeps,
+    sync::AtomicBool,
     wait::{Awaited, Interrupt, Level, WaitList, Waiter, processors},
 };
 
@@ -186,6 +197,16 @@ pub struct EdgeTerms {
     pub max_message: u64,
     /// How many messages the consumer may hold.
     pub holds: u32,
+}
+
+/// What another process needs to map a segment.
+#[cfg(target_os = "linux")]
+#[derive(Debug)]
+pub enum Handle {
+    /// The descriptor of a memfd.
+    Sealed(std::os::fd::OwnedFd),
+    /// A name under /dev/shm.
+    Named(String),
 }
 
 /// What a segment is made of.

@@ -2,7 +2,8 @@
 //!
 //! Every attempt is made on a segment of its own, with what a consumer is given: a handle, and the view that it maps.
 
-use super::memory::{Handle, ReadOnly, Writable};
+use super::Handle;
+use super::memory::{ReadOnly, Writable};
 use super::{ChannelError, SegmentKind, named};
 use rustix::fs::{FallocateFlags, Mode, OFlags, SealFlags};
 use rustix::io::Errno;

@@ -10,6 +10,7 @@ use super::mapped::Mapped;
 use super::memory::Writable;
 use super::sleep::{self, Woken};
 use super::slots::clock_of;
+use super::sync::{AtomicBool, fence};
 use super::wait::WaitList;
 use super::{ChannelError, EdgeTerms, Handle, SegmentKind, add};
 use crate::graph::Overflow;
@@ -17,7 +18,6 @@ use crate::message::{Capture, Header, Metadata, Owned, Pool, Release, View, code
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release as Releasing, SeqCst};
-use std::sync::atomic::{AtomicBool, fence};
 
 /// Spare buffers that an input keeps for its copies.
 const SPARE_BUFFERS: usize = 16;
@@ -340,6 +340,13 @@ impl Receiver {
         self.ours().left.store(1, Releasing);
         self.ours().taken.store(self.next.get() << 1 | 1, Releasing);
         self.wake_producer();
+    }
+
+    /// Takes from `position` on. Before anything is taken.
+    #[cfg(test)]
+    pub fn start_at(&self, position: u64) {
+        self.next.set(position);
+        self.ours().taken.store(position << 1, Releasing);
     }
 
     /// The next entry is not there any more, which only a queue that may lose messages can say.

@@ -4,13 +4,13 @@ use super::layout::{Entry, InWords, OutWords, PortLayout, Published};
 use super::memory::{ReadOnly, Writable};
 use super::sleep::{Sleeps, Woken, announce, announce_never};
 use super::slots::{SlotRef, Slots};
+use super::sync::{AtomicBool, AtomicU64, fence};
 use super::wait::{Awaited, Interrupt, Level, WaitList, Waiter};
 use super::{ChannelError, EdgeTerms, add};
 use crate::graph::Overflow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicU64, fence};
 
 /// The producer's end of an edge: its words and its ring in the port's segment, and the consumer's words.
 ///
@@ -262,6 +262,12 @@ impl OutEdge {
         for port in ports.into_iter().flatten() {
             announce(&port.at::<OutWords>(self.words_at).waiting, number);
         }
+    }
+
+    #[cfg(test)]
+    pub fn start_at(&mut self, position: u64) {
+        self.next = position;
+        self.ours().published.store(Published::open(position).word(), Release);
     }
 
     fn is_full(&self) -> bool {

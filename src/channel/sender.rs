@@ -162,6 +162,22 @@ impl Sender {
         Ok(())
     }
 
+    /// Whether all slots are free, once what the consumers have given back is taken back.
+    #[cfg(test)]
+    pub fn has_all_slots(&mut self) -> bool {
+        if let Some(loan) = self.loan.take() {
+            self.slots.unpin(loan.slot);
+        }
+        self.edges.iter_mut().for_each(|edge| edge.reclaim(&mut self.slots));
+        self.slots.are_free()
+    }
+
+    /// Counts the positions of all edges from `position`. Before anything is sent.
+    #[cfg(test)]
+    pub fn start_at(&mut self, position: u64) {
+        self.edges.iter_mut().for_each(|edge| edge.start_at(position));
+    }
+
     /// An error is boxed, so that what is returned fits a register: to copy it would wait for everything that was stored.
     fn offer_to_all(&mut self, envelope: Envelope) -> Result<(), Box<ChannelError>> {
         self.full.clear();

@@ -131,6 +131,12 @@ impl Slots {
         self.generation = generation;
     }
 
+    /// Whether no slot is pinned, of whichever segment.
+    #[cfg(test)]
+    pub fn are_free(&self) -> bool {
+        self.free.len() == self.slots.len() && self.retired.is_none()
+    }
+
     pub fn memory(&self) -> &Arc<Writable> {
         &self.memory
     }

@@ -1,5 +1,8 @@
 //! The channel by itself: both ends in one process, both kinds of segment, every step by hand.
 
+mod hostile;
+mod oracle;
+
 use super::*;
 use crate::graph::Wait;
 use crate::message::{Capture, Metadata, Owned, View};
