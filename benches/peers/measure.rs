@@ -75,18 +75,15 @@ impl Pace {
     }
 }
 
-/// Binds this thread to the `nth` of the processors that it may use.
-pub fn pin(nth: usize) {
-    // SAFETY: a set of processors is plain bits, and both calls are told its length.
+/// Binds this thread to the `nth` of the processors `--cpus`, such as `0,1`, where they are named.
+pub fn pin(args: &Args, nth: usize) {
+    let cpus = args.text("cpus", "");
+    let Some(cpu) = cpus.split(',').nth(nth).and_then(|cpu| cpu.parse().ok()) else { return };
+    // SAFETY: a set of processors is plain bits, and the call is told its length.
     unsafe {
-        let mut allowed: libc::cpu_set_t = std::mem::zeroed();
-        let mut one: libc::cpu_set_t = std::mem::zeroed();
-        libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut allowed);
-        let mut cpus = (0..libc::CPU_SETSIZE as usize).filter(|&cpu| libc::CPU_ISSET(cpu, &allowed));
-        if let Some(cpu) = cpus.nth(nth) {
-            libc::CPU_SET(cpu, &mut one);
-            libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const one);
-        }
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(cpu, &mut set);
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set);
     }
 }
 

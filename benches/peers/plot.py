@@ -39,9 +39,11 @@ def svg(title, lines):
         colour, dashes = COLOURS.get(name, "#333"), ' stroke-dasharray="5 4"' if name == "limit" else ""
         body.append(f'<path class="line" stroke="{colour}"{dashes} d="M{path}"/>')
         body += [f'<circle fill="{colour}" cx="{x(size):.1f}" cy="{y(rate):.1f}" r="3"/>' for size, _, rate in line]
-        body.append(f'<text x="{WIDTH - RIGHT + 12}" y="{labels[name] + 4:.1f}" style="fill:{colour}">{escape(name)}</text>')
+        at = f'x="{WIDTH - RIGHT + 12}" y="{labels[name] + 4:.1f}"'
+        body.append(f'<text {at} style="fill:{colour}">{escape(name)}</text>')
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}">'
-    return "\n".join([head, f"<style>{STYLE}</style>", '<rect width="100%" height="100%" fill="#fff"/>', *body, "</svg>\n"])
+    paper = '<rect width="100%" height="100%" fill="#fff"/>'
+    return "\n".join([head, f"<style>{STYLE}</style>", paper, *body, "</svg>\n"])
 
 
 def share(value, low, high):

@@ -14,6 +14,14 @@ PEERS = ("iceoryx2", "zenoh", "dora", "ezmsg")
 UNITS = {"messages_per_s": (1, "/s"), "latency_p50_ns": (1e3, "µs"), "first_message_ms": (1, "ms"),
          "exit_ms": (1, "ms"), "receiver_peak_rss_bytes": (1 << 20, "MiB")}
 NOTHING = "–"
+MATRIX_TITLE = """\
+The cases of ezmsg's own benchmark, messages/s at a sink, every message written in full: how nodes are connected, where
+they are (`shm`: each in a process of its own, `local`: all in one), size, and how many sources, sinks or relays.\
+"""
+PLOT_TITLE = "a pair with full queues: messages/s, written in full, over the size of a message"
+#: What has a line in the plot: system, how it waits, and its name there.
+PLOTTED = {("limits", ""): "limit", ("ezrun", "adaptive"): "ezrun", ("ezrun", "busy"): "ezrun busy",
+           ("iceoryx2", "block"): "iceoryx2", ("zenoh", ""): "zenoh", ("dora", ""): "dora", ("ezmsg", ""): "ezmsg"}
 
 
 @dataclass
@@ -43,7 +51,8 @@ class Figures:
 
     def __init__(self, lines):
         records = [json.loads(line) for line in lines if line.strip()]
-        self.about = next(record for record in records if "machine" in record)
+        heads = [record for record in records if "machine" in record]
+        self.about = {**heads[0], "rounds": sum(head["rounds"] for head in heads)}
         self.runs = {}
         for record in records:
             if "case" in record:
@@ -82,13 +91,13 @@ def digits(value):
 def table(figures):
     """The first table: every row that was measured."""
     head = ["", "limit", "ezrun", *PEERS, "ezrun ÷ limit", "ezrun ÷ best peer"]
-    lines = [line(head), line(["---"] * len(head))]
+    lines = []
     for row in ROWS:
         outcomes = figures.outcomes(row)
         # Rows share limits: it takes one of the others to make a row.
         if len(outcomes) > (1 if row.limit and row.systems else 0):
             lines.append(line(cells(row, outcomes)))
-    return "\n".join(lines)
+    return framed(head, lines)
 
 
 def cells(row, outcomes):
@@ -124,6 +133,11 @@ def matrix_table(figures):
         if outcomes:
             told = [outcomes.get(key) for key in (("ezmsg", ""), ("ezrun", "copy"), ("ezrun", "zero_copy"))]
             lines.append(line([row.title, *(outcome.cell(1) if outcome else NOTHING for outcome in told)]))
+    return framed(head, lines)
+
+
+def framed(head, lines):
+    """A table; nothing where it would have no line."""
     return "\n".join([line(head), line(["---"] * len(head)), *lines]) if lines else ""
 
 
@@ -134,16 +148,14 @@ def line(words):
 def picture(figures):
     """The plot, as SVG; nothing where no saturated pair was measured."""
     lines = {}
-    names = {"ezrun": {"adaptive": "ezrun", "busy": "ezrun busy"}, "limits": {"": "limit"}, "iceoryx2": {"block": "iceoryx2"}}
     by_name = {row.name: row for row in ROWS}
     for size in PLOT_SIZES:
         # A message of 64 bytes is written in full where its ends are.
         row = by_name[named("pair-ends" if size == 64 else "pair-full", size)]
-        for (system, wait), outcome in figures.outcomes(row).items():
-            name = names.get(system, {"": system}).get(wait)
-            if name and outcome.values:
-                lines.setdefault(name, []).append((size, spelled(size), outcome.median()))
-    return plot.svg("a pair with full queues: messages/s, written in full, over the size of a message", lines) if lines else None
+        for key, outcome in figures.outcomes(row).items():
+            if key in PLOTTED and outcome.values:
+                lines.setdefault(PLOTTED[key], []).append((size, spelled(size), outcome.median()))
+    return plot.svg(PLOT_TITLE, lines) if lines else None
 
 
 def section(figures):
@@ -152,21 +164,16 @@ def section(figures):
     told = ", ".join(f"{name} {version}" for name, version in versions.items() if name != "limits")
     about = (f"{machine['cpu']}, {machine['cores']} cores, {machine['kernel']}, {machine['day']}; {told}; "
              f"rounds: {figures.about['rounds']}; median (least..greatest).")
-    parts = [about, table(figures)]
-    if picture(figures):
-        parts.insert(1, f"![Messages per second over size]({PLOT})")
+    drawn = f"![Messages per second over size]({PLOT})" if picture(figures) else ""
     matrix = matrix_table(figures)
-    if matrix:
-        parts += ["The cases of ezmsg's own benchmark, messages/s at a sink, each node in a process of its own (shm) or all "
-                  "in one (local): nodes, place, size, clients.", matrix]
-    return "\n\n".join(parts)
+    parts = [about, drawn, table(figures), MATRIX_TITLE if matrix else "", matrix]
+    return "\n\n".join(part for part in parts if part)
 
 
 def write(figures, readme):
     """Puts the section into `readme`, and the plot below its folder."""
-    text = readme.read_text()
-    replaced, count = re.subn(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: f"{BEGIN}\n\n{section(figures)}\n\n{END}",
-                              text, flags=re.S)
+    between = re.compile(f"(?<={re.escape(BEGIN)}\n).*?(?={re.escape(END)})", re.S)
+    replaced, count = between.subn(lambda _: f"\n{section(figures)}\n\n", readme.read_text())
     if count != 1:
         raise SystemExit(f"{readme} has no place for the figures: put `{BEGIN}` and `{END}` where they belong")
     readme.write_text(replaced)

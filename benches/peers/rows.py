@@ -25,7 +25,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Row:
-    """One row: a figure of one case, as each system does it. `limit` and `systems` change what they must of the case."""
+    """One row: a figure of one case, as each system does it."""
 
     name: str
     title: str
@@ -66,12 +66,11 @@ def named(prefix, size):
 def round_trips():
     for size in (64, 64 * KIB, MIB, 16 * MIB):
         case = Case("ping-pong", size)
-        systems = (*BLOCKING, ("iceoryx2", "block"))
-        yield Row(named("round-trip", size), f"round trip / 2, asleep, view, {spelled(size)}", "latency_p50_ns", case,
-                  replace(case, size=64, wait="block"), systems)
-        systems = (("ezrun", "busy"), ("iceoryx2", "busy"))
-        yield Row(named("round-trip-busy", size), f"round trip / 2, busy, view, {spelled(size)}", "latency_p50_ns", case,
-                  replace(case, size=64, wait="busy"), systems)
+        for name, wait, systems in (("round-trip", "block", (*BLOCKING, ("iceoryx2", "block"))),
+                                    ("round-trip-busy", "busy", (("ezrun", "busy"), ("iceoryx2", "busy")))):
+            how = "asleep" if wait == "block" else wait
+            yield Row(named(name, size), f"round trip / 2, {how}, view, {spelled(size)}", "latency_p50_ns", case,
+                      replace(case, size=64, wait=wait), systems)
 
 
 def paced():

@@ -21,7 +21,7 @@ from systems import PROJECT, SYSTEMS, Ezrun, Failed, machine
 def main():
     args = arguments()
     if args.figures:
-        lines = args.figures.read_text().splitlines()
+        lines = [line for path in args.figures for line in path.read_text().splitlines()]
     else:
         lines = measure(args)
     figures = report.Figures(lines)
@@ -35,14 +35,16 @@ def arguments():
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     names = [system.name for system in SYSTEMS if system is not Ezrun]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scratch", type=Path, default=cache / "ezrun-peers", help="for builds, installations and figures")
+    parser.add_argument("--scratch", type=Path, default=cache / "ezrun-peers",
+                        help="for builds, installations and figures")
     parser.add_argument("--rounds", type=int, default=5, help="how often each system takes its turn (default: 5)")
     parser.add_argument("--peers", type=listed(names), default=names, help=f"some of {','.join(names)}")
     parser.add_argument("--rows", type=listed([row.name for row in [*ROWS, *MATRIX]]), help="some rows, by name")
     parser.add_argument("--matrix", action="store_true", help="also the cases of ezmsg's own benchmark")
     parser.add_argument("--ezrun", type=Path, help="an ezrun that is built already")
     parser.add_argument("--build-only", action="store_true", help="build and install, and measure nothing")
-    parser.add_argument("--from", type=Path, dest="figures", metavar="FILE", help="measure nothing: take these figures")
+    parser.add_argument("--from", type=Path, nargs="+", dest="figures", metavar="FILE",
+                        help="measure nothing: take the figures of earlier runs")
     parser.add_argument("--write-readme", type=Path, nargs="?", const=PROJECT / "README.md", metavar="README",
                         help="put tables and plot there, instead of printing them")
     return parser.parse_args()
@@ -69,7 +71,8 @@ def measure(args):
     systems = built([system(scratch) for system in SYSTEMS if system is Ezrun or system.name in args.peers])
     if args.build_only:
         raise SystemExit(0)
-    rows = [row for row in [*ROWS, *MATRIX] if row.name in args.rows] if args.rows else [*ROWS, *(MATRIX if args.matrix else [])]
+    rows = [*ROWS, *MATRIX] if args.matrix or args.rows else ROWS
+    rows = [row for row in rows if not args.rows or row.name in args.rows]
     path = scratch / time.strftime("figures-%Y%m%d-%H%M%S.jsonl")
     with path.open("w") as file:
         about = {"machine": machine(), "versions": {name: system.version for name, system in systems.items()},
@@ -111,11 +114,13 @@ def once(system, case):
     """Figures, or why there are none."""
     if system.absent:
         return {"error": system.absent}
+    began = time.monotonic()
     try:
-        return {"figures": system.figures(case)}
+        outcome = {"figures": system.figures(case)}
     except (Failed, OSError, ValueError, KeyError, AttributeError) as e:
         print(f"{system.name}: {case.topology} of {case.size} B failed: {e}", file=sys.stderr)
-        return {"error": str(e)}
+        outcome = {"error": str(e)}
+    return {**outcome, "took_s": round(time.monotonic() - began, 3)}
 
 
 if __name__ == "__main__":

@@ -13,9 +13,12 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent.parent
 #: How long a run may take, and how long a build: dora's node alone is over 500 crates.
-RUN_S, BUILD_S = 45, 3600
+RUN_S, BUILD_S = 20, 3600
 #: How long messages flow, about, where a case does not say how many.
 MOMENT_S = 0.3
+#: The least number of messages, of those that are large and of others: what memory costs that is new must not decide.
+LARGE_BYTES = 16 << 20
+LEAST_MESSAGES = {True: 120, False: 1000}
 PACED_MESSAGES = 200
 #: Round trips, by whether a process may sleep in between.
 ROUND_TRIPS = {"busy": 50_000, "adaptive": 20_000, "block": 5_000}
@@ -28,7 +31,7 @@ class Failed(Exception):
 
 
 def run(command, seconds, cwd=None, env=None):
-    """Runs `command`, with all that it starts gone at the end. Returns what it has printed and what it has complained."""
+    """Runs `command`, with all that it starts gone at the end. Returns its standard output and its standard error."""
     process = subprocess.Popen([str(word) for word in command], cwd=cwd, env={**os.environ, **(env or {})}, text=True,
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                start_new_session=True)
@@ -43,8 +46,8 @@ def run(command, seconds, cwd=None, env=None):
             pass
         process.wait()
     if process.returncode != 0:
-        last = (complained.strip() or printed.strip() or "nothing said").splitlines()[-1]
-        raise Failed(f"{Path(command[0]).name} ended with {process.returncode}: {last[:200]}")
+        said = [line for line in f"{printed}\n{complained}".splitlines() if line and not line.startswith("launched_ns=")]
+        raise Failed(f"{Path(command[0]).name} ended with {process.returncode}: {' '.join(said[-1:])[:200]}")
     return printed, complained
 
 
@@ -77,10 +80,12 @@ class System:
             return PACED_MESSAGES
         if case.topology == "ping-pong":
             return ROUND_TRIPS[case.wait]
-        copies = self.copies + (case.sent == "full") + case.copies
-        hops = case.clients if case.topology != "pair" else 1
+        chain = case.topology == "chain"  # whose relays copy what they send on
+        copies = self.copies + (case.sent == "full") + case.copies + chain
+        hops = case.clients
         seconds = hops * (1 / self.rate + copies * case.size / COPIED_PER_S)
-        return max(200 if case.size < 16 << 20 else 120, int(MOMENT_S / seconds))
+        least = LEAST_MESSAGES[case.size >= LARGE_BYTES] // (case.clients if case.topology == "fan-in" else 1)
+        return max(least, int(MOMENT_S / seconds))
 
     def cargo(self, folder):
         command = ["cargo", "build", "--release", "--locked", "--manifest-path", folder / "Cargo.toml"]
@@ -114,6 +119,13 @@ class System:
         values = {"case": case.topology, "size": case.size, "messages": self.amount(case), "clients": case.clients,
                   "rate": case.rate, "sent": case.sent, "read": case.read, **wait}
         return [word for key, value in values.items() for word in (f"--{key}", str(value))]
+
+    @staticmethod
+    def pinned(case):
+        """Further arguments, for those that bind their processes to processors."""
+        cpus = sorted(os.sched_getaffinity(0))[:2]
+        on_two = case.topology not in ("fan-out", "chain", "start") and len(cpus) == 2
+        return ["--cpus", ",".join(map(str, cpus))] if on_two else []
 
 
 class Ezrun(System):
@@ -149,7 +161,7 @@ class Limits(System):
         self.cargo(HERE / "limits")
 
     def figures(self, case):
-        printed, _ = run([self.target / "release/peer-limits", *self.arguments(case)], RUN_S)
+        printed, _ = run([self.target / "release/peer-limits", *self.arguments(case), *self.pinned(case)], RUN_S)
         return self.merged(printed, 0, 0)
 
     def amount(self, case):
@@ -165,9 +177,8 @@ class Iceoryx2(System):
         self.cargo(HERE / "iceoryx2")
 
     def figures(self, case):
-        pin = ["--pin", "yes"] if case.topology in ("pair", "ping-pong") else []
         program = self.target / "release/peer-iceoryx2"
-        return self.merged(*self.launched([program, *self.arguments(case), *pin]))
+        return self.merged(*self.launched([program, *self.arguments(case), *self.pinned(case)]))
 
 
 class Zenoh(System):
@@ -190,10 +201,8 @@ class Python(System):
         python = self.venv / "bin/python"
         if not python.exists():
             run([sys.executable, "-m", "venv", self.venv], BUILD_S)
-        have = "import importlib.metadata as m, sys; sys.exit(any(m.version(p) != v for p, v in [a.split('==') for a in sys.argv[1:]]))"
-        try:
-            run([python, "-c", have, *self.packages], RUN_S)
-        except Failed:
+        installed = run([python, "-m", "pip", "list", "--format", "freeze"], RUN_S)[0].split()
+        if not set(self.packages) <= set(installed):
             run([python, "-m", "pip", "install", "--quiet", *self.packages], BUILD_S)
 
 

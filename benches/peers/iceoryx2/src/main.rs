@@ -217,9 +217,7 @@ fn main() -> Outcome<()> {
     set_log_level(LogLevel::Error);
     let args = Args::of_this_process();
     let role = args.text("role", if args.text("case", "") == "ping-pong" { "ping" } else { "source" });
-    if args.text("pin", "no") == "yes" {
-        pin(usize::from(!["source", "ping"].contains(&role.as_str())));
-    }
+    pin(&args, usize::from(!["source", "ping"].contains(&role.as_str())));
     let bench = Bench {
         node: NodeBuilder::new().create::<Service>()?,
         run: args.text("run", &format!("ezrun-peers-{}", std::process::id())),

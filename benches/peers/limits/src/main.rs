@@ -51,17 +51,17 @@ impl Shared {
 }
 
 /// Runs `other` in a process on the second processor, and `own` in this one on the first.
-fn on_two(own: impl FnOnce(), other: impl FnOnce()) {
+fn on_two(args: &Args, own: impl FnOnce(), other: impl FnOnce()) {
     // SAFETY: this process has one thread, and the child leaves by `_exit`.
     let child = unsafe { libc::fork() };
     assert!(child >= 0, "no second process");
     if child == 0 {
-        pin(1);
+        pin(args, 1);
         other();
         // SAFETY: ends the child without running what the parent has yet to run.
         unsafe { libc::_exit(0) }
     }
-    pin(0);
+    pin(args, 0);
     own();
     // SAFETY: nothing is written where there is no place for it.
     unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
@@ -116,7 +116,7 @@ fn ping_pong(args: &Args, messages: u64) {
             back.raise();
         }
     };
-    on_two(ping, pong);
+    on_two(args, ping, pong);
 }
 
 fn paced(args: &Args, messages: u64) {
@@ -142,7 +142,7 @@ fn paced(args: &Args, messages: u64) {
         }
         print(args, &format!("\"messages\":{messages}{}", latencies.json()));
     };
-    on_two(source, sink);
+    on_two(args, source, sink);
 }
 
 fn ring(args: &Args, messages: u64, bytes: usize) {
@@ -169,7 +169,7 @@ fn ring(args: &Args, messages: u64, bytes: usize) {
         }
         reader.print(args);
     };
-    on_two(source, sink);
+    on_two(args, source, sink);
 }
 
 /// One buffer, written on one processor and copied on the other, in turn.
@@ -197,7 +197,7 @@ fn copy(args: &Args, messages: u64, bytes: usize) {
         }
         print(args, &format!("\"messages\":{messages}{}", latencies.json()));
     };
-    on_two(write, copy);
+    on_two(args, write, copy);
 }
 
 /// Fork and exec of this program: to its `main`, and to its end.
