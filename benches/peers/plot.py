@@ -7,8 +7,8 @@ WIDTH, HEIGHT = 760, 440
 LEFT, RIGHT, TOP, BOTTOM = 64, 132, 40, 46
 LABEL_GAP = 15
 #: Told apart by those who see few colours, too.
-COLOURS = {"limit": "#777777", "ezrun": "#d55e00", "ezrun busy": "#e69f00", "iceoryx2": "#0072b2", "zenoh": "#009e73",
-           "dora": "#cc79a7", "ezmsg": "#000000"}
+COLOURS = {"limit": "#777777", "ezrun": "#d55e00", "iceoryx2": "#0072b2", "zenoh": "#009e73", "dora": "#cc79a7",
+           "ezmsg": "#000000"}
 STYLE = "text{font:12px sans-serif;fill:#333}.title{font-size:14px}.grid{stroke:#ddd}.line{fill:none;stroke-width:2}"
 
 
@@ -32,7 +32,7 @@ def svg(title, lines):
     for power in range(round(math.log10(y_range[0])), round(math.log10(y_range[1])) + 1):
         at = y(10**power)
         body.append(f'<path class="grid" d="M{LEFT} {at:.1f}H{WIDTH - RIGHT}"/>')
-        body.append(f'<text x="{LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{10**power:,}</text>')
+        body.append(f'<text x="{LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{short(power)}</text>')
     labels = spread({name: y(line[-1][2]) for name, line in lines.items()})
     for name, line in lines.items():
         path = "L".join(f"{x(size):.1f} {y(rate):.1f}" for size, _, rate in line)
@@ -44,6 +44,12 @@ def svg(title, lines):
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}">'
     paper = '<rect width="100%" height="100%" fill="#fff"/>'
     return "\n".join([head, f"<style>{STYLE}</style>", paper, *body, "</svg>\n"])
+
+
+def short(power):
+    """A power of ten, with k and M."""
+    thousands = min(power // 3, 2)
+    return f"{10 ** (power - 3 * thousands)}{('', ' k', ' M')[thousands]}"
 
 
 def share(value, low, high):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import textwrap
 from dataclasses import astuple, dataclass, fields
 from statistics import median
 
@@ -14,14 +15,16 @@ PEERS = ("iceoryx2", "zenoh", "dora", "ezmsg")
 UNITS = {"messages_per_s": (1, "/s"), "latency_p50_ns": (1e3, "µs"), "first_message_ms": (1, "ms"),
          "exit_ms": (1, "ms"), "receiver_peak_rss_bytes": (1 << 20, "MiB")}
 NOTHING = "–"
+#: Of a line of README.
+WIDTH = 120
 MATRIX_TITLE = """\
 The cases of ezmsg's own benchmark, messages/s at a sink, every message written in full: how nodes are connected, where
 they are (`shm`: each in a process of its own, `local`: all in one), size, and how many sources, sinks or relays.\
 """
 PLOT_TITLE = "a pair with full queues: messages/s, written in full, over the size of a message"
 #: What has a line in the plot: system, how it waits, and its name there.
-PLOTTED = {("limits", ""): "limit", ("ezrun", "adaptive"): "ezrun", ("ezrun", "busy"): "ezrun busy",
-           ("iceoryx2", "block"): "iceoryx2", ("zenoh", ""): "zenoh", ("dora", ""): "dora", ("ezmsg", ""): "ezmsg"}
+PLOTTED = {("limits", ""): "limit", ("ezrun", "adaptive"): "ezrun", ("iceoryx2", "block"): "iceoryx2",
+           ("zenoh", ""): "zenoh", ("dora", ""): "dora", ("ezmsg", ""): "ezmsg"}
 
 
 @dataclass
@@ -166,7 +169,7 @@ def section(figures):
              f"rounds: {figures.about['rounds']}; median (least..greatest).")
     drawn = f"![Messages per second over size]({PLOT})" if picture(figures) else ""
     matrix = matrix_table(figures)
-    parts = [about, drawn, table(figures), MATRIX_TITLE if matrix else "", matrix]
+    parts = [textwrap.fill(about, WIDTH), drawn, table(figures), MATRIX_TITLE if matrix else "", matrix]
     return "\n\n".join(part for part in parts if part)
 
 
