@@ -81,7 +81,8 @@ mod sender;
 mod sleep;
 #[cfg(target_os = "linux")]
 mod slots;
-#[cfg(all(test, target_os = "linux", not(ezrun_loom)))]
+#[cfg(test)]
+#[cfg(all(target_os = "linux", not(ezrun_loom)))]
 mod tests;
 #[cfg(target_os = "linux")]
 mod wait;
