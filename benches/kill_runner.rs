@@ -23,7 +23,11 @@ fn main() -> ExitCode {
     let named = killed.iter().filter(|killed| killed.segments == "named").count();
     println!("{kills} kills with seed {seed}, {named} of them over named segments, the others over sealed ones");
     describe("moment of the kill after launch", killed.iter().map(|killed| killed.after).collect());
-    describe("last process gone after the runner", killed.iter().filter_map(|killed| killed.gone_within).collect());
+    for segments in ["sealed", "named"] {
+        let of_kind = killed.iter().filter(|killed| killed.segments == segments);
+        let what = format!("last process gone after the runner, {segments} segments");
+        describe(&what, of_kind.filter_map(|killed| killed.gone_within).collect());
+    }
     let processes = killed.iter().map(|killed| killed.processes);
     println!("processes at the kill: {} to {}", processes.clone().min().unwrap_or(0), processes.max().unwrap_or(0));
     println!("runs with a process left after {LIMIT:?}: {survivors}");
