@@ -99,7 +99,7 @@ fn what_cannot_be_formatted_is_named_and_left_alone() {
     std::fs::write(dir.path().join("broken.yaml"), "ezrun: [1,   \n").unwrap();
     let (code, stdout, stderr) = ezrun(dir.path(), &["fmt", "broken.yaml", "nowhere.yaml"], "");
     assert_eq!((code, stdout.as_str()), (2, ""));
-    assert!(stderr.starts_with("error: cannot format broken.yaml: 1:8: not YAML: "), "{stderr}");
+    assert!(stderr.starts_with("error: cannot format broken.yaml: 1:8: `[` is not closed\n"), "{stderr}");
     assert!(stderr.contains("error: cannot read nowhere.yaml"), "{stderr}");
     assert_eq!(std::fs::read_to_string(dir.path().join("broken.yaml")).unwrap(), "ezrun: [1,   \n");
 }

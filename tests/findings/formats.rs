@@ -20,7 +20,7 @@ fn written(format: &str) -> String {
 #[test]
 fn concise_has_one_line_for_each_finding() {
     let expected = "a.yaml:3:17: error[wiring/unknown-node]: there is no node `x`\n\
-                    ./b/50% off, é: x.yaml:4:3: warning[flow/unread-output]: nobody reads the output `out` of `c`\n\
+                    b/50% off, é: x.yaml:4:3: warning[flow/unread-output]: nobody reads the output `out` of `c`\n\
                     hint.yaml:3:24: hint[delivery/needless-copy]: `b.in` only reads, yet each message is copied for it: 64 bytes a message\n";
     assert_eq!(written("concise"), expected);
     // A line break in a name does not make a second line.
@@ -442,7 +442,7 @@ fn what_is_wrong_with_a_part_is_told_once_with_all_who_use_it() {
         "no findings in parts/part.yaml, beside 1 told above",
     ];
     assert_eq!(summaries, expected, "{text}");
-    assert!(text.contains("--> b.yaml:3:13"), "{text}");
+    assert!(text.contains("::: b.yaml:3:13"), "{text}");
 }
 
 #[test]
