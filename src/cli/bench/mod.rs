@@ -12,6 +12,7 @@ mod tally;
 mod units;
 
 pub use report::Report;
+#[cfg(target_os = "linux")]
 pub use units::bytes_exactly;
 
 use super::out_file::{self, OutFile};
