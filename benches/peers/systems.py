@@ -46,7 +46,8 @@ def run(command, seconds, cwd=None, env=None):
             pass
         process.wait()
     if process.returncode != 0:
-        said = [line for line in f"{printed}\n{complained}".splitlines() if line and not line.startswith("launched_ns=")]
+        lines = f"{printed}\n{complained}".splitlines()
+        said = [line for line in lines if line and not line.startswith("launched_ns=")]
         raise Failed(f"{Path(command[0]).name} ended with {process.returncode}: {' '.join(said[-1:])[:200]}")
     return printed, complained
 
