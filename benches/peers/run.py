@@ -8,6 +8,7 @@ built or installed stays there, and so do the figures of every run, one JSON lin
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from dataclasses import asdict, astuple
@@ -15,10 +16,12 @@ from pathlib import Path
 
 import report
 from rows import MATRIX, ROWS
-from systems import PROJECT, SYSTEMS, Ezrun, Failed, machine
+from systems import PROJECT, SYSTEMS, Ezrun, Failed, Limits, machine
 
 
 def main():
+    # So that what was started is ended with this program.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     args = arguments()
     if args.figures:
         lines = [line for path in args.figures for line in path.read_text().splitlines()]
@@ -38,7 +41,8 @@ def arguments():
     parser.add_argument("--scratch", type=Path, default=cache / "ezrun-peers",
                         help="for builds, installations and figures")
     parser.add_argument("--rounds", type=int, default=5, help="how often each system takes its turn (default: 5)")
-    parser.add_argument("--peers", type=listed(names), default=names, help=f"some of {','.join(names)}")
+    parser.add_argument("--peers", type=listed(names), default=names,
+                        help=f"some of {','.join(names)}; the limits are always among them")
     parser.add_argument("--rows", type=listed([row.name for row in [*ROWS, *MATRIX]]), help="some rows, by name")
     parser.add_argument("--matrix", action="store_true", help="also the cases of ezmsg's own benchmark")
     parser.add_argument("--ezrun", type=Path, help="an ezrun that is built already")
@@ -68,7 +72,7 @@ def measure(args):
     args.scratch.mkdir(parents=True, exist_ok=True)
     scratch = args.scratch.resolve()
     Ezrun.binary = args.ezrun and args.ezrun.resolve()
-    systems = built([system(scratch) for system in SYSTEMS if system is Ezrun or system.name in args.peers])
+    systems = built([system(scratch) for system in SYSTEMS if system in (Ezrun, Limits) or system.name in args.peers])
     if args.build_only:
         raise SystemExit(0)
     rows = [*ROWS, *MATRIX] if args.matrix or args.rows else ROWS

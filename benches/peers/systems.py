@@ -14,6 +14,8 @@ HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent.parent
 #: How long a run may take, and how long a build: dora's node alone is over 500 crates.
 RUN_S, BUILD_S = 20, 3600
+#: How long what a program has started may outlive it.
+TIDY_S = 2
 #: How long messages flow, about, where a case does not say how many.
 MOMENT_S = 0.3
 #: The least number of messages, of those that are large and of others: what memory costs that is new must not decide.
@@ -40,15 +42,25 @@ def run(command, seconds, cwd=None, env=None):
     except subprocess.TimeoutExpired:
         raise Failed(f"{Path(command[0]).name} took longer than {seconds} s") from None
     finally:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        process.wait()
+        end(process)
     if process.returncode != 0:
-        said = [line for line in f"{printed}\n{complained}".splitlines() if line and not line.startswith("launched_ns=")]
+        lines = f"{printed}\n{complained}".splitlines()
+        said = [line for line in lines if line and not line.startswith("launched_ns=")]
         raise Failed(f"{Path(command[0]).name} ended with {process.returncode}: {' '.join(said[-1:])[:200]}")
     return printed, complained
+
+
+def end(process):
+    """Sees a process and all of its group to their end. Where it has ended by itself, they may tidy up first."""
+    until = time.monotonic() + (TIDY_S if process.poll() is not None else 0)
+    try:
+        while time.monotonic() < until:
+            os.killpg(process.pid, 0)
+            time.sleep(0.005)
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
 
 
 class System:
