@@ -24,6 +24,12 @@ impl WaitList {
         self.0.clear();
     }
 
+    /// Whether the same was seen in the same words.
+    pub fn says_the_same_as(&self, other: &Self) -> bool {
+        let seen = |wait: &futex::Wait| (wait.uaddr.ptr, wait.val);
+        self.0.iter().map(seen).eq(other.0.iter().map(seen))
+    }
+
     /// Whether any word is no longer what was seen.
     pub fn has_changed(&self) -> bool {
         self.0.iter().any(|wait| {

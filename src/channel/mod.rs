@@ -68,6 +68,7 @@ mod memory;
 #[cfg(ezrun_loom)]
 mod model;
 #[cfg(target_os = "linux")]
+#[cfg_attr(any(ezrun_loom, miri), allow(dead_code, reason = "segments on the heap have no names in the system"))]
 mod named;
 #[cfg(target_os = "linux")]
 mod probe;

@@ -41,6 +41,8 @@ pub struct Waiter {
     interrupt: Arc<Interrupt>,
     patience: Patience,
     list: WaitList,
+    /// What was listed before a sleep was announced.
+    unannounced: WaitList,
 }
 
 /// What a [`Waiter`] waits for.
@@ -174,7 +176,8 @@ impl Waiter {
     /// Waits as `wait` says, until `interrupt` cuts it short.
     #[must_use]
     pub fn new(interrupt: Arc<Interrupt>, wait: Wait) -> Self {
-        Waiter { interrupt, patience: Patience::new(wait), list: WaitList::default() }
+        let (list, unannounced) = Default::default();
+        Waiter { interrupt, patience: Patience::new(wait), list, unannounced }
     }
 
     /// What cuts its waits short.
@@ -208,10 +211,8 @@ impl Waiter {
         let found = loop {
             let has_changed = || self.list.has_changed() || self.interrupt.ticket() != ticket;
             if !self.patience.outlasts(has_changed) {
-                awaited.announce(true);
                 slept_ns = Some(monotonic_ns());
-                // Once more: what is awaited may have come before anybody could know that somebody sleeps.
-                if let Some(found) = self.look_anew(awaited, &mut ticket) {
+                if let Some(found) = self.announce(awaited, &mut ticket) {
                     break found;
                 }
                 if let Err(error) = self.interrupt.wait(&mut self.list, ticket, None) {
@@ -229,6 +230,20 @@ impl Waiter {
             }
         }
         found
+    }
+
+    /// Announces a sleep and looks once more: what is awaited may have come before anybody could know that somebody sleeps.
+    /// Where something else has come meanwhile, such as a message that was taken back at once, the wake-ups for it are
+    /// spent on this sleep, and another one is announced.
+    fn announce<A: Awaited>(&mut self, awaited: &mut A, ticket: &mut u32) -> Option<Result<A::Found, ChannelError>> {
+        loop {
+            awaited.announce(true);
+            std::mem::swap(&mut self.list, &mut self.unannounced);
+            let found = self.look_anew(awaited, ticket);
+            if found.is_some() || self.list.says_the_same_as(&self.unannounced) {
+                return found;
+            }
+        }
     }
 
     fn look_anew<A: Awaited>(&mut self, awaited: &mut A, ticket: &mut u32) -> Option<Result<A::Found, ChannelError>> {

@@ -151,10 +151,11 @@ impl TensorSpec {
         })
     }
 
-    /// Elements in all dimensions but the first.
+    /// Elements in all dimensions but the first; the highest number where there are more.
     #[must_use]
     pub fn row_elements(&self) -> usize {
-        self.dims.iter().skip(1).map(|d| d.len.unwrap_or(0) as usize).product()
+        let lengths = self.dims.iter().skip(1).map(|d| d.len.unwrap_or(0) as usize);
+        lengths.fold(1, usize::saturating_mul)
     }
 
     /// The shape of a payload of `payload_bytes`, or nothing if it does not fit.

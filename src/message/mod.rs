@@ -9,6 +9,8 @@ mod metadata;
 mod received;
 mod record;
 mod tensor;
+#[cfg(test)]
+mod tests;
 mod time;
 
 pub use buffer::{ALIGN, Buffer, Pool};

@@ -7,14 +7,14 @@ use crate::graph::Overflow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-const MESSAGES: u64 = 3;
+const MESSAGES: u64 = 2;
 
 /// Checks `model`, which is told before which step to kill and says whether it did, for every step that there is.
 fn before_every_step(name: &'static str, model: fn(usize) -> bool) {
     for step in 0.. {
         let killed = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&killed);
-        check(&format!("{name}, step {step}"), move || {
+        check(&format!("{name}, step {step}"), 1, move || {
             if model(step) {
                 seen.store(true, Relaxed);
             }

@@ -6,7 +6,7 @@ use crate::graph::Overflow;
 
 fn sleep(name: &'static str, queue: u32, messages: u64) {
     for start in STARTS {
-        check(name, move || {
+        check(name, 2, move || {
             let edges = [Edge { overflow: Overflow::Block, queue, by: By::Copy }];
             let (mut producer, mut readers, _) = port(&edges, start);
             let mut reader = readers.remove(0);
@@ -24,6 +24,20 @@ fn sleep(name: &'static str, queue: u32, messages: u64) {
 #[test]
 fn a_consumer_is_woken_by_a_producer_that_does_not_wait() {
     sleep("a consumer sleeps", 4, 3);
+}
+
+#[test]
+fn a_consumer_is_woken_that_found_only_messages_that_were_taken_back() {
+    for start in STARTS {
+        check("an overwritten consumer sleeps", 2, move || {
+            let edges = [Edge { overflow: Overflow::DropOldest, queue: 1, by: By::View }];
+            let (mut producer, mut readers, _) = port(&edges, start);
+            let mut reader = readers.remove(0);
+            let consumer = loom::thread::spawn(move || while reader.next() != Some(2) {});
+            producer.send(0..3);
+            consumer.join().expect("the consumer does not panic");
+        });
+    }
 }
 
 #[test]
