@@ -160,7 +160,11 @@ fn judge(summary: &Summary, plan: &Plan<'_>, max_drops: Option<u64>) -> u8 {
 
 /// What a run has told of its errors.
 fn causes<'a>(summary: &'a Summary, console: &'a Console) -> Vec<&'a str> {
-    console.noted_error().into_iter().chain(summary.failures.iter().map(|failure| failure.cause.as_str())).collect()
+    let of_failures = summary.failures.iter().flat_map(|failure| {
+        let lines = failure.last_lines.iter().map(AsRef::as_ref);
+        std::iter::once(failure.cause.as_str()).chain(lines)
+    });
+    console.noted_error().into_iter().chain(of_failures).collect()
 }
 
 fn say_way_out(causes: &[&str]) {
