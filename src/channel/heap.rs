@@ -115,6 +115,10 @@ impl Writable {
 
     pub fn prefetch(&self, _: usize) {}
 
+    pub(super) fn address(&self) -> usize {
+        self.heap.base.as_ptr() as usize
+    }
+
     #[cfg(not(ezrun_loom))]
     pub fn at<T: Shared>(&self, offset: usize) -> &T {
         self.heap.at(offset)
@@ -154,6 +158,12 @@ impl ReadOnly {
             cause: "it is shorter, or gone".to_owned(),
         })?;
         Ok(ReadOnly { heap, len: bytes })
+    }
+
+    /// Nothing is restarted here.
+    pub fn replace(&self, _: &Handle) -> Result<(), ChannelError> {
+        let cause = "memory on the heap stays where it is".to_owned();
+        Err(ChannelError::Memory { action: "map", bytes: self.len as u64, cause })
     }
 
     #[cfg(not(ezrun_loom))]

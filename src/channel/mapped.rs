@@ -2,9 +2,9 @@
 
 use super::fault::Watched;
 use super::memory::ReadOnly;
-use super::sync::AtomicU32;
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::VecDeque;
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use std::sync::{Arc, Mutex, PoisonError};
 

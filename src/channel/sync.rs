@@ -5,8 +5,10 @@
 /// does not look at them.
 pub use std::sync::atomic::{AtomicU32 as Plain32, AtomicU64 as Plain64};
 
+#[cfg(all(target_os = "linux", not(ezrun_loom)))]
+pub use std::sync::atomic::{AtomicBool, fence};
 #[cfg(not(ezrun_loom))]
-pub use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, fence};
+pub use std::sync::atomic::{AtomicU32, AtomicU64};
 
 #[cfg(ezrun_loom)]
 pub use super::model::atomics::{AtomicBool, AtomicU32, AtomicU64, fence};

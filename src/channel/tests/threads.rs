@@ -19,7 +19,8 @@ fn run(overflow: Overflow, queue: u32, copy: bool) {
             for number in 0..MESSAGES {
                 sender.reserve(&metadata, 64).unwrap();
                 let (head, tail) = sender.payload_mut().split_at_mut(32);
-                [head, tail].map(|half| half[..8].copy_from_slice(&number.to_le_bytes()));
+                head[..8].copy_from_slice(&number.to_le_bytes());
+                tail[..8].copy_from_slice(&number.to_le_bytes());
                 sender.commit(CAPTURE, 0).unwrap();
             }
             sender.close();
