@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// How often something is written into the other end's segment, unless `EZRUN_HOSTILE_ROUNDS` says otherwise.
-const ROUNDS: u64 = if cfg!(miri) { 300 } else { 30_000 };
+const ROUNDS: u64 = if cfg!(miri) { 40 } else { 30_000 };
 const MAX_MESSAGE: u64 = 1000;
 const QUEUE: u32 = 2;
 const HOLDS: u32 = 2;

@@ -6,7 +6,7 @@ use crate::graph::Wait;
 use crate::message::Metadata;
 use std::sync::Arc;
 
-const MESSAGES: u64 = if cfg!(miri) { 40 } else { 20_000 };
+const MESSAGES: u64 = if cfg!(miri) { 20 } else { 20_000 };
 
 /// Sends `MESSAGES` numbers, each in a payload that has it at both ends, and takes those that come.
 fn run(overflow: Overflow, queue: u32, copy: bool) {
