@@ -2,6 +2,7 @@
 
 use super::ChannelError;
 use super::wait::timespec;
+use super::wait_list::{Place, Word};
 use rustix::io::Errno;
 use rustix::thread::futex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -10,101 +11,33 @@ use std::time::Instant;
 /// Words that one futex_waitv takes.
 const WORDS_PER_CALL: usize = 128;
 
-/// What a node thread sleeps on: words in shared memory, each with what was last seen in it.
-#[derive(Default)]
-pub struct WaitList(Vec<Word>);
-
-/// A word, or the low half of a counter, that is waited for while it holds `seen`.
-#[derive(Clone, Copy, PartialEq)]
-struct Word {
-    place: Place,
-    seen: u32,
+/// Waits until one of `words` has changed, or `until` has come.
+///
+/// # Errors
+/// [`ChannelError::Wait`] with the system's word.
+pub fn sleep(words: &[Word], until: Option<Instant>) -> Result<(), ChannelError> {
+    let deadline = until.map(|t| {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        now + timespec(t.saturating_duration_since(Instant::now()))
+    });
+    let waits: Vec<futex::Wait> = words.iter().map(for_the_kernel).collect();
+    if waits.len() <= WORDS_PER_CALL { wait_call(&waits, deadline.as_ref()) } else { wait_in_parts(&waits, deadline) }
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Place {
-    Flag(*const AtomicU32),
-    Counter(*const AtomicU64),
+fn for_the_kernel(word: &Word) -> futex::Wait {
+    let at = match word.place() {
+        Place::Flag(flag) => flag,
+        Place::Counter(counter) => low_half(counter),
+    };
+    wait_at(at, word.seen)
 }
 
-// SAFETY: the pointers are read atomically or handed to the kernel, which checks them; the words outlive the list's use by
-// the contract of `WaitList::push`.
-unsafe impl Send for WaitList {}
-
-impl Word {
-    fn has_changed(&self) -> bool {
-        // SAFETY: by the contract of `WaitList::push` the word is still there. It is read in the size in which it is written.
-        let now = unsafe {
-            match self.place {
-                Place::Flag(word) => (*word).load(Ordering::Relaxed),
-                Place::Counter(counter) => (*counter).load(Ordering::Relaxed) as u32,
-            }
-        };
-        now != self.seen
-    }
-
-    fn for_the_kernel(&self) -> futex::Wait {
-        let word = match self.place {
-            Place::Flag(word) => word,
-            // SAFETY: as in `has_changed`.
-            Place::Counter(counter) => low_half(unsafe { &*counter }),
-        };
-        let mut wait = futex::Wait::new();
-        wait.val = u64::from(self.seen);
-        wait.uaddr = futex::WaitPtr::new(word.cast_mut().cast());
-        wait.flags = futex::WaitFlags::SIZE_U32;
-        wait
-    }
-}
-
-impl WaitList {
-    /// Empties the list.
-    pub fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    /// Whether the same was seen in the same words.
-    pub fn says_the_same_as(&self, other: &Self) -> bool {
-        self.0 == other.0
-    }
-
-    /// Whether any word is no longer what was seen.
-    pub fn has_changed(&self) -> bool {
-        self.0.iter().any(Word::has_changed)
-    }
-
-    /// Adds a word, to be woken when it is no longer `seen`. The word must outlive the wait; every word here lies in a
-    /// mapping, or in an [`Interrupt`](super::Interrupt), that the waiting node keeps.
-    pub fn push(&mut self, word: &AtomicU32, seen: u32) {
-        self.0.push(Word { place: Place::Flag(word), seen });
-    }
-
-    /// Adds the low half of a counter, to be woken when it is no longer that of `seen`.
-    pub fn push_counter(&mut self, counter: &AtomicU64, seen: u64) {
-        self.0.push(Word { place: Place::Counter(counter), seen: seen as u32 });
-    }
-
-    /// Takes the word back that was added last.
-    pub fn pop(&mut self) {
-        self.0.pop();
-    }
-
-    /// Waits until a word changes, or `until` has come.
-    ///
-    /// # Errors
-    /// [`ChannelError::Wait`] with the system's word.
-    pub fn wait(&self, until: Option<Instant>) -> Result<(), ChannelError> {
-        let deadline = until.map(|t| {
-            let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-            now + timespec(t.saturating_duration_since(Instant::now()))
-        });
-        let waits: Vec<futex::Wait> = self.0.iter().map(Word::for_the_kernel).collect();
-        if waits.len() <= WORDS_PER_CALL {
-            wait_call(&waits, deadline.as_ref())
-        } else {
-            wait_in_parts(&waits, deadline)
-        }
-    }
+fn wait_at(word: &AtomicU32, seen: u32) -> futex::Wait {
+    let mut wait = futex::Wait::new();
+    wait.val = u64::from(seen);
+    wait.uaddr = futex::WaitPtr::new(word.as_ptr().cast());
+    wait.flags = futex::WaitFlags::SIZE_U32;
+    wait
 }
 
 /// Waits on more words than one call takes: a thread for each part, all of them ended by whichever wakes first.
@@ -113,7 +46,7 @@ fn wait_in_parts(waits: &[futex::Wait], deadline: Option<rustix::time::Timespec>
     let woken = AtomicU32::new(0);
     let wait_part = |part: &[futex::Wait]| {
         let mut waits = part.to_vec();
-        waits.push(Word { place: Place::Flag(&woken), seen: 0 }.for_the_kernel());
+        waits.push(wait_at(&woken, 0));
         let result = wait_call(&waits, deadline.as_ref());
         woken.store(1, Ordering::Release);
         wake(&woken);
@@ -127,10 +60,10 @@ fn wait_in_parts(waits: &[futex::Wait], deadline: Option<rustix::time::Timespec>
     })
 }
 
-/// A part of a [`WaitList`] on its way to a thread of its own.
+/// A part of what is waited for on its way to a thread of its own.
 struct Part<'a>(&'a [futex::Wait]);
 
-// SAFETY: as for `WaitList`: the pointers are only handed to the kernel.
+// SAFETY: the pointers are only handed to the kernel, which checks them; the words outlive the wait, as `sleep` has them.
 unsafe impl Send for Part<'_> {}
 
 impl Part<'_> {

@@ -67,7 +67,7 @@ impl Heap {
     }
 
     #[cfg(ezrun_loom)]
-    fn at<T: Shared + Default + Send + Sync + 'static>(&self, offset: usize) -> &T {
+    fn at<T: Shared>(&self, offset: usize) -> &T {
         self.check(offset, size_of::<T>());
         self.checked.words(offset)
     }
@@ -119,13 +119,7 @@ impl Writable {
         self.heap.base.as_ptr() as usize
     }
 
-    #[cfg(not(ezrun_loom))]
     pub fn at<T: Shared>(&self, offset: usize) -> &T {
-        self.heap.at(offset)
-    }
-
-    #[cfg(ezrun_loom)]
-    pub fn at<T: Shared + Default + Send + Sync + 'static>(&self, offset: usize) -> &T {
         self.heap.at(offset)
     }
 
@@ -166,13 +160,7 @@ impl ReadOnly {
         Err(ChannelError::Memory { action: "map", bytes: self.len as u64, cause })
     }
 
-    #[cfg(not(ezrun_loom))]
     pub fn at<T: Shared>(&self, offset: usize) -> &T {
-        self.heap.at(offset)
-    }
-
-    #[cfg(ezrun_loom)]
-    pub fn at<T: Shared + Default + Send + Sync + 'static>(&self, offset: usize) -> &T {
         self.heap.at(offset)
     }
 

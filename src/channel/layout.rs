@@ -23,7 +23,15 @@ const SPARE_SLOTS: u32 = 2;
 ///
 /// # Safety
 /// Every field must be an atomic, or padding, and every bit pattern valid.
+#[cfg(not(ezrun_loom))]
 pub unsafe trait Shared {}
+
+/// As without the model checker, for which words are values of their own.
+///
+/// # Safety
+/// As there.
+#[cfg(ezrun_loom)]
+pub unsafe trait Shared: Default + Send + Sync + 'static {}
 
 /// What lies at the front of a producer's segment.
 #[cfg_attr(ezrun_loom, derive(Default))]

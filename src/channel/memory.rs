@@ -230,16 +230,15 @@ impl ReadOnly {
     /// As [`ReadOnly::map`]; then this one stays.
     pub fn replace(&self, handle: &Handle) -> Result<(), ChannelError> {
         // Checked, as any other, by mapping it.
-        let checked = Self::map(handle, self.len)?;
-        let opened = match handle {
-            Handle::Sealed(_) => None,
-            Handle::Named(name) => Some(named::open(name).map_err(|e| self.cannot_map(&e))?),
+        drop(Self::map(handle, self.len)?);
+        let opened;
+        let file = match handle {
+            Handle::Sealed(file) => file.as_fd(),
+            Handle::Named(name) => {
+                opened = named::open(name).map_err(|e| self.cannot_map(&e))?;
+                opened.as_fd()
+            }
         };
-        let file = match (&opened, handle) {
-            (Some(file), _) | (None, Handle::Sealed(file)) => file.as_fd(),
-            (None, Handle::Named(_)) => unreachable!("a named segment was opened"),
-        };
-        drop(checked);
         let flags = MapFlags::SHARED | MapFlags::NORESERVE | MapFlags::FIXED;
         // SAFETY: the range is this mapping, whole, and a mapping of the same length and protection takes its place. Whoever
         // has references into it reads atomics, whose content may change at any time.

@@ -87,6 +87,8 @@ mod slots;
 mod tests;
 #[cfg(target_os = "linux")]
 mod wait;
+#[cfg(target_os = "linux")]
+mod wait_list;
 
 pub use layout::{EdgeLayout, MAX_HOLDS, MAX_METADATA_BYTES, PortLayout, PortStart, StationLayout};
 
@@ -105,7 +107,8 @@ pub use self::{
     sender::{Announce, LocalSender, Sender},
     sleep::Sleeps,
     sync::AtomicBool,
-    wait::{Awaited, Interrupt, Level, WaitList, Waiter, processors},
+    wait::{Awaited, Interrupt, Level, Waiter, processors},
+    wait_list::WaitList,
 };
 
 use crate::graph::Overflow;

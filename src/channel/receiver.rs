@@ -11,7 +11,7 @@ use super::memory::Writable;
 use super::sleep::{self, Woken};
 use super::slots::clock_of;
 use super::sync::{AtomicBool, fence};
-use super::wait::WaitList;
+use super::wait_list::WaitList;
 use super::{ChannelError, EdgeTerms, Handle, SegmentKind, add};
 use crate::graph::Overflow;
 use crate::message::{Capture, Header, Metadata, Owned, Pool, Release, View, codec, monotonic_ns};

@@ -1,7 +1,6 @@
 //! An output port: one payload, sent on every edge that leaves the port.
 
-use super::layout::{OutWords, PortWords};
-use super::layout::{PortStart, Published};
+use super::layout::{OutWords, PortStart, PortWords, Published};
 use super::local::{LocalEdge, LocalQueue};
 use super::memory::Writable;
 use super::ring::{Consumer, Envelope, Offer, OutEdge};

@@ -1,7 +1,7 @@
 //! How the two ends of an edge tell each other that one of them sleeps: a number for each sleep, and 0 while awake.
 
+use super::futex::wake_counter;
 use super::sync::{AtomicU32, AtomicU64, fence};
-use super::wait::wake_counter;
 #[cfg(not(ezrun_loom))]
 use std::sync::LazyLock;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};

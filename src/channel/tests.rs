@@ -357,7 +357,7 @@ fn a_wait_on_more_words_than_one_call_takes_ends_at_a_change_of_any_of_them() {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 words[changed].fetch_add(1000, Ordering::SeqCst);
-                super::wait::wake_counter(&words[changed]);
+                super::futex::wake_counter(&words[changed]);
             });
             interrupt.wait(&mut list, interrupt.ticket(), Some(deadline)).unwrap();
         });

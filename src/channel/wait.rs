@@ -3,6 +3,7 @@
 use super::ChannelError;
 use super::futex::wake;
 use super::sync::AtomicU32;
+use super::wait_list::WaitList;
 use crate::graph::Wait;
 use crate::message::monotonic_ns;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd};
@@ -11,8 +12,6 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
-
-pub use super::futex::{WaitList, wake_counter};
 
 /// How far a run is on its way to its end, for one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

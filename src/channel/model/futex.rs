@@ -5,21 +5,10 @@
 use super::ChannelError;
 use super::model::atomics::acts;
 use super::sync::{AtomicU32, AtomicU64};
+use super::wait_list::{Place, Word};
 use loom::sync::{Condvar, Mutex};
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
-
-/// What a thread sleeps on: words, each with the value that was last seen.
-#[derive(Default)]
-pub struct WaitList(Vec<Word>);
-
-/// A word, by its address, and the low half of what was last seen in it.
-#[derive(Clone, Copy, PartialEq)]
-enum Word {
-    Flag(*const AtomicU32, u32),
-    Counter(*const AtomicU64, u32),
-}
 
 /// Who sleeps: on which addresses, and whether it was woken.
 #[derive(Default)]
@@ -37,68 +26,27 @@ loom::lazy_static! {
     static ref KERNEL: Kernel = Kernel { sleepers: Mutex::new(Sleepers::default()), woken: Condvar::new() };
 }
 
-// SAFETY: the words outlive the list's use, as in the real one.
-unsafe impl Send for WaitList {}
-
-impl Word {
-    fn address(&self) -> usize {
-        match *self {
-            Word::Flag(word, _) => word as usize,
-            Word::Counter(word, _) => word as usize,
-        }
-    }
-
-    fn has_changed(&self) -> bool {
-        // SAFETY: the words outlive the list's use, as in the real one.
-        unsafe {
-            match *self {
-                Word::Flag(word, seen) => (*word).load(Relaxed) != seen,
-                Word::Counter(word, seen) => (*word).load(Relaxed) as u32 != seen,
-            }
-        }
+fn address(word: &Word) -> usize {
+    match word.place() {
+        Place::Flag(flag) => std::ptr::from_ref(flag) as usize,
+        Place::Counter(counter) => std::ptr::from_ref(counter) as usize,
     }
 }
 
-impl WaitList {
-    pub fn clear(&mut self) {
-        self.0.clear();
+pub fn sleep(words: &[Word], until: Option<Instant>) -> Result<(), ChannelError> {
+    assert!(until.is_none(), "no time passes in a model");
+    let mut sleepers = KERNEL.sleepers.lock().expect("no thread dies in here");
+    if words.iter().any(Word::has_changed) {
+        return Ok(());
     }
-
-    pub fn says_the_same_as(&self, other: &Self) -> bool {
-        self.0 == other.0
+    let me = sleepers.next;
+    sleepers.next += 1;
+    sleepers.asleep.insert(me, (words.iter().map(address).collect(), false));
+    while !sleepers.asleep[&me].1 {
+        sleepers = KERNEL.woken.wait(sleepers).expect("no thread dies in here");
     }
-
-    pub fn has_changed(&self) -> bool {
-        self.0.iter().any(Word::has_changed)
-    }
-
-    pub fn push(&mut self, word: &AtomicU32, seen: u32) {
-        self.0.push(Word::Flag(word, seen));
-    }
-
-    pub fn push_counter(&mut self, counter: &AtomicU64, seen: u64) {
-        self.0.push(Word::Counter(counter, seen as u32));
-    }
-
-    pub fn pop(&mut self) {
-        self.0.pop();
-    }
-
-    pub fn wait(&self, until: Option<Instant>) -> Result<(), ChannelError> {
-        assert!(until.is_none(), "no time passes in a model");
-        let mut sleepers = KERNEL.sleepers.lock().expect("no thread dies in here");
-        if self.has_changed() {
-            return Ok(());
-        }
-        let me = sleepers.next;
-        sleepers.next += 1;
-        sleepers.asleep.insert(me, (self.0.iter().map(Word::address).collect(), false));
-        while !sleepers.asleep[&me].1 {
-            sleepers = KERNEL.woken.wait(sleepers).expect("no thread dies in here");
-        }
-        sleepers.asleep.remove(&me);
-        Ok(())
-    }
+    sleepers.asleep.remove(&me);
+    Ok(())
 }
 
 pub fn wake_counter(counter: &AtomicU64) {

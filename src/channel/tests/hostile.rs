@@ -195,7 +195,7 @@ fn a_producer_that_waits_for_a_consumer_that_scribbles_goes_on() {
             while !sent.load(Relaxed) {
                 let words: &InWords = scribbled.at(0);
                 whims.in_words(words);
-                super::super::wait::wake_counter(&words.taken);
+                super::super::futex::wake_counter(&words.taken);
                 done += 1;
             }
         });
