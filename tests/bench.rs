@@ -233,7 +233,7 @@ fn mistakes_name_their_place_and_the_way_out() {
         (&["--delivery", "view"], &["'view'", "`copy` or `zero_copy`"]),
         (&["--place", "moon"], &["'moon'", "sealed"]),
         (&["--touch", "ends/full"], &["'ends/full'", "`full`, `ends` or `full/ends`"]),
-        (&["--wait", "never"], &["'never'", "`block`, `adaptive` or `busy`"]),
+        (&["--wait", "never"], &["'never'", "possible values: block, adaptive, busy"]),
         (&["--clients", "0"], &["--clients", "1..=1024"]),
         (&["--topology", "chain", "--clients", "1"], &["--clients 1", "2 nodes or more"]),
         (&["--depth", "0"], &["--depth", "1..=65536"]),

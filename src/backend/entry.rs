@@ -245,14 +245,11 @@ fn take_priority(setup: &Setup) -> anyhow::Result<()> {
 /// Has the kernel see to it that nothing which this process starts gains privileges. The program of a `command` may be
 /// one that is meant to, such as `sudo`: a backend with such a node goes without.
 fn gain_no_privileges(nodes: &[NodeAndStreams]) -> anyhow::Result<()> {
-    if nodes.iter().all(|(node, _)| node.node_type != COMMAND) {
+    if nodes.iter().all(|(node, _)| node.node_type != crate::nodes::COMMAND) {
         rustix::thread::set_no_new_privs(true).context("cannot give up gaining privileges")?;
     }
     Ok(())
 }
-
-/// The built-in type that runs any program.
-const COMMAND: &str = "command";
 
 /// Where the handler of a fault, which can be handed nothing, finds the runner.
 static FAULT_CONTROL: OnceLock<Arc<FrameSender>> = OnceLock::new();

@@ -1,5 +1,6 @@
 //! `ezrun fmt`: white space in order, and nothing else changed.
 
+use super::formats::Unread;
 use super::inputs::{self, Input};
 use super::out_file::rewrite;
 use super::{exit, memory, nodes};
@@ -38,33 +39,35 @@ enum Outcome {
 pub fn run(args: &Args) -> u8 {
     let mut unread = Vec::new();
     let files = inputs::gather(&args.files, &mut unread);
-    unread.iter().for_each(|unread| nodes::complain(&unread.cause));
-    let mut code = if unread.is_empty() { exit::OK } else { exit::USAGE };
-    let mut graphs = 0;
+    let mut is_empty = unread.is_empty();
+    let mut code = exit::OK;
     for input in files {
-        graphs += 1;
-        code = code.max(match format(&input, args) {
-            Ok(Outcome::Formatted) if args.check => {
-                nodes::print(&format!("{} is not in order\n", input.name()), exit::INVALID)
-            }
-            Ok(Outcome::Formatted) => nodes::print(&format!("formatted {}\n", input.name()), exit::OK),
-            Ok(Outcome::Printed(text)) => nodes::print(&text, exit::OK),
-            Ok(Outcome::InOrder) => exit::OK,
-            Ok(Outcome::LeftAlone) => {
-                graphs -= 1;
-                exit::OK
-            }
-            Err((message, code)) => {
-                nodes::complain(&message);
-                code
-            }
-        });
+        let outcome = format(&input, args);
+        is_empty &= matches!(outcome, Ok(Outcome::LeftAlone));
+        code = code.max(tell(&input, outcome, args.check));
     }
-    if graphs == 0 && unread.is_empty() {
-        nodes::complain(&inputs::no_graph(&args.files));
-        return exit::USAGE;
+    if is_empty {
+        unread.push(inputs::no_graph(&args.files));
+    }
+    for Unread { cause, .. } in unread {
+        nodes::complain(&cause);
+        code = code.max(exit::USAGE);
     }
     code
+}
+
+/// Says what became of a file, and returns the exit code for it.
+fn tell(input: &Input, outcome: Result<Outcome, (String, u8)>, check: bool) -> u8 {
+    match outcome {
+        Ok(Outcome::Formatted) if check => nodes::print(&format!("{} is not in order\n", input.name()), exit::INVALID),
+        Ok(Outcome::Formatted) => nodes::print(&format!("formatted {}\n", input.name()), exit::OK),
+        Ok(Outcome::Printed(text)) => nodes::print(&text, exit::OK),
+        Ok(Outcome::InOrder | Outcome::LeftAlone) => exit::OK,
+        Err((message, code)) => {
+            nodes::complain(&message);
+            code
+        }
+    }
 }
 
 fn format(input: &Input, args: &Args) -> Result<Outcome, (String, u8)> {

@@ -75,9 +75,9 @@ pub fn gather(named: &[PathBuf], unread: &mut Vec<Unread>) -> Vec<Input> {
 }
 
 /// That what was named has no graph below it.
-pub fn no_graph(named: &[PathBuf]) -> String {
-    let named: Vec<String> = named.iter().map(|path| path.display().to_string()).collect();
-    format!("there is no graph below {}", named.join(", "))
+pub fn no_graph(named: &[PathBuf]) -> Unread {
+    let named = named.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+    Unread { cause: format!("there is no graph below {named}"), file: named }
 }
 
 /// Every YAML file below `dir`, but for hidden folders and those of outputs.

@@ -22,6 +22,7 @@ mod completions;
 mod doctor;
 mod explain;
 mod fix;
+mod flags;
 mod fmt;
 mod formats;
 mod graph;

@@ -1,5 +1,6 @@
 //! `ezrun rules`: every rule that graphs are checked against.
 
+use super::flags::{self, Format};
 use super::{exit, nodes};
 use crate::graph::rules;
 use serde_json::json;
@@ -7,17 +8,9 @@ use serde_json::json;
 /// List the rules that graphs are checked against: code, level, what each asks for.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// How to print them.
+    /// A table for people, or JSON: an object with `rules`, each with `code`, `level` and `summary`.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Format {
-    /// For people.
-    Text,
-    /// An object with `rules`, each with `code`, `level` and `summary`.
-    Json,
 }
 
 /// Prints the rules and returns the exit code.
@@ -43,5 +36,5 @@ fn json_text() -> String {
         .iter()
         .map(|rule| json!({ "code": rule.code, "level": rule.level.to_string(), "summary": rule.summary }))
         .collect();
-    format!("{:#}\n", json!({ "rules": rules }))
+    flags::json(&json!({ "rules": rules }))
 }

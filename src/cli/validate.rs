@@ -103,8 +103,7 @@ fn check(args: &Args, inputs: &[Input], mut unread: Vec<Unread>) -> Found {
         }
     }
     if checked.is_empty() && unread.is_empty() {
-        let file = args.files.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-        unread.push(Unread { cause: inputs::no_graph(&args.files), file });
+        unread.push(inputs::no_graph(&args.files));
     }
     if let Some(fixes) = args.fix {
         fix::say_what_is_left(&checked, fixes);

@@ -199,6 +199,7 @@ pub enum Overflow {
     schemars::JsonSchema,
     bincode::Encode,
     bincode::Decode,
+    clap::ValueEnum,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Wait {

@@ -14,12 +14,15 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+/// The node type that runs any program.
+pub const COMMAND: &str = "command";
+
 pub fn node_type() -> NodeType {
     node_type_launched_by(Launch::Guarded)
 }
 
 fn node_type_launched_by(launch: Launch) -> NodeType {
-    NodeType::transform("command", "Runs any program: messages go to its standard input, and come from its output.")
+    NodeType::transform(COMMAND, "Runs any program: messages go to its standard input, and come from its output.")
         .input("in", PortType::Any)
         .optional()
         .output("out", PortType::Bytes)

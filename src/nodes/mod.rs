@@ -40,6 +40,8 @@ mod wav_sink;
 mod wav_source;
 mod window;
 
+pub use command::COMMAND;
+
 use crate::node::Registry;
 
 /// All built-in node types.

@@ -59,8 +59,8 @@ struct Load {
     /// How long each source sends, such as `500ms`. Default: 1s.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     duration: Option<Duration>,
-    /// How nodes wait: `block`, `adaptive`, or `busy`.
-    #[arg(long, value_parser = wait, default_value = "adaptive")]
+    /// How nodes wait.
+    #[arg(long, value_enum, default_value_t)]
     wait: Wait,
     /// Bind each backend to a processor, one after the other.
     #[arg(long)]
@@ -248,15 +248,6 @@ fn touch(text: &str) -> Result<Touch, String> {
         _ => return Err("expected `full`, `ends` or `full/ends`".to_owned()),
     };
     Ok(Touch { written, read })
-}
-
-fn wait(text: &str) -> Result<Wait, String> {
-    match text {
-        "block" => Ok(Wait::Block),
-        "adaptive" => Ok(Wait::Adaptive),
-        "busy" => Ok(Wait::Busy),
-        _ => Err("expected `block`, `adaptive` or `busy`".to_owned()),
-    }
 }
 
 fn rate(text: &str) -> Result<f64, String> {

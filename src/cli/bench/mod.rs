@@ -15,6 +15,7 @@ pub use report::Report;
 #[cfg(target_os = "linux")]
 pub use units::bytes_exactly;
 
+use super::flags::{Format, json};
 use super::out_file::{self, OutFile};
 use super::{exit, nodes};
 use case::{Case, Which};
@@ -50,12 +51,6 @@ struct Output {
     format: Format,
     /// Standard output where there is none.
     path: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Format {
-    Text,
-    Json,
 }
 
 /// Measures, or compares, and returns the exit code.
@@ -106,7 +101,7 @@ fn write(outputs: Vec<(Format, Option<OutFile>)>, report: &Report) -> u8 {
     for (format, file) in outputs {
         let text = match format {
             Format::Text => tables::text(report),
-            Format::Json => report.to_json(),
+            Format::Json => json(report),
         };
         let written = match file {
             None => nodes::print(&text, exit::OK),

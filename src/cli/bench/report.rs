@@ -62,10 +62,4 @@ impl Report {
         }
         Ok(report)
     }
-
-    /// As JSON.
-    pub fn to_json(&self) -> String {
-        // Texts and numbers can always be written.
-        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
-    }
 }

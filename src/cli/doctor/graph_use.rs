@@ -5,6 +5,7 @@ use super::system::{bytes, shared_memory_room};
 use crate::channel::{SegmentKind, processors};
 use crate::cli::memory;
 use crate::graph::Wait;
+use crate::nodes::COMMAND;
 use crate::plan::{Plan, outline};
 use rustix::process::{Resource, geteuid, getrlimit};
 use std::os::unix::fs::MetadataExt as _;
@@ -23,7 +24,7 @@ const DESCRIPTORS_PER_BACKEND: u64 = 4;
 pub fn of(plan: &Plan<'_>) -> GraphUse {
     let outline = outline(plan, Path::new("ezrun"));
     let nodes = || plan.graph.nodes().iter();
-    let commands = nodes().filter(|node| node.uses == "command").count() as u64;
+    let commands = nodes().filter(|node| node.uses == COMMAND).count() as u64;
     let backends = outline.totals.processes as u64;
     GraphUse {
         name: outline.graph,

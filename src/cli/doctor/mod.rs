@@ -14,8 +14,8 @@ mod system;
 
 pub use report::Report;
 
+use super::flags::{Format, Segments, json};
 use super::{exit, loading, nodes};
-use crate::channel::SegmentKind;
 use crate::plan::plan;
 use std::path::PathBuf;
 
@@ -37,28 +37,13 @@ pub struct Args {
     segments: Segments,
 }
 
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Format {
-    Text,
-    Json,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Segments {
-    Sealed,
-    Named,
-}
-
 /// Prints what was found and returns the exit code.
 pub fn run(args: &Args) -> u8 {
     if let Err(cause) = examine::is_possible() {
         nodes::complain(cause);
         return exit::USAGE;
     }
-    let segments = match args.segments {
-        Segments::Sealed => SegmentKind::Sealed,
-        Segments::Named => SegmentKind::Named,
-    };
+    let segments = args.segments.into();
     let graph = match args.graph.as_deref().map(|path| loading::load_from(path, &args.how)).transpose() {
         Ok(loaded) => loaded.map(|(graph, _)| graph),
         Err(code) => return code,
@@ -70,9 +55,4 @@ pub fn run(args: &Args) -> u8 {
         Format::Json => json(&report),
     };
     nodes::print(&text, if report.holds { exit::OK } else { exit::INVALID })
-}
-
-fn json(report: &Report) -> String {
-    // Texts and numbers can always be written.
-    serde_json::to_string_pretty(report).unwrap_or_default() + "\n"
 }

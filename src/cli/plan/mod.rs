@@ -2,9 +2,9 @@
 
 mod tables;
 
+use super::flags::{Format, Segments, json};
 use super::{exit, loading, nodes};
-use crate::channel::SegmentKind;
-use crate::plan::{Outline, outline, plan};
+use crate::plan::{outline, plan};
 
 /// Show what would run: processes, edges, memory.
 #[derive(Debug, clap::Args)]
@@ -17,18 +17,6 @@ pub struct Args {
     /// What shared memory is made of: `sealed` is enforced by the kernel, `named` lies under /dev/shm.
     #[arg(long, value_enum, default_value_t = Segments::Sealed)]
     segments: Segments,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Format {
-    Text,
-    Json,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Segments {
-    Sealed,
-    Named,
 }
 
 /// Prints the plan and returns the exit code.
@@ -44,19 +32,10 @@ pub fn run(args: &Args) -> u8 {
             return exit::USAGE;
         }
     };
-    let segments = match args.segments {
-        Segments::Sealed => SegmentKind::Sealed,
-        Segments::Named => SegmentKind::Named,
-    };
-    let outline = outline(&plan(&graph, segments), &program);
+    let outline = outline(&plan(&graph, args.segments.into()), &program);
     let text = match args.format {
         Format::Text => tables::text(&outline),
         Format::Json => json(&outline),
     };
     nodes::print(&text, exit::OK)
-}
-
-fn json(outline: &Outline) -> String {
-    // Texts and numbers can always be written.
-    serde_json::to_string_pretty(outline).unwrap_or_default() + "\n"
 }

@@ -5,9 +5,9 @@ mod ledger;
 mod report;
 mod scarcity;
 
+use super::flags::{Segments, json};
 use super::out_file::OutFile;
 use super::{exit, inputs, memory};
-use crate::channel::SegmentKind;
 use crate::control::LogLevel;
 use crate::graph::{self, Executing, Level, LoadOptions, Loaded, MAX_FILE_BYTES, Override, SourceFile, render};
 use crate::plan::{Plan, plan};
@@ -56,12 +56,6 @@ pub struct Args {
     /// Read a graph file up to this size, such as `64 MiB`.
     #[arg(long, value_name = "SIZE", value_parser = memory::size, default_value_t = MAX_FILE_BYTES)]
     max_file_size: u64,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Segments {
-    Sealed,
-    Named,
 }
 
 /// Runs the graph and returns the exit code.
@@ -188,7 +182,7 @@ fn broken_contracts(summary: &Summary, plan: &Plan<'_>, max_drops: Option<u64>) 
 }
 
 fn write_report(file: Option<OutFile>, report: &Report, code: u8) -> u8 {
-    match file.map_or(Ok(()), |file| file.write(&report.json())) {
+    match file.map_or(Ok(()), |file| file.write(&json(&report))) {
         Ok(()) => code,
         Err(message) => {
             // What the run came to matters more than what could not be written of it.
@@ -207,14 +201,5 @@ fn report_path(text: &str) -> Result<PathBuf, String> {
     match text.split_once('=') {
         Some(("json", path)) if !path.is_empty() => Ok(PathBuf::from(path)),
         _ => Err("expected json=PATH".to_owned()),
-    }
-}
-
-impl From<Segments> for SegmentKind {
-    fn from(segments: Segments) -> Self {
-        match segments {
-            Segments::Sealed => SegmentKind::Sealed,
-            Segments::Named => SegmentKind::Named,
-        }
     }
 }

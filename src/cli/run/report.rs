@@ -110,12 +110,6 @@ impl Report {
             edges: Vec::new(),
         }
     }
-
-    /// As JSON.
-    pub fn json(&self) -> String {
-        // Texts and numbers can always be written.
-        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
-    }
 }
 
 fn node_report(plan: &Plan<'_>, node: &crate::graph::Node, outcome: &NodeSummary) -> NodeReport {
