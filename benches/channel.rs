@@ -64,7 +64,11 @@ type Take = fn(&Receiver) -> Result<Instant>;
 impl Edge {
     fn new(bytes: usize, holds: u32) -> Result<Self> {
         let max_message = bytes as u64;
-        let layout = PortLayout { edges: vec![EdgeLayout { queue: QUEUE, holds }], slot_payload_bytes: max_message };
+        let layout = PortLayout {
+            edges: vec![EdgeLayout { queue: QUEUE, holds }],
+            slot_payload_bytes: max_message,
+            prefault: false,
+        };
         let terms = EdgeTerms { name: "a -> b".into(), overflow: Overflow::Block, queue: QUEUE, max_message, holds };
         let words = StationLayout { edges: 1 };
         let waiter = Waiter::new(Arc::new(Interrupt::new()?), Wait::Adaptive);

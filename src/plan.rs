@@ -90,7 +90,7 @@ pub fn plan(graph: &Graph, segments: SegmentKind) -> Plan<'_> {
             ports.push(PortPlan {
                 port: edge.from,
                 backend: producer,
-                layout: PortLayout { edges: Vec::new(), slot_payload_bytes: 0 },
+                layout: PortLayout::default(),
                 edges: Vec::new(),
                 moves: true,
             });
@@ -100,6 +100,7 @@ pub fn plan(graph: &Graph, segments: SegmentKind) -> Plan<'_> {
         let terms = terms(graph, edge, &demand);
         let port_plan = &mut ports[port];
         add_edge(&mut port_plan.layout, &demand);
+        port_plan.layout.prefault |= edge.prefault;
         port_plan.edges.push(EdgeId(i));
         port_plan.moves &= moves(&demand);
         let station = &mut stations[consumer.0];
@@ -147,7 +148,7 @@ pub fn port_payload_bytes(edges: &[EdgeDemand]) -> u64 {
 }
 
 fn bytes_of(edges: &[EdgeDemand], of: fn(&PortLayout) -> usize) -> u64 {
-    let mut layout = PortLayout { edges: Vec::new(), slot_payload_bytes: 0 };
+    let mut layout = PortLayout::default();
     edges.iter().for_each(|demand| add_edge(&mut layout, demand));
     if !edges.iter().all(moves) {
         return of(&layout) as u64;

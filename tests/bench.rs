@@ -151,10 +151,11 @@ fn several_pairs_run_side_by_side() {
         "--runs",
         "1",
         "--pin",
+        "--prefault",
     ]);
     for case in cases(&report) {
         assert_eq!(number(&case["runs"][0]["messages"]), 20.0, "{case}");
-        assert_eq!(case["case"]["pinned"], json!(true));
+        assert_eq!((&case["case"]["pinned"], &case["case"]["prefault"]), (&json!(true), &json!(true)));
     }
 }
 

@@ -156,8 +156,8 @@ class Ezrun(System):
         wait = case.wait if case.wait in ("adaptive", "block", "busy") else "adaptive"
         touch = "ends" if case.sent == "ends" else "full/ends"
         command = [self.binary, "bench", "--format", "json", "--runs", 1, "-q", "--topology", case.topology, "--size",
-                   case.size, "--delivery", delivery, "--touch", touch, "--wait", wait, "--depth", 32, "--messages",
-                   self.amount(case), "--clients", case.clients, "--place", "local" if case.local else "sealed"]
+                   case.size, "--delivery", delivery, "--touch", touch, "--wait", wait, "--depth", 32, "--prefault",
+                   "--messages", self.amount(case), "--clients", case.clients, "--place", "local" if case.local else "sealed"]
         command += ["--rate", case.rate] if case.rate else []
         command += ["--pin"] if case.topology in ("pair", "ping-pong") and not case.local else []
         figures = json.loads(run(command, RUN_S)[0])["cases"][0]["runs"][0]

@@ -249,7 +249,9 @@ impl Segments {
             dead: attachment.flag(input.edge),
         };
         let inbox = attachment.readers(input.port, layout).add();
-        let mapped = Mapped::new(self.reading(SegmentOwner::Port(input.port)), inbox);
+        let segment = self.reading(SegmentOwner::Port(input.port));
+        layout.prefaulted().for_each(|(start, bytes)| segment.populate(start, bytes));
+        let mapped = Mapped::new(segment, inbox);
         let receiver: Receiver = self.station.receiver(wiring, mapped);
         if input.delivery == Delivery::ZeroCopy {
             receiver.watch_views(node);

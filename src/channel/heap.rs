@@ -113,6 +113,8 @@ impl Writable {
         Ok(())
     }
 
+    pub fn populate(&self, _: usize, _: usize) {}
+
     pub fn prefetch(&self, _: usize) {}
 
     pub(super) fn address(&self) -> usize {
@@ -177,6 +179,8 @@ impl ReadOnly {
     pub fn read_again(&self, view: &[u8]) {
         self.heap.checked.read(view.as_ptr() as usize - self.heap.base.as_ptr() as usize);
     }
+
+    pub fn populate(&self, _: usize, _: usize) {}
 
     pub fn prefetch(&self, _: usize) {}
 

@@ -217,13 +217,15 @@ impl SlotHeader {
 }
 
 /// The numbers that a producer's segment follows from.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct PortLayout {
     /// One for each edge that leaves the port.
     pub edges: Vec<EdgeLayout>,
     /// Largest payload of any edge, in bytes; 0 where no message lies in the segment (all edges move or copy from
     /// private memory of the one process).
     pub slot_payload_bytes: u64,
+    /// Whether all slots have their memory before the first message.
+    pub prefault: bool,
 }
 
 /// What an edge adds to its producer's segment.
@@ -300,6 +302,14 @@ impl PortLayout {
     pub fn payload_bytes(&self) -> usize {
         let slot = pages(size_of::<SlotHeader>().saturating_add(self.slot_payload_bytes as usize));
         (self.slots() as usize).saturating_mul(slot)
+    }
+
+    /// The parts of the segment that get their memory before the first message, where that is asked for: of each slot,
+    /// what a message of the largest size needs with a page of metadata. Where each begins, and its length.
+    pub fn prefaulted(&self) -> impl Iterator<Item = (usize, usize)> {
+        let (places, count) = (self.slot_places(), if self.prefault { self.slots() } else { 0 });
+        let bytes = pages(payload_offset(PAGE).saturating_add(places.payload_bytes)).min(places.stride);
+        (0..count).map(move |slot| (places.slot(slot), bytes))
     }
 }
 

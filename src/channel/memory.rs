@@ -139,6 +139,12 @@ impl Writable {
         }
     }
 
+    /// Has the pages of `len` bytes from `offset`, which are backed, mapped to be written. Where the kernel does not know how,
+    /// each is mapped when it is first touched.
+    pub fn populate(&self, offset: usize, len: usize) {
+        populate(self.base, self.len, (offset, len), Advice::LinuxPopulateWrite);
+    }
+
     /// Where it is mapped.
     pub(super) fn address(&self) -> usize {
         self.base.as_ptr() as usize
@@ -272,6 +278,11 @@ impl ReadOnly {
         (end <= self.len).then(|| unsafe { std::slice::from_raw_parts(self.base.as_ptr().add(offset), len) })
     }
 
+    /// As [`Writable::populate`], to be read.
+    pub fn populate(&self, offset: usize, len: usize) {
+        populate(self.base, self.len, (offset, len), Advice::LinuxPopulateRead);
+    }
+
     /// Has the cache line at `offset` brought near, if there is one; it is not waited for.
     pub fn prefetch(&self, offset: usize) {
         if offset < self.len {
@@ -338,6 +349,16 @@ fn map(file: BorrowedFd<'_>, bytes: usize, protection: ProtFlags) -> rustix::io:
     // SAFETY: a new mapping at an address of the kernel's choice disturbs nothing.
     let base = unsafe { rustix::mm::mmap(std::ptr::null_mut(), bytes, protection, flags, file, 0) }?;
     NonNull::new(base.cast()).ok_or(Errno::NOMEM)
+}
+
+/// Maps the pages of a part of a mapping, as far as the kernel can.
+fn populate(base: NonNull<u8>, mapped: usize, (offset, len): (usize, usize), how: Advice) {
+    let page = rustix::param::page_size();
+    let (start, end) = (offset - offset % page, offset.saturating_add(len).min(mapped));
+    if start < end {
+        // SAFETY: within the mapping, whose bytes the advice does not change.
+        let _ = unsafe { rustix::mm::madvise(base.as_ptr().wrapping_add(start).cast(), end - start, how) };
+    }
 }
 
 fn unmap(base: NonNull<u8>, len: usize) {

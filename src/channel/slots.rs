@@ -110,7 +110,7 @@ impl Slots {
     /// A fresh segment with all slots free.
     pub fn create(kind: SegmentKind, label: &str, layout: PortLayout) -> Result<Self, ChannelError> {
         let (slots, free) = all_free(&layout);
-        Ok(Slots {
+        let mut port = Slots {
             memory: fresh(kind, label, &layout)?,
             kind,
             label: label.to_owned(),
@@ -123,7 +123,20 @@ impl Slots {
             usage: Usage::default(),
             generation: 0,
             retired: None,
-        })
+        };
+        port.prefault()?;
+        Ok(port)
+    }
+
+    /// Gets the memory that is to be there before the first message.
+    fn prefault(&mut self) -> Result<(), ChannelError> {
+        for (slot, (start, bytes)) in self.slots.iter_mut().zip(self.layout.prefaulted()) {
+            self.memory.back(start, bytes)?;
+            self.memory.populate(start, bytes);
+            slot.backed = bytes;
+            self.usage.backed += bytes;
+        }
+        Ok(())
     }
 
     /// Counts on from the segments of the process that this one has taken the place of.
@@ -147,7 +160,8 @@ impl Slots {
 
     /// Whether there is much more memory than the last messages needed. Told once, and then only after more messages.
     pub fn is_outsized(&mut self) -> bool {
-        if self.usage.messages < USAGE_WINDOW {
+        // What was asked for before the first message is not given back.
+        if self.usage.messages < USAGE_WINDOW || self.layout.prefault {
             return false;
         }
         let Usage { backed, in_use, peak, .. } = self.usage;

@@ -37,7 +37,8 @@ impl Pair {
     }
 
     fn waiting(label: &str, kind: SegmentKind, wait: Wait, overflow: Overflow, queue: u32, holds: u32) -> Self {
-        let layout = PortLayout { edges: vec![EdgeLayout { queue, holds }], slot_payload_bytes: MAX_MESSAGE };
+        let layout =
+            PortLayout { edges: vec![EdgeLayout { queue, holds }], slot_payload_bytes: MAX_MESSAGE, prefault: false };
         let terms = EdgeTerms { name: "a.out -> b.in".to_owned(), overflow, queue, max_message: MAX_MESSAGE, holds };
         let interrupt = Arc::new(Interrupt::new().unwrap());
         let mut sender = Sender::create(kind, label, layout.clone(), Waiter::new(interrupt, wait)).unwrap();

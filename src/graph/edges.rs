@@ -11,7 +11,7 @@ pub(super) const MAX_QUEUE: u32 = 65_536;
 /// Largest `max_message`, in bytes.
 pub(super) const MAX_MESSAGE_BYTES: u64 = 1 << 40;
 
-const EDGE_KEYS: &[&str] = &["from", "to", "zero_copy", "queue", "overflow", "max_message", "feedback"];
+const EDGE_KEYS: &[&str] = &["from", "to", "zero_copy", "queue", "overflow", "max_message", "prefault", "feedback"];
 const RESERVED_EDGE_KEYS: &[&str] = &["align"];
 const OVERFLOWS: &[(&str, Overflow)] = &[
     ("block", Overflow::Block),
@@ -34,6 +34,7 @@ pub(super) struct EdgeSettings {
     pub queue: Option<At<u32>>,
     pub overflow: Option<At<Overflow>>,
     pub max_message: Option<At<u64>>,
+    pub prefault: Option<At<bool>>,
     pub feedback: Option<At<bool>>,
     /// Whether it is written as `{ … }`, rather than a key on each line.
     pub in_braces: bool,
@@ -67,6 +68,7 @@ fn edge<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>) -> Option<WrittenEdge> 
         queue: value("queue").and_then(|tree| reader.integer(tree, "`queue`", 1..=MAX_QUEUE)),
         overflow: value("overflow").and_then(|tree| reader.choice(tree, "`overflow`", OVERFLOWS)),
         max_message: value("max_message").and_then(|tree| max_message(tree, reader)),
+        prefault: value("prefault").and_then(|tree| reader.flag(tree, "`prefault`")),
         feedback: value("feedback").and_then(|tree| reader.flag(tree, "`feedback`")),
         in_braces: reader.file.slice(tree.span).starts_with('{'),
         faulty: false,

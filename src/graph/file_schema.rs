@@ -64,6 +64,8 @@ struct Edge {
     overflow: Option<OrVariable<Overflow>>,
     /// Largest payload: bytes as a number, or with a unit, as in `64 MiB`. Default: 64 MiB.
     max_message: Option<OrVariable<Size>>,
+    /// Whether the memory for the whole queue is fetched before the first message. Default: false.
+    prefault: Option<OrVariable<bool>>,
     /// Whether this edge closes a cycle on purpose. Default: false.
     feedback: Option<OrVariable<bool>>,
 }

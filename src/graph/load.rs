@@ -225,6 +225,7 @@ fn build_edge(edge: &ModelEdge) -> Option<Edge> {
         overflow: written.overflow.map_or(Overflow::Block, |overflow| overflow.value),
         queue: written.queue.map_or(DEFAULT_QUEUE, |queue| queue.value),
         max_message: written.max_message.map_or(DEFAULT_MAX_MESSAGE, |bytes| bytes.value),
+        prefault: written.prefault.is_some_and(|flag| flag.value),
         feedback: written.feedback.is_some_and(|flag| flag.value),
     })
 }

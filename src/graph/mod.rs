@@ -143,6 +143,8 @@ pub struct Edge {
     pub queue: u32,
     /// Largest payload, in bytes.
     pub max_message: u64,
+    /// Whether the memory for the whole queue is fetched before the first message.
+    pub prefault: bool,
     /// Whether it closes a cycle on purpose: its consumer does not wait for its end.
     pub feedback: bool,
 }

@@ -282,6 +282,7 @@ fn why(plan: &Plan<'_>, id: EdgeId, port: &PortPlan) -> String {
 fn output_segment(plan: &Plan<'_>, port: &PortPlan) -> SegmentOutline {
     let node = &plan.graph[port.port.node];
     let output = &node.node_type.outputs[port.port.port].name;
+    let prefaulted = port.layout.prefaulted().map(|(_, bytes)| bytes);
     SegmentOutline {
         holds: SegmentUse::Messages,
         name: format!("{}.{output}", node.name),
@@ -289,7 +290,7 @@ fn output_segment(plan: &Plan<'_>, port: &PortPlan) -> SegmentOutline {
         edges: u32::try_from(port.edges.len()).unwrap_or(u32::MAX),
         slots: port.layout.slots(),
         reserved_bytes: port.layout.bytes() as u64,
-        at_start_bytes: port.layout.slots_offset() as u64,
+        at_start_bytes: prefaulted.fold(port.layout.slots_offset(), usize::saturating_add) as u64,
         at_most_bytes: port.layout.bytes() as u64,
     }
 }

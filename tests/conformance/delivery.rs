@@ -1,6 +1,6 @@
 //! Delivery: behaviours 1 to 7, each over every transport.
 
-use crate::support::{TRANSPORTS, TestGraph, Transport};
+use crate::support::{Run, TRANSPORTS, TestGraph, Transport};
 
 const FLAGS: [&str; 2] = ["zero_copy: true", "zero_copy: false"];
 
@@ -125,10 +125,36 @@ fn b04_memory_that_one_large_message_needed_is_not_kept_to_the_end() {
             expected.update(&payload);
         }
         assert!(run.read("out.txt").contains(expected.finalize().to_hex().as_str()), "{transport:?}");
-        let said = run.stderr.lines().find(|line| line.contains("bytes of shared memory at the end")).unwrap();
-        let bytes: u64 = said.split_whitespace().find_map(|word| word.parse().ok()).unwrap();
-        assert!(bytes < 4 << 20, "{transport:?}: {said}");
+        let bytes = shared_memory_at_the_end(&run);
+        assert!(bytes < 4 << 20, "{transport:?}: {bytes}");
     }
+}
+
+#[test]
+fn memory_for_the_whole_queue_is_there_before_the_first_message_where_the_edge_asks_for_it() {
+    for transport in [Transport::Sealed, Transport::Named] {
+        let at_the_end = |prefault: bool| {
+            let run = TestGraph::over(transport)
+                .node("sizes", "faults/sizes", "sizes: [8], times: 1")
+                .node("keeper", "faults/keeper", "")
+                .edge(
+                    "sizes",
+                    "keeper",
+                    &format!("zero_copy: true, queue: 4, max_message: 1 MiB, prefault: {prefault}"),
+                )
+                .succeed();
+            shared_memory_at_the_end(&run)
+        };
+        let (early, late) = (at_the_end(true), at_the_end(false));
+        // The queue, what the keeper holds, and two.
+        assert!(early >= (4 + 3 + 2) << 20 && late < 1 << 20, "{transport:?}: {early}, {late}");
+    }
+}
+
+/// How much memory is behind the segment of a node `sizes` at its end.
+fn shared_memory_at_the_end(run: &Run) -> u64 {
+    let said = run.stderr.lines().find(|line| line.contains("bytes of shared memory at the end")).unwrap();
+    said.split_whitespace().find_map(|word| word.parse().ok()).unwrap()
 }
 
 #[test]

@@ -53,7 +53,7 @@ pub struct Runner {
 pub fn port(edges: &[Edge], start: u64) -> (Producer, Vec<Reader>, Runner) {
     let holds = |edge: &Edge| u32::from(matches!((edge.by, edge.overflow), (By::View, _) | (_, Overflow::DropOldest)));
     let edge_layouts = edges.iter().map(|edge| EdgeLayout { queue: edge.queue, holds: holds(edge) });
-    let layout = PortLayout { edges: edge_layouts.collect(), slot_payload_bytes: 8 };
+    let layout = PortLayout { edges: edge_layouts.collect(), slot_payload_bytes: 8, prefault: false };
     let producer_interrupt = interrupt();
     let waiter = Waiter::new(Arc::clone(&producer_interrupt), Wait::Block);
     let mut sender = Sender::create(SegmentKind::Named, "port", layout.clone(), waiter).expect("on the heap");

@@ -104,7 +104,11 @@ fn terms(overflow: Overflow) -> EdgeTerms {
 }
 
 fn layout(edges: usize) -> PortLayout {
-    PortLayout { edges: vec![EdgeLayout { queue: QUEUE, holds: HOLDS }; edges], slot_payload_bytes: MAX_MESSAGE }
+    PortLayout {
+        edges: vec![EdgeLayout { queue: QUEUE, holds: HOLDS }; edges],
+        slot_payload_bytes: MAX_MESSAGE,
+        prefault: false,
+    }
 }
 
 fn sender(layout: PortLayout) -> Sender {

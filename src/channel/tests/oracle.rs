@@ -66,7 +66,7 @@ const STATION: StationLayout = StationLayout { edges: 1 };
 impl Port {
     fn new(policies: &[Policy], start: u64) -> Self {
         let edges = policies.iter().map(|p| EdgeLayout { queue: p.queue, holds: p.holds }).collect();
-        let layout = PortLayout { edges, slot_payload_bytes: MAX_MESSAGE };
+        let layout = PortLayout { edges, slot_payload_bytes: MAX_MESSAGE, prefault: false };
         let waiter = Waiter::new(Arc::new(Interrupt::new().unwrap()), Wait::Block);
         let mut sender = Sender::create(SegmentKind::Sealed, "oracle", layout.clone(), waiter).unwrap();
         let mapped = Arc::new(ReadOnly::map(&sender.handle().unwrap(), layout.bytes()).unwrap());

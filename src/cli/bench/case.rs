@@ -65,6 +65,9 @@ struct Load {
     /// Bind each backend to a processor, one after the other.
     #[arg(long)]
     pin: bool,
+    /// Have the memory for whole queues fetched before the first message.
+    #[arg(long)]
+    prefault: bool,
 }
 
 /// One case.
@@ -90,6 +93,9 @@ pub struct Case {
     pub wait: Wait,
     /// Whether each backend is bound to a processor.
     pub pinned: bool,
+    /// Whether the memory for whole queues is fetched before the first message.
+    #[serde(default)]
+    pub prefault: bool,
     /// When a source has sent enough.
     pub amount: Amount,
 }
@@ -149,7 +155,7 @@ impl Which {
             for &size_bytes in &self.size {
                 for &delivery in &self.delivery {
                     cases.extend(self.place.iter().map(|&place| {
-                        let Load { depth, rate, touch, wait, pin, .. } = self.load;
+                        let Load { depth, rate, touch, wait, pin, prefault, .. } = self.load;
                         Case {
                             topology,
                             clients,
@@ -161,6 +167,7 @@ impl Which {
                             touch,
                             wait,
                             pinned: pin,
+                            prefault,
                             amount: self.load.amount(),
                         }
                     }));

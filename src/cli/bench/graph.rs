@@ -193,6 +193,7 @@ fn edge(case: &Case, names: &[&str], wire: &Wire) -> Value {
         "zero_copy": case.delivery == Delivery::ZeroCopy,
         "queue": case.depth,
         "max_message": case.size_bytes,
+        "prefault": case.prefault,
     });
     if wire.feedback {
         // One message is under way at a time, so that none is ever dropped.
@@ -232,8 +233,9 @@ mod tests {
     fn case(topology: Topology, delivery: Delivery, place: Place) -> Case {
         let amount = Amount::Messages(10);
         let (clients, size_bytes, depth, rate_hz) = (3, 4096, 5, Some(50.0));
-        let (touch, wait, pinned) = (Touch { written: Reach::Full, read: Reach::Ends }, Wait::Busy, true);
-        Case { topology, clients, size_bytes, delivery, place, depth, rate_hz, touch, wait, pinned, amount }
+        let (touch, wait) = (Touch { written: Reach::Full, read: Reach::Ends }, Wait::Busy);
+        let (pinned, prefault) = (true, true);
+        Case { topology, clients, size_bytes, delivery, place, depth, rate_hz, touch, wait, pinned, prefault, amount }
     }
 
     fn graph_of(case: &Case) -> crate::graph::Graph {
@@ -251,6 +253,7 @@ mod tests {
                     let graph = graph_of(&case(topology, delivery, place));
                     assert!(graph.edges().iter().all(|edge| edge.delivery == delivery));
                     assert!(graph.edges().iter().all(|edge| (edge.queue, edge.max_message) == (5, 4096)));
+                    assert!(graph.edges().iter().all(|edge| edge.prefault));
                     let apart = graph.nodes().len();
                     let backends = if place == Place::Local { 1 } else { apart };
                     assert_eq!(graph.backends().len(), backends, "{topology:?} {place:?}");

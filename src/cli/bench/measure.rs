@@ -247,6 +247,7 @@ mod tests {
             touch: Touch { written: Reach::Full, read: Reach::Full },
             wait: Wait::Adaptive,
             pinned: false,
+            prefault: false,
             amount: Amount::Messages(10),
         };
         let of = |part, (sent, received), ledger| {
