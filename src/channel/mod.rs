@@ -55,6 +55,8 @@ mod futex;
 #[path = "model/futex.rs"]
 mod futex;
 #[cfg(target_os = "linux")]
+mod incoming;
+#[cfg(target_os = "linux")]
 mod ledger;
 #[cfg(target_os = "linux")]
 mod local;
@@ -82,6 +84,8 @@ mod sender;
 mod sleep;
 #[cfg(target_os = "linux")]
 mod slots;
+#[cfg(target_os = "linux")]
+mod station;
 #[cfg(test)]
 #[cfg(all(target_os = "linux", not(ezrun_loom)))]
 mod tests;
@@ -102,10 +106,11 @@ pub use self::{
     memory::{ReadOnly, Writable},
     named::{adopt, sweep, unlink},
     probe::{Attempt, Outcome, attempts},
-    receiver::{Poll, Receiver, Station, Wiring},
+    receiver::{Poll, Receiver, Wiring},
     ring::Consumer,
     sender::{Announce, LocalSender, Sender},
     sleep::Sleeps,
+    station::Station,
     sync::AtomicBool,
     wait::{Awaited, Interrupt, Level, Waiter, processors},
     wait_list::WaitList,

@@ -1,21 +1,19 @@
 //! The consumer's end of one edge: `recv` makes a private copy, `recv_zero_copy` gives a read-only view.
 
 use super::fault;
+use super::incoming::{Incoming, corrupt};
 use super::latency;
-use super::layout::{
-    Entry, InWords, OutWords, PortLayout, Published, SlotHeader, SlotPlaces, StationLayout, payload_offset,
-};
+use super::layout::{InWords, OutWords, PortLayout, Published};
 use super::local::LocalQueue;
 use super::mapped::Mapped;
 use super::memory::Writable;
 use super::sleep::{self, Woken};
-use super::slots::clock_of;
 use super::sync::{AtomicBool, fence};
 use super::wait_list::WaitList;
-use super::{ChannelError, EdgeTerms, Handle, SegmentKind, add};
+use super::{ChannelError, EdgeTerms, add};
 use crate::graph::Overflow;
-use crate::message::{Capture, Header, Metadata, Owned, Pool, Release, View, codec, monotonic_ns};
-use std::cell::{Cell, RefCell};
+use crate::message::{Owned, Pool, Release, View, monotonic_ns};
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release as Releasing, SeqCst};
 
@@ -24,12 +22,6 @@ const SPARE_BUFFERS: usize = 16;
 /// From this position on, only one in `LATENCY_EVERY` messages is timed.
 const LATENCY_ALL: u64 = 4096;
 const LATENCY_EVERY: u64 = 16;
-
-/// The segment that a backend writes as a consumer: words for each edge that ends in it.
-pub struct Station {
-    memory: Arc<Writable>,
-    layout: StationLayout,
-}
 
 /// What a receiver is wired to.
 pub struct Wiring {
@@ -54,8 +46,7 @@ pub struct Receiver {
     station: Arc<Writable>,
     words_at: usize,
     wiring: Wiring,
-    places: Places,
-    mapped: Mapped,
+    incoming: Incoming,
     pool: Arc<Pool>,
     /// The next position to look at.
     next: Cell<u64>,
@@ -67,18 +58,6 @@ pub struct Receiver {
     in_hand: Cell<u64>,
     /// Which entries of the borrow table are in use, by bit.
     borrows: Cell<u64>,
-    /// Metadata seen last, by version.
-    metadata: RefCell<(u32, Arc<Metadata>)>,
-    /// Length of the metadata in the slot read last.
-    metadata_bytes: Cell<usize>,
-}
-
-/// Where things lie in the producer's segment, worked out once.
-struct Places {
-    words_at: usize,
-    ring_at: usize,
-    ring_mask: u64,
-    slots: SlotPlaces,
 }
 
 /// What there is at an edge.
@@ -92,85 +71,25 @@ pub enum Poll {
     Ended,
 }
 
-/// An entry as it was read, and still true after reading.
-struct Found {
-    slot: u32,
-    metadata_version: u32,
-    payload_bytes: usize,
-    publish_ns: u64,
-}
-
-/// What a slot holds.
-struct Content<'a> {
-    header: Header,
-    metadata: Arc<Metadata>,
-    payload: &'a [u8],
-}
-
-impl Places {
-    fn of(wiring: &Wiring) -> Self {
-        let (layout, edge) = (&wiring.layout, wiring.port_edge);
-        Places {
-            words_at: layout.out_words(edge),
-            ring_at: layout.ring(edge),
-            ring_mask: layout.edges[edge].ring_len() as u64 - 1,
-            slots: layout.slot_places(),
-        }
-    }
-}
-
-impl Station {
-    /// Makes the segment.
-    ///
-    /// # Errors
-    /// [`ChannelError::Memory`] where there is none.
-    pub fn create(kind: SegmentKind, label: &str, layout: StationLayout) -> Result<Self, ChannelError> {
-        let memory = Writable::create(kind, label, layout.bytes())?;
-        memory.back(0, layout.bytes())?;
-        Ok(Station { memory: Arc::new(memory), layout })
-    }
-
-    /// What a producer, or the ledger, needs to map the segment.
-    ///
-    /// # Errors
-    /// [`ChannelError::Memory`] where descriptors are used up.
-    pub fn handle(&self) -> Result<Handle, ChannelError> {
-        self.memory.handle()
-    }
-
-    /// Goes on where another process has left off: `begun` has the word of each edge that says what was taken.
-    pub fn resume(&self, begun: &[u64]) {
-        for (edge, &word) in begun.iter().enumerate().take(self.layout.edges as usize) {
-            let words: &InWords = self.memory.at(self.layout.in_words(edge));
-            words.taken.store(word, Relaxed);
-            words.left.store((word & 1) as u32, Relaxed);
-        }
-    }
-
-    /// The consumer's end of one edge, whose producer's segment is `mapped`.
-    #[must_use]
-    pub fn receiver(&self, wiring: Wiring, mapped: Mapped) -> Receiver {
-        let words_at = self.layout.in_words(wiring.station_edge);
-        let next = self.memory.at::<InWords>(words_at).taken.load(Relaxed) >> 1;
+impl Receiver {
+    /// The consumer's end of one edge: its own words lie at `words_at` in `station`, and what its producer has written is
+    /// `mapped`.
+    pub(super) fn new(station: Arc<Writable>, words_at: usize, wiring: Wiring, mapped: Mapped) -> Self {
+        let next = station.at::<InWords>(words_at).taken.load(Relaxed) >> 1;
         Receiver {
-            station: Arc::clone(&self.memory),
+            station,
             words_at,
-            places: Places::of(&wiring),
+            incoming: Incoming::new(mapped, &wiring.layout, wiring.port_edge),
             wiring,
-            mapped,
             pool: Pool::new(SPARE_BUFFERS),
             next: Cell::new(next),
             known: Cell::new(0),
             woken: Cell::default(),
             in_hand: Cell::new(0),
             borrows: Cell::new(0),
-            metadata: RefCell::default(),
-            metadata_bytes: Cell::new(0),
         }
     }
-}
 
-impl Receiver {
     /// `from -> to`.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -179,7 +98,7 @@ impl Receiver {
 
     /// Has a store into one of its views reported as that of `node`.
     pub fn watch_views(&self, node: u32) {
-        self.mapped.watch(fault::watch_views(node, self.wiring.edge, &self.wiring.layout));
+        self.incoming.mapped().watch(fault::watch_views(node, self.wiring.edge, &self.wiring.layout));
     }
 
     /// What there is. Counts what was overwritten before it could be taken.
@@ -191,18 +110,15 @@ impl Receiver {
         }
         loop {
             let dead = self.wiring.dead.load(Acquire);
-            let inherited = self.mapped.is_inherited();
+            let inherited = self.incoming.mapped().is_inherited();
             let word = self.theirs().published.load(Acquire);
             let published = Published::of(word);
             self.known.set(published.positions);
             if self.has_message_before(published.positions) {
                 return Poll::Ready;
             }
-            let advanced = (published.moved || inherited) && self.mapped.advance(self.borrows.get());
-            if advanced {
-                // Another producer counts its versions anew.
-                self.metadata.take();
-            } else {
+            let advanced = (published.moved || inherited) && self.incoming.advance(self.borrows.get());
+            if !advanced {
                 return if published.closed || dead { Poll::Ended } else { Poll::Empty(word) };
             }
         }
@@ -212,7 +128,7 @@ impl Receiver {
     #[must_use]
     pub fn next_published_at(&self) -> Option<u64> {
         match &self.wiring.queue {
-            None => self.entry_at(self.next.get()).map(|found| found.publish_ns),
+            None => self.incoming.entry_at(self.next.get()).map(|found| found.publish_ns),
             Some(queue) => {
                 let (position, publish_ns) = queue.head()?;
                 self.skip_to(position);
@@ -253,12 +169,12 @@ impl Receiver {
         let position = self.next.get();
         // Where nothing can be overwritten, the place in the queue holds the slot until it is left.
         let borrow = if self.may_lose() { Some(self.borrow(position)?) } else { None };
-        let Some(found) = self.entry_at(position) else {
+        let Some(found) = self.incoming.entry_at(position) else {
             self.give_back(borrow);
             return self.overwritten();
         };
         self.prefetch(position + 1);
-        let content = self.content(&found)?;
+        let content = self.incoming.content(&found, self.name())?;
         let payload = self.pool.copy_of(content.payload);
         let message = Owned { header: content.header, metadata: content.metadata, payload };
         let counters = &self.ours().counters;
@@ -299,12 +215,12 @@ impl Receiver {
         self.done();
         let position = self.next.get();
         let borrow = self.borrow(position)?;
-        let Some(found) = self.entry_at(position) else {
+        let Some(found) = self.incoming.entry_at(position) else {
             self.give_back(Some(borrow));
             return self.overwritten();
         };
         self.prefetch(position + 1);
-        let content = self.content(&found)?;
+        let content = self.incoming.content(&found, self.name())?;
         add(&self.ours().counters.views, 1);
         self.advance(position, found.publish_ns);
         Ok(Some(View::new(content.header, content.metadata, content.payload, Some((self, borrow as u64)))))
@@ -351,81 +267,14 @@ impl Receiver {
 
     /// The next entry is not there any more, which only a queue that may lose messages can say.
     fn overwritten<T>(&self) -> Result<Option<T>, ChannelError> {
-        if self.may_lose() { Ok(None) } else { Err(self.corrupt("an entry is missing from its ring")) }
+        if self.may_lose() { Ok(None) } else { Err(corrupt(self.name(), "an entry is missing from its ring")) }
     }
 
-    /// Has the first lines of a message brought near where it is known to be there: by the time that the node is done with
-    /// the one before it, they are.
+    /// Has the next message brought near where it is known to be there.
     fn prefetch(&self, position: u64) {
-        if position >= self.known.get() {
-            return;
+        if position < self.known.get() {
+            self.incoming.prefetch(position);
         }
-        let slot_at = self.places.slots.slot(self.entry(position).slot.load(Relaxed));
-        self.mapped.segment().prefetch(slot_at);
-        self.mapped.segment().prefetch(slot_at.saturating_add(payload_offset(self.metadata_bytes.get())));
-    }
-
-    /// Reads an entry; nothing where it is not, or no longer, that of `position`.
-    fn entry_at(&self, position: u64) -> Option<Found> {
-        let entry = self.entry(position);
-        if entry.tag.load(Acquire) != position + 1 {
-            return None;
-        }
-        let found = Found {
-            slot: entry.slot.load(Relaxed),
-            metadata_version: entry.metadata_version.load(Relaxed),
-            payload_bytes: entry.payload_bytes.load(Relaxed) as usize,
-            publish_ns: entry.publish_ns.load(Relaxed),
-        };
-        fence(Acquire);
-        (entry.tag.load(Relaxed) == position + 1).then_some(found)
-    }
-
-    fn entry(&self, position: u64) -> &Entry {
-        let index = (position & self.places.ring_mask) as usize;
-        self.mapped.segment().at(self.places.ring_at + index * size_of::<Entry>())
-    }
-
-    /// Reads a slot that is held back: by its place in the queue, or by the borrow table.
-    fn content(&self, found: &Found) -> Result<Content<'_>, ChannelError> {
-        let slots = &self.places.slots;
-        if found.slot >= slots.count || found.payload_bytes > slots.payload_bytes {
-            return Err(self.corrupt("an entry names a slot or a length that is not there"));
-        }
-        let slot_at = slots.slot(found.slot);
-        let header: &SlotHeader = self.mapped.segment().at(slot_at);
-        let metadata_bytes = header.metadata_bytes.load(Relaxed) as usize;
-        let clock = clock_of(header.clock.load(Relaxed));
-        let known = (header.magic.load(Relaxed), header.version.load(Relaxed));
-        let (true, Some(clock)) = (known == (SlotHeader::MAGIC, SlotHeader::VERSION), clock) else {
-            return Err(self.corrupt("a slot has no header that this version knows"));
-        };
-        let payload_at = slot_at + payload_offset(metadata_bytes);
-        self.metadata_bytes.set(metadata_bytes);
-        // SAFETY: the slot is published, and held back as this function's contract says.
-        let payload = unsafe { self.mapped.segment().bytes(payload_at, found.payload_bytes) };
-        let payload = payload.ok_or_else(|| self.corrupt("a payload reaches beyond its segment"))?;
-        let header = Header {
-            sequence: header.sequence.load(Relaxed),
-            generation: header.generation.load(Relaxed),
-            capture: Capture { ns: header.capture_ns.load(Relaxed), clock },
-            publish_ns: found.publish_ns,
-            trace: header.trace.load(Relaxed),
-        };
-        let metadata = self.metadata(found.metadata_version, slot_at, metadata_bytes)?;
-        Ok(Content { header, metadata, payload })
-    }
-
-    /// The metadata of a version: as seen last, or decoded from the slot.
-    fn metadata(&self, version: u32, slot_at: usize, bytes: usize) -> Result<Arc<Metadata>, ChannelError> {
-        let mut cached = self.metadata.borrow_mut();
-        if cached.0 != version {
-            // SAFETY: the metadata lies in the same slot as the payload, and is held back with it.
-            let encoded = unsafe { self.mapped.segment().bytes(slot_at + size_of::<SlotHeader>(), bytes) };
-            let encoded = encoded.ok_or_else(|| self.corrupt("metadata reaches beyond its segment"))?;
-            *cached = (version, Arc::new(codec::decode(encoded)?.0));
-        }
-        Ok(Arc::clone(&cached.1))
     }
 
     /// Writes `position` into the borrow table before it is looked at, so that the producer leaves its slot alone.
@@ -447,7 +296,7 @@ impl Receiver {
         if let Some(entry) = borrow {
             self.ours().borrowed[entry].store(0, Releasing);
             self.borrows.set(self.borrows.get() & !(1 << entry));
-            self.mapped.gave_back(entry);
+            self.incoming.mapped().gave_back(entry);
         }
     }
 
@@ -491,16 +340,12 @@ impl Receiver {
         self.wiring.terms.overflow == Overflow::DropOldest
     }
 
-    fn corrupt(&self, what: &str) -> ChannelError {
-        ChannelError::Corrupt { edge: self.name().to_owned(), what: what.to_owned() }
-    }
-
     fn ours(&self) -> &InWords {
         self.station.at(self.words_at)
     }
 
     fn theirs(&self) -> &OutWords {
-        self.mapped.segment().at(self.places.words_at)
+        self.incoming.words()
     }
 }
 

@@ -1,0 +1,169 @@
+//! What a producer has written for one of its consumers, read and checked.
+
+use super::ChannelError;
+use super::layout::{Entry, OutWords, PortLayout, SlotHeader, SlotPlaces, payload_offset};
+use super::mapped::Mapped;
+use super::slots::clock_of;
+use super::sync::fence;
+use crate::message::{Capture, Header, Metadata, codec};
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
+
+/// A producer's segment as one of its consumers reads it. Used by one thread.
+pub struct Incoming {
+    mapped: Mapped,
+    places: Places,
+    /// Metadata seen last, by version.
+    metadata: RefCell<(u32, Arc<Metadata>)>,
+    /// Length of the metadata in the slot read last.
+    metadata_bytes: Cell<usize>,
+}
+
+/// Where things lie in the producer's segment, worked out once.
+struct Places {
+    words_at: usize,
+    ring_at: usize,
+    ring_mask: u64,
+    slots: SlotPlaces,
+}
+
+/// An entry as it was read, and still true after reading.
+pub struct Found {
+    slot: u32,
+    metadata_version: u32,
+    /// Length of its message's payload.
+    pub payload_bytes: usize,
+    /// When it was published.
+    pub publish_ns: u64,
+}
+
+/// What a slot holds.
+pub struct Content<'a> {
+    pub header: Header,
+    pub metadata: Arc<Metadata>,
+    pub payload: &'a [u8],
+}
+
+impl Places {
+    fn of(layout: &PortLayout, edge: usize) -> Self {
+        Places {
+            words_at: layout.out_words(edge),
+            ring_at: layout.ring(edge),
+            ring_mask: layout.edges[edge].ring_len() as u64 - 1,
+            slots: layout.slot_places(),
+        }
+    }
+}
+
+impl Incoming {
+    /// What lies in `mapped` for the edge `edge` of its port.
+    pub fn new(mapped: Mapped, layout: &PortLayout, edge: usize) -> Self {
+        Incoming {
+            mapped,
+            places: Places::of(layout, edge),
+            metadata: RefCell::default(),
+            metadata_bytes: Cell::new(0),
+        }
+    }
+
+    pub fn mapped(&self) -> &Mapped {
+        &self.mapped
+    }
+
+    pub fn words(&self) -> &OutWords {
+        self.mapped.segment().at(self.places.words_at)
+    }
+
+    /// Goes on in the segment that takes this one's place, as [`Mapped::advance`]: another producer counts the versions of
+    /// its metadata anew.
+    pub fn advance(&self, borrows: u64) -> bool {
+        let advanced = self.mapped.advance(borrows);
+        if advanced {
+            self.metadata.take();
+        }
+        advanced
+    }
+
+    /// Has the first lines of a message brought near: by the time that the node is done with the one before it, they
+    /// are.
+    pub fn prefetch(&self, position: u64) {
+        let slot_at = self.places.slots.slot(self.entry(position).slot.load(Relaxed));
+        self.mapped.segment().prefetch(slot_at);
+        self.mapped.segment().prefetch(slot_at.saturating_add(payload_offset(self.metadata_bytes.get())));
+    }
+
+    /// Reads an entry; nothing where it is not, or no longer, that of `position`.
+    pub fn entry_at(&self, position: u64) -> Option<Found> {
+        let entry = self.entry(position);
+        if entry.tag.load(Acquire) != position + 1 {
+            return None;
+        }
+        let found = Found {
+            slot: entry.slot.load(Relaxed),
+            metadata_version: entry.metadata_version.load(Relaxed),
+            payload_bytes: entry.payload_bytes.load(Relaxed) as usize,
+            publish_ns: entry.publish_ns.load(Relaxed),
+        };
+        fence(Acquire);
+        (entry.tag.load(Relaxed) == position + 1).then_some(found)
+    }
+
+    fn entry(&self, position: u64) -> &Entry {
+        let index = (position & self.places.ring_mask) as usize;
+        self.mapped.segment().at(self.places.ring_at + index * size_of::<Entry>())
+    }
+
+    /// Reads a slot that is held back: by its place in the queue, or by the borrow table.
+    /// What is wrong with it is told of the edge `name`.
+    pub fn content(&self, found: &Found, name: &str) -> Result<Content<'_>, ChannelError> {
+        let slots = &self.places.slots;
+        if found.slot >= slots.count || found.payload_bytes > slots.payload_bytes {
+            return Err(corrupt(name, "an entry names a slot or a length that is not there"));
+        }
+        let slot_at = slots.slot(found.slot);
+        let header: &SlotHeader = self.mapped.segment().at(slot_at);
+        let metadata_bytes = header.metadata_bytes.load(Relaxed) as usize;
+        let clock = clock_of(header.clock.load(Relaxed));
+        let known = (header.magic.load(Relaxed), header.version.load(Relaxed));
+        let (true, Some(clock)) = (known == (SlotHeader::MAGIC, SlotHeader::VERSION), clock) else {
+            return Err(corrupt(name, "a slot has no header that this version knows"));
+        };
+        let payload_at = slot_at + payload_offset(metadata_bytes);
+        self.metadata_bytes.set(metadata_bytes);
+        // SAFETY: the slot is published, and held back as this function's contract says.
+        let payload = unsafe { self.mapped.segment().bytes(payload_at, found.payload_bytes) };
+        let payload = payload.ok_or_else(|| corrupt(name, "a payload reaches beyond its segment"))?;
+        let header = Header {
+            sequence: header.sequence.load(Relaxed),
+            generation: header.generation.load(Relaxed),
+            capture: Capture { ns: header.capture_ns.load(Relaxed), clock },
+            publish_ns: found.publish_ns,
+            trace: header.trace.load(Relaxed),
+        };
+        let metadata = self.metadata(found.metadata_version, (slot_at, metadata_bytes), name)?;
+        Ok(Content { header, metadata, payload })
+    }
+
+    /// The metadata of a version: as seen last, or decoded from the slot.
+    fn metadata(
+        &self,
+        version: u32,
+        (slot_at, bytes): (usize, usize),
+        name: &str,
+    ) -> Result<Arc<Metadata>, ChannelError> {
+        let mut cached = self.metadata.borrow_mut();
+        if cached.0 != version {
+            // SAFETY: the metadata lies in the same slot as the payload, and is held back with it.
+            let encoded = unsafe { self.mapped.segment().bytes(slot_at + size_of::<SlotHeader>(), bytes) };
+            let encoded = encoded.ok_or_else(|| corrupt(name, "metadata reaches beyond its segment"))?;
+            *cached = (version, Arc::new(codec::decode(encoded)?.0));
+        }
+        Ok(Arc::clone(&cached.1))
+    }
+}
+
+/// What a producer has written to an edge makes no sense.
+pub fn corrupt(edge: &str, what: &str) -> ChannelError {
+    ChannelError::Corrupt { edge: edge.to_owned(), what: what.to_owned() }
+}
