@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Most restarts within a window.
-pub(super) const MAX_RESTARTS: i64 = 1000;
+pub(super) const MAX_RESTARTS: u32 = 1000;
 /// A pause grows no longer than this.
 pub const MAX_BACKOFF: Duration = Duration::from_secs(30);
 /// Longest time that can be written.
@@ -58,7 +58,7 @@ impl Default for RestartPolicy {
 #[derive(Clone, Copy, Default)]
 pub(super) struct WrittenRestart {
     restart: Option<At<Restart>>,
-    max_restarts: Option<At<i64>>,
+    max_restarts: Option<At<u32>>,
     window: Option<At<Duration>>,
     backoff: Option<At<Duration>>,
     /// The first of its keys.
@@ -70,7 +70,7 @@ impl WrittenRestart {
         let default = RestartPolicy::default();
         RestartPolicy {
             restart: self.restart.map_or(default.restart, |restart| restart.value),
-            max_restarts: self.max_restarts.map_or(default.max_restarts, |at| at.value.unsigned_abs() as u32),
+            max_restarts: self.max_restarts.map_or(default.max_restarts, |at| at.value),
             window: self.window.map_or(default.window, |at| at.value),
             backoff: self.backoff.map_or(default.backoff, |at| at.value),
         }

@@ -139,8 +139,7 @@ impl Exchange {
             kept.stations[station] = Some(copy(handle)?);
         }
         self.stations[station] = Some(segment);
-        let edges = plan.edges.iter().filter(|edge| edge.station.0 == from);
-        let producers = edges.map(|edge| plan.ports[edge.port.0].backend);
+        let producers = plan.edges_into(from).map(|edge| plan.ports[plan.edge(edge).port.0].backend);
         Ok((producers.filter(|&backend| backend != from).collect(), anew))
     }
 

@@ -10,6 +10,7 @@ mod ledger;
 mod lives;
 mod restart;
 mod run;
+mod setup;
 mod state;
 
 pub use event::{End, Interruption};
