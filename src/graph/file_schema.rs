@@ -100,6 +100,11 @@ struct Process {
     window: Option<OrVariable<Span>>,
     /// The first pause before a restart; it doubles with each one that counts, up to 30 s. Default: 100 ms.
     backoff: Option<OrVariable<Span>>,
+    /// How long it may take to be ready, such as `10 s`, or a number of seconds. Default: as long as it wants.
+    startup_timeout: Option<OrVariable<Span>>,
+    /// How long a node of it may take nothing while a message waits for it, such as `30 s`, or a number of seconds; then it
+    /// is killed, as one that has failed. Default: as long as it wants.
+    stall_timeout: Option<OrVariable<Span>>,
 }
 
 #[derive(JsonSchema)]
@@ -195,7 +200,7 @@ pub fn file_schema(registry: &Registry) -> Value {
     branches.push(free_branch("A variable that names the type.", "\\$\\{"));
     for branch in &mut branches {
         branch["properties"]["wait"] = wait.clone();
-        for key in super::restart::KEYS {
+        for key in super::supervision::KEYS {
             branch["properties"][key] = json!({ "$ref": format!("#/$defs/Process/properties/{key}") });
         }
     }

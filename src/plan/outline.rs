@@ -6,6 +6,7 @@ use crate::graph::{Backend, Delivery, EdgeId, Overflow, Restart, RestartPolicy, 
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::Path;
+use std::time::Duration;
 
 /// What would run.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -47,6 +48,10 @@ pub struct BackendOutline {
     pub env: Vec<String>,
     /// Whether it is started again after it has failed; none where its first failure is its last.
     pub restart: Option<RestartOutline>,
+    /// How long it may take to be ready, in milliseconds; none where that has no limit.
+    pub startup_timeout_ms: Option<u64>,
+    /// How long a node of it may leave a message that waits for it, in milliseconds; none where that has no limit.
+    pub stall_timeout_ms: Option<u64>,
 }
 
 /// When a process is started again.
@@ -216,14 +221,20 @@ fn process(plan: &Plan<'_>, backend: &Backend, own_program: &Path) -> BackendOut
         cpu: backend.cpu,
         priority: backend.priority,
         env: backend.env.keys().cloned().collect(),
-        restart: restart(&backend.restart),
+        restart: restart(&backend.supervision.restart),
+        startup_timeout_ms: backend.supervision.startup_timeout.map(milliseconds),
+        stall_timeout_ms: backend.supervision.stall_timeout.map(milliseconds),
     }
 }
 
 fn restart(policy: &RestartPolicy) -> Option<RestartOutline> {
     let &RestartPolicy { restart: when, max_restarts, window, backoff } = policy;
-    let (window_ms, backoff_ms) = (window.as_millis() as u64, backoff.as_millis() as u64);
+    let (window_ms, backoff_ms) = (milliseconds(window), milliseconds(backoff));
     (when != Restart::Never).then_some(RestartOutline { when, max_restarts, window_ms, backoff_ms })
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    time.as_millis() as u64
 }
 
 fn edge(plan: &Plan<'_>, id: EdgeId) -> EdgeOutline {

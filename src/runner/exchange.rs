@@ -52,7 +52,8 @@ pub struct Introduction {
 impl Exchange {
     pub fn new(plan: &Plan<'_>) -> Self {
         let (ports, stations) = (plan.ports.len(), plan.stations.len());
-        let restarts = plan.graph.backends().iter().any(|backend| backend.restart.restart != Restart::Never);
+        let restarts =
+            plan.graph.backends().iter().any(|backend| backend.supervision.restart.restart != Restart::Never);
         let kept = restarts.then(|| Kept {
             ports: (0..ports).map(|_| VecDeque::new()).collect(),
             stations: (0..stations).map(|_| None).collect(),

@@ -12,6 +12,8 @@ mod restart;
 mod run;
 mod setup;
 mod state;
+mod watch;
+mod watchdog;
 
 pub use event::{End, Interruption};
 pub use ledger::EdgeLedger;

@@ -5,6 +5,7 @@ use super::event::{Event, Exit, Interruption};
 use super::exchange::{Exchange, Introduction};
 use super::setup::{Introduced, introduce, program, start};
 use super::state::{Command, State};
+use super::watchdog::{Found, Watchdog};
 use super::{NodeSummary, Observer, Progress, Summary, ledger};
 use crate::channel::{SegmentKind, sweep};
 use crate::control::{FromBackend, LogLevel, SegmentOwner, ToBackend, handle_of};
@@ -31,6 +32,8 @@ pub struct Options {
     pub stop_after: Option<Duration>,
     /// How long queues may drain once the run is ending.
     pub grace: Duration,
+    /// How long a node may take nothing from a full edge that blocks before the user is told; nothing where never.
+    pub stall_warning: Option<Duration>,
     /// The least level that nodes log.
     pub log_level: LogLevel,
 }
@@ -79,6 +82,9 @@ struct Runner<'a, 'g> {
     /// Counted from the moment that messages flow.
     stop_after: Option<Duration>,
     stop_at: Option<tokio::time::Instant>,
+    watchdog: Watchdog,
+    /// When to look next, while messages flow.
+    look_at: Option<tokio::time::Instant>,
     began: Instant,
 }
 
@@ -102,7 +108,7 @@ impl<'a, 'g> Runner<'a, 'g> {
             introduce(plan, options, BackendId(at), backend, start)
                 .map_err(|e| start_error("cannot set up a backend", &e))?;
         }
-        let names = graph.backends().iter().map(|backend| (backend.name.clone(), backend.restart)).collect();
+        let names = graph.backends().iter().map(|backend| (backend.name.clone(), backend.supervision)).collect();
         let nodes = graph.nodes().iter().map(|node| (node.name.clone(), node.backend)).collect();
         let state = State::new(names, nodes, options.grace);
         let exchange = Exchange::new(plan);
@@ -118,6 +124,8 @@ impl<'a, 'g> Runner<'a, 'g> {
             deadline: None,
             stop_after: options.stop_after,
             stop_at: None,
+            watchdog: Watchdog::new(plan, options.stall_warning),
+            look_at: None,
             began,
         })
     }
@@ -127,6 +135,9 @@ impl<'a, 'g> Runner<'a, 'g> {
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         // The first tick comes at once, before there is anything to show.
         tick.tick().await;
+        for command in self.state.begin() {
+            self.carry_out(command);
+        }
         while !self.state.is_over() {
             // What is due comes first: however much the backends have to say, it must not hold back the end of the run.
             let event = tokio::select! {
@@ -138,6 +149,10 @@ impl<'a, 'g> Runner<'a, 'g> {
                 () = sleep_until(self.stop_at) => {
                     self.stop_at = None;
                     Event::TimeIsUp
+                }
+                () = sleep_until(self.look_at) => {
+                    self.look_at = self.next_look();
+                    Event::Look
                 }
                 _ = tick.tick() => Event::Tick,
                 Some(event) = self.inbox.recv() => event,
@@ -169,13 +184,32 @@ impl<'a, 'g> Runner<'a, 'g> {
             }
             Event::Line(from, line) => self.observer.output(self.state.speaker(from), &line),
             Event::Tick => self.show_progress(),
+            Event::Look => self.look(),
             Event::Frame(..)
             | Event::Exited(..)
+            | Event::StartOverdue(..)
+            | Event::Hung(..)
             | Event::PauseOver(_)
             | Event::Interrupt(_)
             | Event::TimeIsUp
             | Event::Deadline => {}
         }
+    }
+
+    /// Looks whether a node holds up the run.
+    fn look(&mut self) {
+        for found in self.watchdog.look(self.plan, &self.exchange, &self.state) {
+            match found {
+                Found::Stalled(line) => self.observer.note(LogLevel::Warn, &line),
+                Found::GoesOn(line) => self.observer.note(LogLevel::Info, &line),
+                Found::Hung(node, cause) => self.on(Event::Hung(node, cause)),
+            }
+        }
+    }
+
+    fn next_look(&self) -> Option<tokio::time::Instant> {
+        let every = self.watchdog.every().filter(|_| self.state.is_flowing())?;
+        Some(tokio::time::Instant::now() + every)
     }
 
     fn pass_on(&mut self, from: BackendId, owner: SegmentOwner, name: Option<String>, fds: Vec<OwnedFd>) {
@@ -254,13 +288,8 @@ impl<'a, 'g> Runner<'a, 'g> {
                 }
             }
             Command::Kill(backend) => self.backends[backend.0].kill(),
-            Command::Pause(backend, pause) => {
-                let events = self.events.clone();
-                tokio::spawn(async move {
-                    tokio::time::sleep(pause).await;
-                    events.send(Event::PauseOver(backend)).await
-                });
-            }
+            Command::LimitStart(backend, life, limit) => self.send_after(limit, Event::StartOverdue(backend, life)),
+            Command::Pause(backend, pause) => self.send_after(pause, Event::PauseOver(backend)),
             Command::Start(backend) => self.start_again(backend),
             Command::Go(backend) => self.tell(backend, &ToBackend::Go, Vec::new()),
             Command::KillAll => self.backends.iter().for_each(Backend::kill),
@@ -268,10 +297,20 @@ impl<'a, 'g> Runner<'a, 'g> {
             Command::Warn(line) => self.observer.note(LogLevel::Warn, &line),
             Command::Attached => {
                 self.exchange.attached();
+                self.look_at = self.next_look();
                 self.stop_at = self.stop_after.map(|after| tokio::time::Instant::now() + after);
             }
             Command::Note(line) => self.observer.note(LogLevel::Info, line),
         }
+    }
+
+    fn send_after(&self, time: Duration, event: Event) {
+        let events = self.events.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(time).await;
+            // Nobody listens any more only where the run itself is over.
+            let _ = events.send(event).await;
+        });
     }
 
     fn tell(&mut self, to: BackendId, frame: &ToBackend, fds: Vec<OwnedFd>) {

@@ -57,7 +57,7 @@ pub fn introduce(
         segments: plan.segments,
         station: plan.stations[id.0],
         begun: start.begun,
-        may_restart: planned.restart.restart != Restart::Never,
+        may_restart: planned.supervision.restart.restart != Restart::Never,
         nodes: start.nodes.len() as u32,
         log_level: options.log_level,
         cpu: planned.cpu,

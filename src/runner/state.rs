@@ -3,14 +3,16 @@
 mod blame;
 mod ending;
 mod restarts;
+mod starts;
 #[cfg(test)]
 mod tests;
 
 pub use restarts::RestartMade;
 
 use super::event::{End, Event, Exit};
-use crate::control::{FromBackend, ToBackend, Verdict};
-use crate::graph::{BackendId, NodeId, Restart, RestartPolicy};
+use super::watch::Presence;
+use crate::control::{FromBackend, SegmentOwner, ToBackend, Verdict};
+use crate::graph::{BackendId, NodeId, Restart, Supervision};
 use blame::{Blame, ViewFault};
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -49,12 +51,18 @@ enum Phase {
 #[derive(Debug)]
 struct Backend {
     name: String,
+    /// The segments that it writes are there.
+    introduced: bool,
+    /// Its time to be ready begins anew once those of all others are there.
+    start_waits: bool,
     ready: bool,
     exited: bool,
     refusal: Option<String>,
     view_fault: Option<ViewFault>,
     last_lines: VecDeque<String>,
-    policy: RestartPolicy,
+    supervision: Supervision,
+    /// How often it was started again.
+    life: u32,
     /// When it was started again, counted from the start of the run.
     history: Vec<Duration>,
     /// Why it is away, and to be started again after a pause.
@@ -108,6 +116,8 @@ pub enum Command {
     Left(NodeId),
     /// Kill this one.
     Kill(BackendId),
+    /// Send [`Event::StartOverdue`] for this backend in this life after this time.
+    LimitStart(BackendId, u32, Duration),
     /// Send [`Event::PauseOver`] for this backend after this time.
     Pause(BackendId, Duration),
     /// Start this backend again.
@@ -128,15 +138,18 @@ pub enum Command {
 
 impl State {
     /// A run that is about to start. `nodes` are names and backends, in the order of the graph.
-    pub fn new(backends: Vec<(String, RestartPolicy)>, nodes: Vec<(String, BackendId)>, grace: Duration) -> Self {
-        let backend = |(name, policy)| Backend {
+    pub fn new(backends: Vec<(String, Supervision)>, nodes: Vec<(String, BackendId)>, grace: Duration) -> Self {
+        let backend = |(name, supervision)| Backend {
             name,
+            introduced: false,
+            start_waits: false,
             ready: false,
             exited: false,
             refusal: None,
             view_fault: None,
             last_lines: VecDeque::new(),
-            policy,
+            supervision,
+            life: 0,
             history: Vec::new(),
             away: None,
             failed: None,
@@ -152,6 +165,11 @@ impl State {
             nodes: nodes.into_iter().map(node).collect(),
             restarts: Vec::new(),
         }
+    }
+
+    /// What is to be done once every process has been started.
+    pub fn begin(&self) -> Vec<Command> {
+        (0..self.backends.len()).filter_map(|at| self.limit_start(BackendId(at))).collect()
     }
 
     /// Whether every process has ended.
@@ -185,7 +203,7 @@ impl State {
 
     pub fn is_dead(&self, backend: BackendId) -> bool {
         // A node that failed has left its edges by itself, unless they were to be another process's.
-        let leaves = self.backends[backend.0].policy.restart == Restart::Never;
+        let leaves = self.backends[backend.0].supervision.restart.restart == Restart::Never;
         let is_dead = |node: &Node| match node.status {
             NodeStatus::Killed => true,
             NodeStatus::Failed => !leaves,
@@ -196,6 +214,25 @@ impl State {
 
     pub fn is_up(&self, backend: BackendId) -> bool {
         !self.backends[backend.0].exited
+    }
+
+    /// Whether messages flow, and nothing has begun to end that.
+    pub fn is_flowing(&self) -> bool {
+        self.phase == Phase::Running
+    }
+
+    /// Whether a node can be expected to do anything.
+    pub fn presence(&self, node: NodeId) -> Presence {
+        let Node { status, backend, .. } = self.nodes[node.0];
+        let state = &self.backends[backend.0];
+        let begins = !state.ready || state.awaits.is_some();
+        match status {
+            NodeStatus::Finished => Presence::Ended,
+            _ if state.away.is_some() || state.failed.is_some() => Presence::Away,
+            NodeStatus::Running if state.exited || begins => Presence::Away,
+            NodeStatus::Running => Presence::Running,
+            NodeStatus::Failed | NodeStatus::Killed => Presence::Ended,
+        }
     }
 
     /// Whether a node has ended well: it is not started again.
@@ -214,11 +251,13 @@ impl State {
             Event::Frame(backend, frame, _) => self.on_frame(*backend, frame),
             Event::Line(backend, line) => self.on_line(*backend, line),
             Event::Exited(backend, exit) => self.on_exit(*backend, exit, now, edge_name),
+            Event::StartOverdue(backend, life) => self.on_start_overdue(*backend, *life),
             Event::PauseOver(backend) => self.on_pause_over(*backend, now),
             Event::Interrupt(how) => self.on_interrupt(*how),
             Event::TimeIsUp => self.drain(),
             Event::Deadline => self.on_deadline(),
-            Event::Tick => Vec::new(),
+            Event::Hung(node, cause) => self.on_hung(*node, cause),
+            Event::Tick | Event::Look => Vec::new(),
         }
     }
 
@@ -235,6 +274,7 @@ impl State {
                 self.backends[backend.0].view_fault = Some(ViewFault { node, edge, sequence, offset });
                 Vec::new()
             }
+            FromBackend::Segment { owner: SegmentOwner::Station(_), .. } => self.on_introduced(backend),
             FromBackend::Segment { .. } | FromBackend::Log { .. } => Vec::new(),
         }
     }
@@ -267,14 +307,25 @@ impl State {
             Verdict::Failed { cause } => {
                 ended.status = NodeStatus::Failed;
                 let who = format!("node `{}`", ended.name);
-                if self.backends[backend.0].policy.restart == Restart::Never || self.phase == Phase::Starting {
+                if self.backends[backend.0].supervision.restart.restart == Restart::Never
+                    || self.phase == Phase::Starting
+                {
                     return self.fail(who, cause.clone(), backend);
                 }
                 // Nodes that share a process are started again together.
-                self.backends[backend.0].failed.get_or_insert(Blame { who, cause: cause.clone() });
-                vec![Command::Kill(backend)]
+                self.fail_process(backend, Blame { who, cause: cause.clone() })
             }
         }
+    }
+
+    /// A node is stuck. Its process is ended for that, unless it is on its way to an end anyway.
+    fn on_hung(&mut self, node: NodeId, cause: &str) -> Vec<Command> {
+        if self.phase != Phase::Running || self.presence(node) != Presence::Running {
+            return Vec::new();
+        }
+        let Node { name, backend, .. } = &self.nodes[node.0];
+        let (who, backend) = (format!("node `{name}`"), *backend);
+        self.fail_process(backend, Blame { who, cause: cause.to_owned() })
     }
 
     fn on_line(&mut self, backend: BackendId, line: &str) -> Vec<Command> {
@@ -297,15 +348,11 @@ impl State {
         self.backends[backend.0].awaits = None;
         let mut commands = self.nobody_awaits(backend);
         let failed = self.backends[backend.0].failed.take();
-        let unfinished: Vec<String> = self
-            .nodes_of(backend)
-            .filter(|node| node.status == NodeStatus::Running)
-            .map(|node| format!("`{}`", node.name))
-            .collect();
         let well = exit.status.is_some_and(|status| status.success()) && exit.complaint.is_none();
-        if unfinished.is_empty() && well && failed.is_none() {
+        if self.nodes_of(backend).all(|node| node.status != NodeStatus::Running) && well && failed.is_none() {
             return commands;
         }
+        let who = self.who(backend);
         for node in self.nodes.iter_mut().filter(|node| node.backend == backend && node.status == NodeStatus::Running) {
             node.status = NodeStatus::Killed;
         }
@@ -313,14 +360,27 @@ impl State {
             commands.push(Command::Mourn(backend));
             return commands;
         }
-        let who = match unfinished.as_slice() {
-            [] => format!("backend `{}`", self.backends[backend.0].name),
-            [node] => format!("node {node}"),
-            nodes => format!("backend `{}` (nodes {})", self.backends[backend.0].name, nodes.join(", ")),
-        };
         let blame = failed.unwrap_or_else(|| self.explain_exit(backend, exit, who, edge_name));
         commands.extend(self.on_failed_process(backend, blame, now));
         commands
+    }
+
+    /// A process has failed, and is ended for that.
+    fn fail_process(&mut self, backend: BackendId, blame: Blame) -> Vec<Command> {
+        self.backends[backend.0].failed.get_or_insert(blame);
+        vec![Command::Kill(backend)]
+    }
+
+    /// The only node of a process that has not ended, or else the backend.
+    fn who(&self, backend: BackendId) -> String {
+        let unfinished = self.nodes_of(backend).filter(|node| node.status == NodeStatus::Running);
+        let unfinished: Vec<String> = unfinished.map(|node| format!("`{}`", node.name)).collect();
+        let name = &self.backends[backend.0].name;
+        match unfinished.as_slice() {
+            [] => format!("backend `{name}`"),
+            [node] => format!("node {node}"),
+            nodes => format!("backend `{name}` (nodes {})", nodes.join(", ")),
+        }
     }
 
     fn nodes_of(&self, backend: BackendId) -> impl Iterator<Item = &Node> {

@@ -30,7 +30,8 @@ fn main() -> ExitCode {
             .with(mortal())
             .with(phoenix())
             .with(kin())
-            .with(loses()),
+            .with(loses())
+            .with(sluggard()),
     )
 }
 
@@ -125,10 +126,8 @@ fn phoenix() -> NodeType {
 
 impl Source for Phoenix {
     fn start(&mut self, context: &mut Context) -> Result<()> {
-        let path = context.path(std::path::Path::new("phoenix.lives"));
-        let before = std::fs::read(&path).unwrap_or_default();
-        self.life = before.len() + 1;
-        Ok(std::fs::write(&path, vec![b'.'; self.life])?)
+        self.life = count_life(context, "phoenix.lives")?;
+        Ok(())
     }
 
     fn produce(&mut self, out: &mut Outputs) -> Result<Flow> {
@@ -143,6 +142,58 @@ impl Source for Phoenix {
         self.sent += 1;
         Ok(Flow::Continue)
     }
+}
+
+/// Sends on what it receives. In some lives it is never ready, in some it is stuck from its third message on, and in its
+/// first it fails there. How often it has lived is told by a file.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Sluggard {
+    #[serde(default)]
+    never_ready: Vec<usize>,
+    #[serde(default)]
+    stuck: Vec<usize>,
+    #[serde(skip)]
+    life: usize,
+    #[serde(skip)]
+    seen: u64,
+}
+
+fn sluggard() -> NodeType {
+    NodeType::transform("sluggard", "Is never ready, or stuck, in some of its lives.")
+        .input("in", PortType::Any)
+        .output("out", PortType::same_as("in"))
+        .node(|settings: Sluggard| Ok(settings))
+}
+
+impl Node for Sluggard {
+    fn start(&mut self, context: &mut Context) -> Result<()> {
+        self.life = count_life(context, "sluggard.lives")?;
+        while self.never_ready.contains(&self.life) {
+            std::thread::park();
+        }
+        Ok(())
+    }
+
+    fn process(&mut self, _: InputId, message: Received<'_>, out: &mut Outputs) -> Result<Flow> {
+        if self.seen == 2 {
+            while self.stuck.contains(&self.life) {
+                std::thread::park();
+            }
+            ensure!(self.life > 1, "it was told to fail");
+        }
+        self.seen += 1;
+        out.forward(message)?;
+        Ok(Flow::Continue)
+    }
+}
+
+/// Which of its lives a node is in, from 1, as told by the length of a file.
+fn count_life(context: &Context, file: &str) -> Result<usize> {
+    let path = context.path(std::path::Path::new(file));
+    let life = std::fs::read(&path).unwrap_or_default().len() + 1;
+    std::fs::write(&path, vec![b'.'; life])?;
+    Ok(life)
 }
 
 /// Checks that messages of `phoenix` come with the metadata of the life that sent them.

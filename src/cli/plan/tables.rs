@@ -11,8 +11,11 @@ use std::time::Duration;
 /// A table up to so many columns stands side by side; in a wider one the last column goes below its row.
 const MAX_COLUMNS: usize = 120;
 
-/// Where restarts stand among the columns of backends.
-const RESTART_COLUMN: usize = 5;
+/// What stands where there is nothing to say.
+const NOTHING: &str = "-";
+
+/// Columns of backends that are left out where they would be empty.
+const OPTIONAL_COLUMNS: [&str; 3] = ["restart", "ready within", "takes within"];
 
 /// The whole plan.
 pub fn text(outline: &Outline) -> String {
@@ -29,15 +32,22 @@ pub fn text(outline: &Outline) -> String {
     text + &folding(&["segment", "written by", "slots", "at start", "at most", "reserved"], 0, segments)
 }
 
-/// Restarts have a column where any is to be made.
 fn backends(backends: &[BackendOutline]) -> String {
-    let mut titles = vec!["backend", "program", "cpu", "priority", "env", "restart", "nodes"];
+    let mut titles =
+        vec!["backend", "program", "cpu", "priority", "env", "restart", "ready within", "takes within", "nodes"];
     let mut rows: Vec<Vec<String>> = backends.iter().map(backend).collect();
-    if backends.iter().all(|backend| backend.restart.is_none()) {
-        titles.remove(RESTART_COLUMN);
-        rows.iter_mut().for_each(|row| drop(row.remove(RESTART_COLUMN)));
-    }
+    leave_out_empty(&mut titles, &mut rows, &OPTIONAL_COLUMNS);
     folding(&titles, 1, rows.into_iter())
+}
+
+/// Takes out those of the columns `optional` in which no row says anything.
+fn leave_out_empty(titles: &mut Vec<&str>, rows: &mut [Vec<String>], optional: &[&str]) {
+    for at in (0..titles.len()).rev() {
+        if optional.contains(&titles[at]) && rows.iter().all(|row| row[at] == NOTHING) {
+            titles.remove(at);
+            rows.iter_mut().for_each(|row| drop(row.remove(at)));
+        }
+    }
 }
 
 fn headline(outline: &Outline) -> String {
@@ -57,7 +67,6 @@ fn count(count: usize, word: &str) -> String {
 fn backend(backend: &BackendOutline) -> Vec<String> {
     let program = if backend.is_pack { backend.program.as_str() } else { "ezrun" };
     let nodes = backend.nodes.iter().map(|node| format!("{} ({})", node.name, node.node_type));
-    let or_dash = |text: Option<String>| text.filter(|text| !text.is_empty()).unwrap_or_else(|| "-".to_owned());
     vec![
         backend.name.clone(),
         program.to_owned(),
@@ -65,14 +74,24 @@ fn backend(backend: &BackendOutline) -> Vec<String> {
         or_dash(backend.priority.map(|priority| priority.to_string())),
         or_dash(Some(backend.env.join(" "))),
         or_dash(backend.restart.as_ref().map(restarts)),
+        or_dash(backend.startup_timeout_ms.map(time)),
+        or_dash(backend.stall_timeout_ms.map(time)),
         nodes.collect::<Vec<_>>().join(", "),
     ]
 }
 
+fn or_dash(text: Option<String>) -> String {
+    text.filter(|text| !text.is_empty()).unwrap_or_else(|| NOTHING.to_owned())
+}
+
 /// As in `3 in 1m`.
 fn restarts(restart: &RestartOutline) -> String {
-    let window = humantime::format_duration(Duration::from_millis(restart.window_ms));
-    format!("{} in {window}", restart.max_restarts)
+    format!("{} in {}", restart.max_restarts, time(restart.window_ms))
+}
+
+/// As in `1m 30s`.
+fn time(milliseconds: u64) -> String {
+    humantime::format_duration(Duration::from_millis(milliseconds)).to_string()
 }
 
 fn edge(edge: &EdgeOutline) -> Vec<String> {

@@ -40,6 +40,9 @@ pub struct Args {
     /// How long queues may drain once the run is ending.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "5s")]
     grace: Duration,
+    /// Warn where a node takes nothing for this time from a full edge that blocks; `0s` never warns.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "10s")]
+    stall_warning: Duration,
     /// The least level of log lines that nodes write.
     #[arg(long, value_enum, default_value_t = LogLevel::Info)]
     log_level: LogLevel,
@@ -120,7 +123,13 @@ fn load(file: &SourceFile, args: &Args) -> Loaded {
 
 fn start(plan: &Plan<'_>, args: &Args) -> Result<(Summary, Console), u8> {
     let program = std::env::current_exe().map_err(|e| refuse(&format!("cannot find ezrun's own program: {e}")))?;
-    let options = Options { program, stop_after: args.stop_after, grace: args.grace, log_level: args.log_level };
+    let options = Options {
+        program,
+        stop_after: args.stop_after,
+        grace: args.grace,
+        stall_warning: Some(args.stall_warning).filter(|time| !time.is_zero()),
+        log_level: args.log_level,
+    };
     let mut console = Console::new(args.quiet);
     console.announce(plan);
     match runner::run(plan, &options, &mut console) {

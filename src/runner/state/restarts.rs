@@ -33,9 +33,9 @@ impl State {
     /// A process has died of a fault, or of a signal: it is started again, or that was it.
     pub(super) fn on_failed_process(&mut self, backend: BackendId, mut blame: Blame, now: Duration) -> Vec<Command> {
         let state = &mut self.backends[backend.0];
-        let RestartPolicy { max_restarts: of, window, .. } = state.policy;
+        let RestartPolicy { max_restarts: of, window, .. } = state.supervision.restart;
         if self.phase == Phase::Running {
-            match decide(&state.policy, &state.history, now) {
+            match decide(&state.supervision.restart, &state.history, now) {
                 Decision::Final => {}
                 Decision::GiveUp => {
                     let window = humantime::format_duration(window);
@@ -60,10 +60,11 @@ impl State {
         if state.away.take().is_none() {
             return Vec::new();
         }
-        (state.exited, state.ready) = (false, false);
+        (state.exited, state.introduced, state.ready) = (false, false, false);
+        state.life += 1;
         (state.refusal, state.view_fault) = (None, None);
         state.awaits = Some(BTreeSet::new());
-        let (window, max) = (state.policy.window, state.policy.max_restarts as usize);
+        let (window, max) = (state.supervision.restart.window, state.supervision.restart.max_restarts as usize);
         state.history.retain(|&at| now.saturating_sub(at) < window);
         debug_assert!(state.history.len() < max, "no more are made than may be");
         state.history.push(now);
@@ -71,7 +72,7 @@ impl State {
         for node in unfinished.filter(|node| node.status != NodeStatus::Finished) {
             node.status = NodeStatus::Running;
         }
-        vec![Command::Start(backend)]
+        [Command::Start(backend)].into_iter().chain(self.limit_start(backend)).collect()
     }
 
     /// Those that are away will not come back: the run is ending.

@@ -2,6 +2,7 @@
 
 use super::ending::CUT_GRACE;
 use super::*;
+use crate::graph::RestartPolicy;
 use crate::runner::event::Interruption;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -21,9 +22,13 @@ fn starting() -> State {
     starting_with(RestartPolicy::default())
 }
 
-fn starting_with(policy: RestartPolicy) -> State {
+fn starting_with(restart: RestartPolicy) -> State {
+    supervised(Supervision { restart, ..Supervision::default() })
+}
+
+fn supervised(supervision: Supervision) -> State {
     let nodes = vec![("source".to_owned(), A), ("sink".to_owned(), B)];
-    State::new(vec![("source".to_owned(), policy), ("sink".to_owned(), policy)], nodes, GRACE)
+    State::new(vec![("source".to_owned(), supervision), ("sink".to_owned(), supervision)], nodes, GRACE)
 }
 
 fn on(state: &mut State, event: Event) -> Vec<Command> {
@@ -152,4 +157,25 @@ fn normal_termination_of_any_node_drains_without_a_failure() {
     let commands = on(&mut state, Event::Frame(B, ended(1, Verdict::NormalTermination), Vec::new()));
     assert_eq!(commands, [Command::Tell(ToBackend::Stop), Command::Deadline(GRACE)]);
     assert_eq!(state.into_parts().1, []);
+}
+
+fn introduced(state: &mut State, backend: BackendId) -> Vec<Command> {
+    let owner = SegmentOwner::Station(backend.0 as u32);
+    on(state, Event::Frame(backend, FromBackend::Segment { owner, name: None }, Vec::new()))
+}
+
+#[test]
+fn a_process_that_is_not_ready_in_time_is_killed_for_that_unless_it_waits_for_another() {
+    let limit = Duration::from_secs(2);
+    let mut state = supervised(Supervision { startup_timeout: Some(limit), ..Supervision::default() });
+    assert_eq!(state.begin(), [Command::LimitStart(A, 0, limit), Command::LimitStart(B, 0, limit)]);
+    introduced(&mut state, A);
+    assert_eq!(on(&mut state, Event::StartOverdue(A, 0)), [], "it cannot go on before the other's segments are there");
+    assert_eq!(on(&mut state, Event::StartOverdue(B, 0)), [Command::Kill(B)]);
+    assert_eq!(introduced(&mut state, B), [Command::LimitStart(A, 0, limit)], "its time begins anew");
+    on(&mut state, Event::Frame(A, FromBackend::Ready, Vec::new()));
+    assert_eq!(on(&mut state, Event::StartOverdue(A, 0)), []);
+    on(&mut state, Event::Exited(B, exit(9)));
+    let failure = &state.into_parts().1[0];
+    assert_eq!((&*failure.who, &*failure.cause), ("node `sink`", "not ready within 2s (`startup_timeout`)"));
 }

@@ -1,0 +1,77 @@
+//! Processes that are late, silent or stuck: who is named, and what becomes of the run.
+
+use crate::support::TestGraph;
+use rustix::process::Signal;
+
+fn sluggard(with: &str, keys: &str) -> TestGraph {
+    TestGraph::new()
+        .node("numbers", "counter", "count: 20")
+        .node_with("late", "faults/sluggard", with, keys)
+        .node("behind", "check", "gaps: true")
+        .edge("numbers", "late", "")
+        .edge("late", "behind", "zero_copy: true")
+}
+
+#[test]
+fn a_process_that_is_not_ready_in_time_is_a_failure_by_name() {
+    let run = sluggard("never_ready: [1]", "startup_timeout: 2 s").run(&[]);
+    run.assert_failed(3, &["error: node `late`: not ready within 2s (`startup_timeout`)"]);
+    assert_eq!(run.report["failures"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_restarted_process_that_is_not_ready_in_time_has_failed_once_more() {
+    let run = sluggard("never_ready: [2]", "restart: on_failure, backoff: 1ms, startup_timeout: 2 s").succeed();
+    let line = "node `late`: not ready within 2s (`startup_timeout`); restart 2 of 3";
+    assert!(run.stderr.contains(line), "{}", run.stderr);
+    assert_eq!((run.node("late")["restarts"].as_u64(), run.read("sluggard.lives").len()), (Some(2), 3));
+    assert_eq!(run.count("late.out", "behind.in", "received"), 19, "all but the one that was in hand");
+}
+
+#[test]
+fn a_full_edge_that_blocks_is_named_with_who_takes_nothing_and_who_waits() {
+    let running = TestGraph::new()
+        .node("numbers", "counter", "")
+        .node("relay", "merge", "")
+        .node("stuck", "faults/deaf", "")
+        .edge("numbers", "relay", "zero_copy: true, queue: 3")
+        .edge("relay", "stuck", "")
+        .start(&["--stall-warning", "200ms", "--grace", "1h"]);
+    let line = running.wait_for("is full and blocks");
+    let expected = "warning: the edge relay.out -> stuck.in is full and blocks: node `stuck` has taken nothing for ";
+    assert!(line.starts_with(expected) && line.ends_with("; waiting for it: `numbers`, `relay`"), "{line}");
+    // It does not come back.
+    running.signal(Signal::INT);
+    running.wait_for("ending the run");
+    running.signal(Signal::INT);
+    let run = running.finish();
+    assert_eq!(run.code, Some(130), "{}", run.stderr);
+    assert_eq!(run.stderr.matches("is full and blocks").count(), 1, "told once:\n{}", run.stderr);
+    run.assert_balanced();
+}
+
+#[test]
+fn a_node_that_takes_nothing_for_too_long_is_restarted_where_it_may_be() {
+    let keys = "restart: on_failure, max_restarts: 1, backoff: 1ms, stall_timeout: 1 s";
+    let run = sluggard("stuck: [1]", keys).succeed();
+    let cause = "node `late`: it took nothing for 1s while messages waited at the edge numbers.out -> late.in (`stall_timeout`)";
+    assert!(run.stderr.contains(&format!("{cause}; restart 1 of 1 after 1ms")), "{}", run.stderr);
+    assert_eq!(run.count("numbers.out", "late.in", "dropped"), 1, "what it had in hand");
+    assert_eq!(run.count("late.out", "behind.in", "received"), 19);
+    let run = sluggard("stuck: [1, 2]", keys).run(&[]);
+    run.assert_failed(3, &[&format!("error: {cause}; it was restarted 1 times within 1m")]);
+    run.assert_balanced();
+}
+
+#[test]
+fn a_node_that_waits_for_a_stuck_one_is_not_taken_for_it() {
+    let run = TestGraph::new()
+        .node("numbers", "counter", "")
+        .node_with("relay", "merge", "", "stall_timeout: 1 s")
+        .node_with("stuck", "faults/deaf", "", "stall_timeout: 2 s")
+        .edge("numbers", "relay", "zero_copy: true")
+        .edge("relay", "stuck", "queue: 2")
+        .run(&[]);
+    run.assert_failed(3, &["error: node `stuck`: it took nothing for 2s while messages waited at the edge relay.out"]);
+    assert_eq!(run.report["failures"].as_array().unwrap().len(), 1, "{}", run.stderr);
+}
