@@ -66,6 +66,9 @@ struct Edge {
     max_message: Option<OrVariable<Size>>,
     /// Whether this edge closes a cycle on purpose. Default: false.
     feedback: Option<OrVariable<bool>>,
+    /// How long nothing may come through it, such as `2 s`, or a number of seconds; then the node that is to blame is killed,
+    /// as one that has failed. Default: as long as it takes.
+    input_timeout: Option<OrVariable<Span>>,
 }
 
 /// Nodes that share a process.

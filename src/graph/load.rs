@@ -226,5 +226,6 @@ fn build_edge(edge: &ModelEdge) -> Option<Edge> {
         queue: written.queue.map_or(DEFAULT_QUEUE, |queue| queue.value),
         max_message: written.max_message.map_or(DEFAULT_MAX_MESSAGE, |bytes| bytes.value),
         feedback: written.feedback.is_some_and(|flag| flag.value),
+        input_timeout: written.input_timeout.map(|time| time.value),
     })
 }

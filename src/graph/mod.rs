@@ -74,6 +74,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A valid graph.
 #[derive(Debug)]
@@ -145,6 +146,8 @@ pub struct Edge {
     pub max_message: u64,
     /// Whether it closes a cycle on purpose: its consumer does not wait for its end.
     pub feedback: bool,
+    /// How long nothing may come through it.
+    pub input_timeout: Option<Duration>,
 }
 
 /// How the consumer of an edge receives.

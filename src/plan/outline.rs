@@ -112,6 +112,8 @@ pub struct PolicyOutline {
     pub max_message_bytes: u64,
     /// Whether it closes a cycle: its end is not waited for.
     pub feedback: bool,
+    /// How long nothing may come through it, in milliseconds; none where that has no limit.
+    pub input_timeout_ms: Option<u64>,
 }
 
 /// How each message of an edge comes to its consumer.
@@ -253,6 +255,7 @@ fn edge(plan: &Plan<'_>, id: EdgeId) -> EdgeOutline {
             queue: planned.terms.queue,
             max_message_bytes: planned.terms.max_message,
             feedback: planned.feedback,
+            input_timeout_ms: plan.graph[id].input_timeout.map(milliseconds),
         },
         slots: (!port.moves).then(|| planned.terms.queue.saturating_add(planned.terms.holds)),
     }

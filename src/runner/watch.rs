@@ -1,5 +1,8 @@
 //! Who holds up a run: told from what the edges' counters come to from one look to the next. No processes, no clock.
 //!
+//! Where nothing comes through an edge, what is before it is walked through, against the stream as long as nothing comes
+//! there either, and with the stream where an edge is full.
+//!
 //! A node is idle while a message waits for it, nothing keeps it from taking that, and it takes nothing. A full edge that
 //! blocks keeps its producer from taking anything, so of a chain of full edges the node at the end of the last one is idle
 //! and the others are not: that is how the culprit is found.
@@ -43,11 +46,16 @@ pub struct WatchedEdge {
     pub queue: u64,
     /// Whether its producer waits where it is full.
     pub blocks: bool,
+    pub feedback: bool,
+    /// How long nothing may come through it.
+    pub input_timeout: Option<Duration>,
 }
 
 /// What an edge's counters say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Look {
+    /// Messages that its producer offered.
+    pub offered: u64,
     pub published: u64,
     pub taken: u64,
     /// Nothing more will be taken.
@@ -76,6 +84,10 @@ pub struct History {
     last: Snapshot,
     /// For each node, how long it has been idle, where it is.
     idle: Vec<Option<Duration>>,
+    /// For each node, how long it has been running.
+    running: Vec<Duration>,
+    /// For each edge, how long nothing has come, and nothing waits in it.
+    quiet: Vec<Duration>,
 }
 
 /// A node takes nothing from a full edge, and others wait for that.
@@ -98,6 +110,27 @@ pub struct Overdue {
     pub limit: Duration,
 }
 
+/// Nothing has come through an edge for as long as may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Silence {
+    pub edge: EdgeId,
+    pub limit: Duration,
+    /// The node that is to blame.
+    pub node: NodeId,
+    pub why: Why,
+}
+
+/// Why a node is to blame for the silence of an edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It sends nothing, and waits for nobody.
+    SendsNothing,
+    /// Messages wait for it here.
+    LeavesWaiting(EdgeId),
+    /// A node before the silent edge waits, or others do that it waits for, until this node takes from here.
+    HoldsUp(EdgeId),
+}
+
 impl Watched {
     pub fn of(plan: &Plan<'_>, warn_after: Option<Duration>) -> Self {
         let graph = plan.graph;
@@ -113,7 +146,8 @@ impl Watched {
             let (from, to) = (edge.from.node.0, edge.to.node.0);
             nodes[from].outputs.push(at);
             nodes[to].inputs.push(at);
-            WatchedEdge { from, to, queue: u64::from(edge.queue), blocks: edge.overflow == Overflow::Block }
+            let (queue, blocks) = (u64::from(edge.queue), edge.overflow == Overflow::Block);
+            WatchedEdge { from, to, queue, blocks, feedback: edge.feedback, input_timeout: edge.input_timeout }
         });
         let edges = edges.collect();
         Watched { nodes, edges, warn_after }
@@ -124,7 +158,8 @@ impl Watched {
         let warn_after = self.warn_after.filter(|_| self.edges.iter().any(|edge| edge.blocks));
         let limits = self.nodes.iter().filter(|node| !node.inputs.is_empty()).filter_map(|node| node.stall_timeout);
         let (shortest, longest) = EVERY;
-        limits.chain(warn_after).min().map(|limit| (limit / LOOKS).clamp(shortest, longest))
+        let of_edges = self.edges.iter().filter_map(|edge| edge.input_timeout);
+        limits.chain(of_edges).chain(warn_after).min().map(|limit| (limit / LOOKS).clamp(shortest, longest))
     }
 }
 
@@ -144,7 +179,9 @@ impl History {
             edges: vec![Look::default(); watched.edges.len()],
             nodes: vec![Presence::Away; watched.nodes.len()],
         };
-        History { last, idle: vec![None; watched.nodes.len()] }
+        let nodes = watched.nodes.len();
+        let quiet = vec![Duration::ZERO; watched.edges.len()];
+        History { last, idle: vec![None; nodes], running: vec![Duration::ZERO; nodes], quiet }
     }
 
     /// Takes in what is there, `passed` after what was there before. Of a time in which nobody looked, since the runner or
@@ -158,6 +195,13 @@ impl History {
             let is_free = self.last.nodes[at] == Presence::Running && self.blocking(watched, at).is_none();
             let is_idle = !took && has_work && is_free;
             self.idle[at] = is_idle.then(|| self.idle[at].map_or(Duration::ZERO, |idle| idle + passed));
+            let goes_on_running = [&before, &self.last].iter().all(|look| look.nodes[at] == Presence::Running);
+            self.running[at] = if goes_on_running { self.running[at] + passed } else { Duration::ZERO };
+        }
+        for (at, quiet) in self.quiet.iter_mut().enumerate() {
+            let (was, is) = (before.edges[at], self.last.edges[at]);
+            let is_quiet = was.offered == is.offered && !was.waits() && !is.waits();
+            *quiet = if is_quiet { *quiet + passed } else { Duration::ZERO };
         }
     }
 
@@ -181,6 +225,56 @@ impl History {
             Some(Overdue { node: NodeId(at), edge: EdgeId(edge), limit })
         });
         overdue.collect()
+    }
+
+    /// Edges through which nothing has come for as long as may be, each with the node that is to blame. Nobody is to blame
+    /// who has not been running for that time.
+    pub fn silences(&self, watched: &Watched) -> Vec<Silence> {
+        let edges = watched.edges.iter().enumerate();
+        let silence = edges.filter_map(|(at, edge)| {
+            let limit = edge.input_timeout.filter(|&limit| self.quiet[at] >= limit)?;
+            let is_over = self.last.edges[at].left || self.last.nodes[edge.from] == Presence::Ended;
+            if is_over || self.running[edge.to] < limit {
+                return None;
+            }
+            let (node, why) = self.culprit(watched, edge.from, limit);
+            let silence = Silence { edge: EdgeId(at), limit, node: NodeId(node), why };
+            (self.running[node] >= limit).then_some(silence)
+        });
+        silence.collect()
+    }
+
+    /// Why a node sends nothing: because of those after it that take nothing, of those before it that send nothing, or of
+    /// itself.
+    fn culprit(&self, watched: &Watched, mut node: usize, limit: Duration) -> (usize, Why) {
+        // Of a cycle no node is looked at twice.
+        for _ in 0..watched.nodes.len() {
+            if let Some(edge) = self.blocking(watched, node) {
+                return self.end_of_chain(watched, edge);
+            }
+            let inputs = watched.nodes[node].inputs.iter().copied().filter(|&edge| !watched.edges[edge].feedback);
+            let inputs: Vec<usize> = inputs.collect();
+            if let Some(&edge) = inputs.iter().find(|&&edge| self.last.edges[edge].waits()) {
+                return (node, Why::LeavesWaiting(EdgeId(edge)));
+            }
+            let goes_on = |edge: &&usize| self.last.nodes[watched.edges[**edge].from] != Presence::Ended;
+            match inputs.iter().find(goes_on) {
+                Some(&edge) if inputs.iter().all(|&edge| self.quiet[edge] >= limit) => node = watched.edges[edge].from,
+                _ => break,
+            }
+        }
+        (node, Why::SendsNothing)
+    }
+
+    /// The consumer of the last of the full edges that `edge` leads to.
+    fn end_of_chain(&self, watched: &Watched, mut edge: usize) -> (usize, Why) {
+        for _ in 0..watched.edges.len() {
+            match self.blocking(watched, watched.edges[edge].to) {
+                Some(next) => edge = next,
+                None => break,
+            }
+        }
+        (watched.edges[edge].to, Why::HoldsUp(EdgeId(edge)))
     }
 
     /// What an edge's counters said last.

@@ -2,7 +2,7 @@
 
 use super::exchange::Exchange;
 use super::state::State;
-use super::watch::{History, Look, Overdue, Snapshot, Stall, Watched};
+use super::watch::{History, Look, Overdue, Silence, Snapshot, Stall, Watched, Why};
 use crate::channel::{consumer_counts, producer_counts};
 use crate::graph::{BackendId, EdgeId, NodeId};
 use crate::plan::Plan;
@@ -57,6 +57,8 @@ impl Watchdog {
         found.extend(self.new_stalls(plan));
         let hung = self.history.overdue(&self.watched).into_iter();
         found.extend(hung.map(|overdue| Found::Hung(overdue.node, cause(plan, &overdue))));
+        let silent = self.history.silences(&self.watched).into_iter();
+        found.extend(silent.map(|silence| Found::Hung(silence.node, why_silent(plan, &silence))));
         found
     }
 
@@ -91,7 +93,8 @@ fn snapshot(plan: &Plan<'_>, exchange: &Exchange, state: &State) -> Snapshot {
         let consumer = station.map(|s| consumer_counts(s, plan.stations[backend], place)).unwrap_or_default();
         let segment = exchange.ports[port].as_ref();
         let producer = segment.map(|s| producer_counts(s, &plan.ports[port].layout, at)).unwrap_or_default();
-        Look { published: producer.published, taken: consumer.taken, left: consumer.left }
+        let (offered, published) = (producer.sent, producer.published);
+        Look { offered, published, taken: consumer.taken, left: consumer.left }
     });
     let nodes = (0..plan.graph.nodes().len()).map(|node| state.presence(NodeId(node)));
     Snapshot { edges: edges.collect(), nodes: nodes.collect() }
@@ -107,6 +110,19 @@ fn warning(plan: &Plan<'_>, stall: &Stall) -> String {
 fn cause(plan: &Plan<'_>, overdue: &Overdue) -> String {
     let (edge, limit) = (&plan.edge(overdue.edge).terms.name, humantime::format_duration(overdue.limit));
     format!("it took nothing for {limit} while messages waited at the edge {edge} (`stall_timeout`)")
+}
+
+fn why_silent(plan: &Plan<'_>, silence: &Silence) -> String {
+    let name = |edge: EdgeId| &plan.edge(edge).terms.name;
+    let (edge, limit) = (name(silence.edge), humantime::format_duration(silence.limit));
+    let from = plan.graph[silence.edge].from.node;
+    let nothing = format!("nothing came through the edge {edge} for {limit} (`input_timeout`)");
+    match silence.why {
+        Why::SendsNothing if silence.node == from => format!("{nothing}: it sends nothing"),
+        Why::SendsNothing => format!("{nothing}: what is before that edge waits for this node, which sends nothing"),
+        Why::LeavesWaiting(at) => format!("{nothing}: messages wait at the edge {}, and it takes none", name(at)),
+        Why::HoldsUp(at) => format!("{nothing}: the edge {} is full, which holds up what is before it", name(at)),
+    }
 }
 
 /// As in `1m 12s`: looks are no more exact than that.

@@ -75,3 +75,52 @@ fn a_node_that_waits_for_a_stuck_one_is_not_taken_for_it() {
     run.assert_failed(3, &["error: node `stuck`: it took nothing for 2s while messages waited at the edge relay.out"]);
     assert_eq!(run.report["failures"].as_array().unwrap().len(), 1, "{}", run.stderr);
 }
+
+const TIMED: &str = "zero_copy: true, input_timeout: 1 s";
+
+#[test]
+fn a_source_that_falls_silent_is_restarted_where_it_may_be() {
+    let run = TestGraph::new()
+        .node_with("quiet", "faults/quiet", "count: 50", "restart: on_failure, backoff: 1ms")
+        .node("relay", "merge", "")
+        .node("end", "check", "count: 100")
+        .edge("quiet", "relay", "zero_copy: true")
+        .edge("relay", "end", TIMED)
+        .succeed();
+    let line = "node `quiet`: nothing came through the edge relay.out -> end.in for 1s (`input_timeout`): what is before that \
+                edge waits for this node, which sends nothing; restart 1 of 3 after 1ms";
+    assert!(run.stderr.contains(line), "{}", run.stderr);
+    assert_eq!((run.node("quiet")["restarts"].as_u64(), run.node("relay")["restarts"].as_u64()), (Some(1), Some(0)));
+    assert_eq!(run.count("relay.out", "end.in", "received"), 100);
+}
+
+#[test]
+fn a_silent_edge_ends_the_run_with_the_name_of_the_node_that_is_to_blame() {
+    let nothing = |edge: &str| format!("nothing came through the edge {edge} for 1s (`input_timeout`)");
+    let run = TestGraph::new()
+        .node("quiet", "faults/quiet", "count: 5")
+        .node("end", "null", "")
+        .edge("quiet", "end", TIMED)
+        .run(&[]);
+    run.assert_failed(3, &[&format!("error: node `quiet`: {}: it sends nothing", nothing("quiet.out -> end.in"))]);
+
+    let run = TestGraph::new()
+        .node("numbers", "counter", "")
+        .node("late", "faults/sluggard", "stuck: [1]")
+        .node("end", "null", "")
+        .edge("numbers", "late", "")
+        .edge("late", "end", TIMED)
+        .run(&[]);
+    let why = "messages wait at the edge numbers.out -> late.in, and it takes none";
+    run.assert_failed(3, &[&format!("error: node `late`: {}: {why}", nothing("late.out -> end.in"))]);
+
+    let run = TestGraph::new()
+        .node("numbers", "counter", "")
+        .node("stuck", "faults/deaf", "")
+        .node("end", "null", "")
+        .edge("numbers", "stuck", "queue: 2")
+        .edge("numbers", "end", TIMED)
+        .run(&[]);
+    let why = "the edge numbers.out -> stuck.in is full, which holds up what is before it";
+    run.assert_failed(3, &[&format!("error: node `stuck`: {}: {why}", nothing("numbers.out -> end.in"))]);
+}

@@ -31,7 +31,8 @@ fn main() -> ExitCode {
             .with(phoenix())
             .with(kin())
             .with(loses())
-            .with(sluggard()),
+            .with(sluggard())
+            .with(quiet()),
     )
 }
 
@@ -184,6 +185,42 @@ impl Node for Sluggard {
         }
         self.seen += 1;
         out.forward(message)?;
+        Ok(Flow::Continue)
+    }
+}
+
+/// Sends some messages and, in its first life, nothing more from then on.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Quiet {
+    count: u64,
+    #[serde(skip)]
+    life: usize,
+    #[serde(skip)]
+    sent: u64,
+}
+
+fn quiet() -> NodeType {
+    NodeType::source("quiet", "Falls silent in its first life.")
+        .output("out", PortType::Bytes)
+        .source_node(|settings: Quiet| Ok(settings))
+}
+
+impl Source for Quiet {
+    fn start(&mut self, context: &mut Context) -> Result<()> {
+        self.life = count_life(context, "quiet.lives")?;
+        Ok(())
+    }
+
+    fn produce(&mut self, out: &mut Outputs) -> Result<Flow> {
+        if self.sent == self.count {
+            while self.life == 1 {
+                std::thread::park();
+            }
+            return Ok(Flow::Complete);
+        }
+        out.bytes(&Arc::new(Metadata::bytes()), &self.sent.to_le_bytes())?;
+        self.sent += 1;
         Ok(Flow::Continue)
     }
 }

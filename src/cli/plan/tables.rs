@@ -24,8 +24,7 @@ pub fn text(outline: &Outline) -> String {
     text += &backends(&outline.backends);
     if !outline.edges.is_empty() {
         text += "\nEdges\n";
-        let titles = ["edge", "delivery", "transport", "queue", "overflow", "max message", "slots", "why"];
-        text += &folding(&titles, 1, outline.edges.iter().map(edge));
+        text += &edges(&outline.edges);
     }
     text += "\nShared memory\n";
     let segments = outline.memory.iter().map(segment).chain([totals(&outline.totals)]);
@@ -37,6 +36,14 @@ fn backends(backends: &[BackendOutline]) -> String {
         vec!["backend", "program", "cpu", "priority", "env", "restart", "ready within", "takes within", "nodes"];
     let mut rows: Vec<Vec<String>> = backends.iter().map(backend).collect();
     leave_out_empty(&mut titles, &mut rows, &OPTIONAL_COLUMNS);
+    folding(&titles, 1, rows.into_iter())
+}
+
+fn edges(edges: &[EdgeOutline]) -> String {
+    let mut titles =
+        vec!["edge", "delivery", "transport", "queue", "overflow", "max message", "slots", "input timeout", "why"];
+    let mut rows: Vec<Vec<String>> = edges.iter().map(edge).collect();
+    leave_out_empty(&mut titles, &mut rows, &["input timeout"]);
     folding(&titles, 1, rows.into_iter())
 }
 
@@ -103,7 +110,8 @@ fn edge(edge: &EdgeOutline) -> Vec<String> {
         edge.policy.queue.to_string(),
         overflow(edge.policy.overflow).to_owned(),
         bytes(edge.policy.max_message_bytes),
-        edge.slots.map_or_else(|| "-".to_owned(), |slots| slots.to_string()),
+        or_dash(edge.slots.map(|slots| slots.to_string())),
+        or_dash(edge.policy.input_timeout_ms.map(time)),
         edge.why.clone(),
     ]
 }

@@ -9,7 +9,7 @@ fn watched(nodes: usize, edges: &[(usize, usize)]) -> Watched {
     for (at, &(from, to)) in edges.iter().enumerate() {
         watched.nodes[from].outputs.push(at);
         watched.nodes[to].inputs.push(at);
-        watched.edges.push(WatchedEdge { from, to, queue: 4, blocks: true });
+        watched.edges.push(WatchedEdge { from, to, queue: 4, blocks: true, feedback: false, input_timeout: None });
     }
     watched
 }
@@ -18,9 +18,9 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A run whose nodes all run, each edge as `(published, taken)`.
+/// A run whose nodes all run, each edge as `(published, taken)`; what is published was offered.
 fn snapshot(watched: &Watched, edges: &[(u64, u64)]) -> Snapshot {
-    let look = |&(published, taken): &(u64, u64)| Look { published, taken, left: false };
+    let look = |&(published, taken): &(u64, u64)| Look { offered: published, published, taken, left: false };
     Snapshot { edges: edges.iter().map(look).collect(), nodes: vec![Presence::Running; watched.nodes.len()] }
 }
 
@@ -140,4 +140,73 @@ fn a_time_in_which_nobody_looked_is_not_held_against_anybody() {
     let mut history = same(&watched, &[(7, 3)], 5);
     history.see(&watched, snapshot(&watched, &[(7, 3)]), seconds(3600));
     assert_eq!(culprits(&history, &watched), []);
+}
+
+/// A chain `0 -> 1 -> 2`, through whose last edge something is to come every two seconds.
+fn timed_chain() -> Watched {
+    let mut chain = watched(3, &[(0, 1), (1, 2)]);
+    chain.edges[1].input_timeout = Some(seconds(2));
+    chain
+}
+
+fn blamed(history: &History, watched: &Watched) -> Vec<(usize, Why)> {
+    history.silences(watched).iter().map(|silence| (silence.node.0, silence.why)).collect()
+}
+
+#[test]
+fn a_producer_that_has_work_and_sends_nothing_is_to_blame_for_the_silence_after_it() {
+    let chain = timed_chain();
+    let quiet = same(&chain, &[(3, 2), (0, 0)], 2);
+    assert_eq!(blamed(&quiet, &chain), [(1, Why::LeavesWaiting(EdgeId(0)))]);
+    let mut busy = same(&chain, &[(3, 3), (0, 0)], 1);
+    go_on(&mut busy, &chain, &snapshot(&chain, &[(4, 4), (0, 0)]), 1);
+    assert_eq!(blamed(&busy, &chain), [(1, Why::SendsNothing)], "it takes what comes, and makes nothing of it");
+    assert_eq!(blamed(&same(&chain, &[(3, 2), (0, 0)], 1), &chain), [], "not yet");
+}
+
+#[test]
+fn the_silence_of_a_node_that_gets_nothing_is_the_fault_of_those_before_it() {
+    let chain = timed_chain();
+    assert_eq!(blamed(&same(&chain, &[(3, 3), (2, 2)], 3), &chain), [(0, Why::SendsNothing)]);
+}
+
+#[test]
+fn the_silence_of_a_node_that_waits_for_room_is_the_fault_of_the_last_one_behind_a_full_edge() {
+    let mut fork = watched(5, &[(0, 1), (1, 2), (1, 3), (3, 4)]);
+    fork.edges[1].input_timeout = Some(seconds(2));
+    let history = same(&fork, &[(8, 4), (4, 4), (8, 4), (4, 0)], 3);
+    assert_eq!(blamed(&history, &fork), [(4, Why::HoldsUp(EdgeId(3)))]);
+}
+
+#[test]
+fn a_message_that_waits_is_no_silence_and_neither_is_an_end() {
+    let chain = timed_chain();
+    assert_eq!(blamed(&same(&chain, &[(3, 3), (2, 1)], 9), &chain), []);
+    let mut ended = snapshot(&chain, &[(3, 3), (2, 2)]);
+    ended.nodes[1] = Presence::Ended;
+    let mut history = History::new(&chain);
+    go_on(&mut history, &chain, &ended, 9);
+    assert_eq!(blamed(&history, &chain), []);
+}
+
+#[test]
+fn a_node_that_was_just_started_again_has_its_full_time_before_it_is_to_blame() {
+    let chain = timed_chain();
+    let mut history = same(&chain, &[(3, 3), (2, 2)], 1);
+    let mut away = snapshot(&chain, &[(3, 3), (2, 2)]);
+    away.nodes[0] = Presence::Away;
+    go_on(&mut history, &chain, &away, 60);
+    assert_eq!(blamed(&history, &chain), [], "what everything waits for is away");
+    go_on(&mut history, &chain, &snapshot(&chain, &[(3, 3), (2, 2)]), 1);
+    assert_eq!(blamed(&history, &chain), []);
+    go_on(&mut history, &chain, &snapshot(&chain, &[(3, 3), (2, 2)]), 2);
+    assert_eq!(blamed(&history, &chain), [(0, Why::SendsNothing)]);
+}
+
+#[test]
+fn what_goes_round_in_a_cycle_is_not_walked_through_for_ever() {
+    let mut cycle = watched(3, &[(0, 1), (1, 0), (1, 2)]);
+    cycle.edges[2].input_timeout = Some(seconds(2));
+    let history = same(&cycle, &[(1, 1), (1, 1), (1, 1)], 3);
+    assert_eq!(history.silences(&cycle).len(), 1);
 }
