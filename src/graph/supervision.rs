@@ -19,10 +19,23 @@ const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) const KEYS: [&str; 6] = ["restart", "max_restarts", "window", "backoff", "startup_timeout", "stall_timeout"];
 /// Those of them that only a process needs which is started again.
 const RESTART_KEYS: [&str; 3] = ["max_restarts", "window", "backoff"];
-const RESTARTS: &[(&str, Restart)] = &[("never", Restart::Never), ("on_failure", Restart::OnFailure)];
+const RESTARTS: &[(&str, Restart)] =
+    &[("never", Restart::Never), ("on_failure", Restart::OnFailure), ("always", Restart::Always)];
 
 /// When a process that has ended is started again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+    bincode::Encode,
+    bincode::Decode,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Restart {
     /// It is not.
@@ -30,6 +43,8 @@ pub enum Restart {
     Never,
     /// Where it failed or was killed.
     OnFailure,
+    /// Also where a node of it has ended well by itself, though more could have come to it, or it is a source.
+    Always,
 }
 
 /// When a process is started again, how often, and after which pauses.
@@ -107,7 +122,7 @@ pub(super) fn read<'t>(fields: &Fields<'t>, what: &str, reader: &mut Reader<'_, 
     let value = |key: &str| fields.get(key).map(|field| field.value);
     let said = value("restart");
     let supervision = WrittenSupervision {
-        restart: said.and_then(|tree| restart(tree, reader)),
+        restart: said.and_then(|tree| reader.choice(tree, "`restart`", RESTARTS)),
         max_restarts: value("max_restarts").and_then(|tree| reader.integer(tree, "`max_restarts`", 1..=MAX_RESTARTS)),
         window: value("window").and_then(|tree| duration(tree, "`window`", reader)),
         backoff: value("backoff").and_then(|tree| duration(tree, "`backoff`", reader)),
@@ -126,15 +141,6 @@ pub(super) fn read<'t>(fields: &Fields<'t>, what: &str, reader: &mut Reader<'_, 
         reader.report(rules::MISSING_KEY, field.span, message, "add `restart: on_failure`, or take it out");
     }
     supervision
-}
-
-fn restart<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>) -> Option<At<Restart>> {
-    if matches!(&tree.kind, Kind::String(text) if text == "always") {
-        let message = "`restart: always` is reserved; this version of ezrun does not do it yet";
-        reader.report(rules::UNSUPPORTED, tree.span, message, "write `on_failure`");
-        return None;
-    }
-    reader.choice(tree, "`restart`", RESTARTS)
 }
 
 /// A time above zero, as in `100ms`, `2 s`, or a number of seconds.

@@ -279,6 +279,11 @@ impl<'a, 'g> Runner<'a, 'g> {
                     self.tell(neighbour, &ToBackend::PeerDead { edge }, Vec::new());
                 }
             }
+            Command::MournNode(node) => {
+                for (edge, other) in edges_of(self.plan, node) {
+                    self.tell(other, &ToBackend::PeerDead { edge }, Vec::new());
+                }
+            }
             Command::Left(node) => {
                 let graph = self.plan.graph;
                 let producers = graph.edges_into(node).into_iter().map(|edge| graph[graph[edge].from.node].backend);
@@ -300,7 +305,7 @@ impl<'a, 'g> Runner<'a, 'g> {
                 self.look_at = self.next_look();
                 self.stop_at = self.stop_after.map(|after| tokio::time::Instant::now() + after);
             }
-            Command::Note(line) => self.observer.note(LogLevel::Info, line),
+            Command::Note(line) => self.observer.note(LogLevel::Info, &line),
         }
     }
 
@@ -367,6 +372,15 @@ fn forward_signals(events: &mpsc::Sender<Event>) -> std::io::Result<()> {
         });
     }
     Ok(())
+}
+
+/// The edges of a node, each with the backend at the other end.
+fn edges_of(plan: &Plan<'_>, node: NodeId) -> Vec<(u32, BackendId)> {
+    let ends = plan.graph.edges().iter().enumerate().flat_map(|(at, edge)| {
+        let other = |here: NodeId, there: NodeId| (here == node).then(|| (at as u32, plan.graph[there].backend));
+        [other(edge.from.node, edge.to.node), other(edge.to.node, edge.from.node)]
+    });
+    ends.flatten().collect()
 }
 
 /// The edges that have one end in `backend`, each with the backend at the other end.

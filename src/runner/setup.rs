@@ -5,7 +5,7 @@ use super::event::Event;
 use super::run::Options;
 use crate::channel::PortStart;
 use crate::control::{InputSetup, NodeSetup, OutEdgeSetup, OutputSetup, PortSetup, Setup, ToBackend};
-use crate::graph::{BackendId, NodeId, PortRef, Restart};
+use crate::graph::{BackendId, NodeId, PortRef};
 use crate::node::Stream;
 use crate::plan::Plan;
 use std::os::fd::AsFd;
@@ -57,7 +57,7 @@ pub fn introduce(
         segments: plan.segments,
         station: plan.stations[id.0],
         begun: start.begun,
-        may_restart: planned.supervision.restart.restart != Restart::Never,
+        restart: planned.supervision.restart.restart,
         nodes: start.nodes.len() as u32,
         log_level: options.log_level,
         cpu: planned.cpu,

@@ -78,6 +78,8 @@ struct Node {
     name: String,
     backend: BackendId,
     status: NodeStatus,
+    /// It has ended by itself, and has left none of its edges.
+    has_returned: bool,
 }
 
 /// What became of a node.
@@ -112,6 +114,8 @@ pub enum Command {
     Tell(ToBackend),
     /// A backend is dead: tell its neighbours.
     Mourn(BackendId),
+    /// A node has ended and has left none of its edges, and nothing takes its place: tell those at the other ends.
+    MournNode(NodeId),
     /// A node has ended: tell those who send to it.
     Left(NodeId),
     /// Kill this one.
@@ -131,7 +135,7 @@ pub enum Command {
     /// Say this to the user.
     Warn(String),
     /// Tell this to the user, who may not want to know.
-    Note(&'static str),
+    Note(String),
     /// Every backend is attached: messages may flow, and names of segments are not needed any more.
     Attached,
 }
@@ -155,7 +159,7 @@ impl State {
             failed: None,
             awaits: None,
         };
-        let node = |(name, backend)| Node { name, backend, status: NodeStatus::Running };
+        let node = |(name, backend)| Node { name, backend, status: NodeStatus::Running, has_returned: false };
         State {
             phase: Phase::Starting,
             grace,
@@ -207,7 +211,7 @@ impl State {
         let is_dead = |node: &Node| match node.status {
             NodeStatus::Killed => true,
             NodeStatus::Failed => !leaves,
-            NodeStatus::Running | NodeStatus::Finished => false,
+            NodeStatus::Running | NodeStatus::Finished => node.has_returned,
         };
         self.backends[backend.0].exited && self.nodes_of(backend).any(is_dead)
     }
@@ -304,6 +308,7 @@ impl State {
                 ended.status = NodeStatus::Finished;
                 self.drain()
             }
+            Verdict::Returned => self.on_returned(backend, node),
             Verdict::Failed { cause } => {
                 ended.status = NodeStatus::Failed;
                 let who = format!("node `{}`", ended.name);
@@ -313,7 +318,7 @@ impl State {
                     return self.fail(who, cause.clone(), backend);
                 }
                 // Nodes that share a process are started again together.
-                self.fail_process(backend, Blame { who, cause: cause.clone() })
+                self.fail_process(backend, Blame::of(who, cause.clone()))
             }
         }
     }
@@ -325,7 +330,7 @@ impl State {
         }
         let Node { name, backend, .. } = &self.nodes[node.0];
         let (who, backend) = (format!("node `{name}`"), *backend);
-        self.fail_process(backend, Blame { who, cause: cause.to_owned() })
+        self.fail_process(backend, Blame::of(who, cause.to_owned()))
     }
 
     fn on_line(&mut self, backend: BackendId, line: &str) -> Vec<Command> {
@@ -354,7 +359,7 @@ impl State {
         }
         let who = self.who(backend);
         for node in self.nodes.iter_mut().filter(|node| node.backend == backend && node.status == NodeStatus::Running) {
-            node.status = NodeStatus::Killed;
+            node.status = if node.has_returned { NodeStatus::Finished } else { NodeStatus::Killed };
         }
         if self.phase == Phase::Killing {
             commands.push(Command::Mourn(backend));

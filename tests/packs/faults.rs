@@ -250,11 +250,13 @@ impl Node for Kin {
     }
 }
 
-/// A loop of its own that fails after some messages, with one in hand.
+/// A loop of its own that fails after some messages, with one in hand, or returns as if it were done.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Loses {
     after: u64,
+    #[serde(default)]
+    returns: bool,
 }
 
 fn loses() -> NodeType {
@@ -269,6 +271,9 @@ impl Program for Loses {
         while inputs.next()?.is_some() {
             ensure!(seen < self.after, "it was told to fail");
             seen += 1;
+            if self.returns && seen == self.after {
+                break;
+            }
         }
         Ok(Flow::Complete)
     }

@@ -11,6 +11,14 @@ use std::process::ExitStatus;
 pub(super) struct Blame {
     pub who: String,
     pub cause: String,
+    /// Nothing is wrong: a node has ended by itself, and is to be started again.
+    pub is_well: bool,
+}
+
+impl Blame {
+    pub fn of(who: String, cause: String) -> Self {
+        Blame { who, cause, is_well: false }
+    }
 }
 
 /// A store into a view, which ends a process.
@@ -41,17 +49,17 @@ impl State {
                 "it wrote into its read-only view of the edge {edge}: message {sequence}, offset {offset} of the payload; \
                  {ended} (a node that writes in place needs `zero_copy: false` on that edge)"
             );
-            return Blame { who, cause };
+            return Blame::of(who, cause);
         }
         if let Some(refusal) = &state.refusal {
-            return Blame { who, cause: refusal.clone() };
+            return Blame::of(who, refusal.clone());
         }
         let cause = match &exit.complaint {
             Some(complaint) => complaint.clone(),
             None if state.ready => ended,
             None => format!("{ended} before it was ready"),
         };
-        Blame { who, cause }
+        Blame::of(who, cause)
     }
 }
 

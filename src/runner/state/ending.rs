@@ -19,7 +19,7 @@ impl State {
             return self.kill();
         }
         // Where it is draining for another reason, it just goes on to.
-        let mut commands = vec![Command::Note("ending the run; once more to end it at once")];
+        let mut commands = vec![Command::Note("ending the run; once more to end it at once".to_owned())];
         commands.extend(self.drain());
         commands
     }

@@ -2,7 +2,7 @@
 
 use super::blame::Blame;
 use super::{Command, Failure, NodeStatus, Phase, State};
-use crate::graph::{BackendId, RestartPolicy};
+use crate::graph::{BackendId, NodeId, RestartPolicy};
 use crate::runner::restart::{Decision, decide};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -40,19 +40,43 @@ impl State {
                 Decision::GiveUp => {
                     let window = humantime::format_duration(window);
                     blame.cause = format!("{}; it was restarted {of} times within {window}", blame.cause);
+                    blame.is_well = false;
                 }
                 Decision::Again { attempt, pause } => {
-                    let (Blame { who, cause }, after) = (&blame, humantime::format_duration(pause));
+                    let (Blame { who, cause, is_well }, after) = (&blame, humantime::format_duration(pause));
                     let line = format!("{who}: {cause}; restart {attempt} of {of} after {after}");
                     self.restarts.push(RestartMade { backend, cause: cause.clone(), attempt, of, pause });
+                    let told = if *is_well { Command::Note(line) } else { Command::Warn(line) };
                     state.away = Some(blame);
-                    return vec![Command::Warn(line), Command::Pause(backend, pause)];
+                    return vec![told, Command::Pause(backend, pause)];
                 }
             }
         }
         let mut commands = vec![Command::Mourn(backend)];
-        commands.extend(self.fail(blame.who, blame.cause, backend));
+        if !blame.is_well {
+            self.has_failed_for_good(backend);
+            commands.extend(self.fail(blame.who, blame.cause, backend));
+        }
         commands
+    }
+
+    /// A node has ended by itself, and its process is to be started again.
+    pub(super) fn on_returned(&mut self, backend: BackendId, node: NodeId) -> Vec<Command> {
+        let returned = &mut self.nodes[node.0];
+        returned.has_returned = true;
+        if self.phase != Phase::Running {
+            returned.status = NodeStatus::Finished;
+            return vec![Command::MournNode(node), Command::Left(node)];
+        }
+        let who = format!("node `{}`", returned.name);
+        self.fail_process(backend, Blame { who, cause: "it ended by itself".to_owned(), is_well: true })
+    }
+
+    /// What has ended by itself too often has failed.
+    fn has_failed_for_good(&mut self, backend: BackendId) {
+        for node in self.nodes.iter_mut().filter(|node| node.backend == backend && node.has_returned) {
+            node.status = NodeStatus::Failed;
+        }
     }
 
     pub(super) fn on_pause_over(&mut self, backend: BackendId, now: Duration) -> Vec<Command> {
@@ -69,8 +93,8 @@ impl State {
         debug_assert!(state.history.len() < max, "no more are made than may be");
         state.history.push(now);
         let unfinished = self.nodes.iter_mut().filter(|node| node.backend == backend);
-        for node in unfinished.filter(|node| node.status != NodeStatus::Finished) {
-            node.status = NodeStatus::Running;
+        for node in unfinished.filter(|node| node.status != NodeStatus::Finished || node.has_returned) {
+            (node.status, node.has_returned) = (NodeStatus::Running, false);
         }
         [Command::Start(backend)].into_iter().chain(self.limit_start(backend)).collect()
     }
@@ -79,10 +103,12 @@ impl State {
     pub(super) fn nobody_comes_back(&mut self) -> Vec<Command> {
         let mut commands = Vec::new();
         for (at, state) in self.backends.iter_mut().enumerate() {
-            let Some(Blame { who, cause }) = state.away.take() else { continue };
-            let cause = format!("{cause}; the run ended before it was restarted");
-            self.failures.push((Failure { who, cause, last_lines: Vec::new() }, Some(BackendId(at))));
+            let Some(Blame { who, cause, is_well }) = state.away.take() else { continue };
             commands.push(Command::Mourn(BackendId(at)));
+            if !is_well {
+                let cause = format!("{cause}; the run ended before it was restarted");
+                self.failures.push((Failure { who, cause, last_lines: Vec::new() }, Some(BackendId(at))));
+            }
         }
         commands
     }

@@ -35,7 +35,7 @@ impl State {
         let Some(limit) = state.supervision.startup_timeout else { return Vec::new() };
         let cause = format!("not ready within {} (`startup_timeout`)", humantime::format_duration(limit));
         let who = self.who(backend);
-        self.fail_process(backend, Blame { who, cause })
+        self.fail_process(backend, Blame::of(who, cause))
     }
 
     fn all_introduced(&self) -> bool {
