@@ -3,7 +3,7 @@
 //! It is as strict as a schema can be: no unknown keys, and for each node type its own settings. What it cannot say, such
 //! as that a node exists, the rules check. Any value may be a variable; those that are not texts anyway say so.
 
-use super::{MAX_CPU, MAX_MESSAGE_BYTES, MAX_QUEUE, MAX_RESTARTS, Overflow, Restart, Wait};
+use super::{MAX_CPU, MAX_MESSAGE_BYTES, MAX_QUEUE, MAX_RESTARTS, OnExit, Overflow, Restart, Wait};
 use crate::node::settings::Span;
 use crate::node::{Registry, TypeDescription};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -108,6 +108,8 @@ struct Process {
     /// How long a node of it may take nothing while a message waits for it, such as `30 s`, or a number of seconds; then it
     /// is killed, as one that has failed. Default: as long as it wants.
     stall_timeout: Option<OrVariable<Span>>,
+    /// What the run comes to when it has failed and is not started again. Default: `fail`.
+    on_exit: Option<OrVariable<OnExit>>,
 }
 
 #[derive(JsonSchema)]

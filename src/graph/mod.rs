@@ -61,7 +61,7 @@ pub use packs::{Executing, PackFault, Packs, Saved};
 pub use source::{FileId, MAX_FILE_BYTES, Place, ReadError, SourceFile, Span, TextFault, text_of};
 pub use sources::Sources;
 pub use suggest::nearest as nearest_name;
-pub use supervision::{MAX_BACKOFF, Restart, RestartPolicy, Supervision};
+pub use supervision::{MAX_BACKOFF, OnExit, Restart, RestartPolicy, Supervision};
 pub use variables::Override;
 
 use edges::{MAX_MESSAGE_BYTES, MAX_QUEUE};

@@ -16,11 +16,14 @@ pub const MAX_BACKOFF: Duration = Duration::from_secs(30);
 /// Longest time that can be written.
 const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
 
-pub(super) const KEYS: [&str; 6] = ["restart", "max_restarts", "window", "backoff", "startup_timeout", "stall_timeout"];
+pub(super) const KEYS: [&str; 7] =
+    ["restart", "max_restarts", "window", "backoff", "startup_timeout", "stall_timeout", "on_exit"];
 /// Those of them that only a process needs which is started again.
 const RESTART_KEYS: [&str; 3] = ["max_restarts", "window", "backoff"];
 const RESTARTS: &[(&str, Restart)] =
     &[("never", Restart::Never), ("on_failure", Restart::OnFailure), ("always", Restart::Always)];
+
+const ON_EXITS: &[(&str, OnExit)] = &[("fail", OnExit::Fail), ("drain", OnExit::Drain), ("ignore", OnExit::Ignore)];
 
 /// When a process that has ended is started again.
 #[derive(
@@ -45,6 +48,19 @@ pub enum Restart {
     OnFailure,
     /// Also where a node of it has ended well by itself, though more could have come to it, or it is a source.
     Always,
+}
+
+/// What a run comes to when a process has failed for good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnExit {
+    /// It ends: sources stop, and queues drain within the grace period.
+    #[default]
+    Fail,
+    /// It ends: sources stop, and queues drain for as long as that takes.
+    Drain,
+    /// It goes on without it, and does not fail for that.
+    Ignore,
 }
 
 /// When a process is started again, how often, and after which pauses.
@@ -80,6 +96,8 @@ pub struct Supervision {
     pub startup_timeout: Option<Duration>,
     /// How long a node of it may leave a message that waits for it.
     pub stall_timeout: Option<Duration>,
+    /// What its failure does to the run, once it is not started again.
+    pub on_exit: OnExit,
 }
 
 /// How a process is looked after, as written.
@@ -91,6 +109,7 @@ pub(super) struct WrittenSupervision {
     backoff: Option<At<Duration>>,
     startup_timeout: Option<At<Duration>>,
     stall_timeout: Option<At<Duration>>,
+    on_exit: Option<At<OnExit>>,
     /// The first of its keys.
     pub first_key: Option<Span>,
 }
@@ -102,6 +121,7 @@ impl WrittenSupervision {
             restart: self.policy(),
             startup_timeout: self.startup_timeout.map(time),
             stall_timeout: self.stall_timeout.map(time),
+            on_exit: self.on_exit.map_or_else(OnExit::default, |on_exit| on_exit.value),
         }
     }
 
@@ -128,6 +148,7 @@ pub(super) fn read<'t>(fields: &Fields<'t>, what: &str, reader: &mut Reader<'_, 
         backoff: value("backoff").and_then(|tree| duration(tree, "`backoff`", reader)),
         startup_timeout: value("startup_timeout").and_then(|tree| duration(tree, "`startup_timeout`", reader)),
         stall_timeout: value("stall_timeout").and_then(|tree| duration(tree, "`stall_timeout`", reader)),
+        on_exit: value("on_exit").and_then(|tree| reader.choice(tree, "`on_exit`", ON_EXITS)),
         first_key: written.first().map(|field| field.span),
     };
     let restarts = said.is_some_and(|tree| tree.kind == Kind::Unknown)

@@ -18,8 +18,18 @@ pub(super) const MAX_CPU: u32 = 1023;
 
 const GRAPH_KEYS: &[&str] = &["ezrun", "name", "params", "packs", "ports", "nodes", "edges", "backends"];
 const PORTS_KEYS: &[&str] = &["inputs", "outputs"];
-const NODE_KEYS: &[&str] =
-    &["use", "with", "wait", "restart", "max_restarts", "window", "backoff", "startup_timeout", "stall_timeout"];
+const NODE_KEYS: &[&str] = &[
+    "use",
+    "with",
+    "wait",
+    "restart",
+    "max_restarts",
+    "window",
+    "backoff",
+    "startup_timeout",
+    "stall_timeout",
+    "on_exit",
+];
 const BACKEND_KEYS: &[&str] = &[
     "nodes",
     "cpu",
@@ -31,6 +41,7 @@ const BACKEND_KEYS: &[&str] = &[
     "backoff",
     "startup_timeout",
     "stall_timeout",
+    "on_exit",
 ];
 /// Keys that will mean something in a later version.
 const RESERVED_NODE_KEYS: &[&str] = &["align"];

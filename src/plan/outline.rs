@@ -2,7 +2,7 @@
 
 use super::{EdgePlan, Plan, PortPlan, Transport, backend_args};
 use crate::channel::{SegmentKind, StationLayout};
-use crate::graph::{Backend, Delivery, EdgeId, Overflow, Restart, RestartPolicy, Wait};
+use crate::graph::{Backend, Delivery, EdgeId, OnExit, Overflow, Restart, RestartPolicy, Wait};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::Path;
@@ -52,6 +52,8 @@ pub struct BackendOutline {
     pub startup_timeout_ms: Option<u64>,
     /// How long a node of it may leave a message that waits for it, in milliseconds; none where that has no limit.
     pub stall_timeout_ms: Option<u64>,
+    /// What the run comes to when it has failed and is not started again.
+    pub on_exit: OnExit,
 }
 
 /// When a process is started again.
@@ -226,6 +228,7 @@ fn process(plan: &Plan<'_>, backend: &Backend, own_program: &Path) -> BackendOut
         restart: restart(&backend.supervision.restart),
         startup_timeout_ms: backend.supervision.startup_timeout.map(milliseconds),
         stall_timeout_ms: backend.supervision.stall_timeout.map(milliseconds),
+        on_exit: backend.supervision.on_exit,
     }
 }
 

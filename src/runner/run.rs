@@ -258,6 +258,11 @@ impl<'a, 'g> Runner<'a, 'g> {
         introduce(plan, &self.options, id, &backend, start)?;
         self.backends[id.0] = backend;
         needed.iter().for_each(|introduction| self.send_segment(id, introduction));
+        for (edge, neighbour) in neighbours(plan, id) {
+            if self.state.is_gone(neighbour) {
+                self.tell(id, &ToBackend::PeerDead { edge }, Vec::new());
+            }
+        }
         Ok(())
     }
 

@@ -25,6 +25,8 @@ const LAST_LINES: usize = 20;
 pub struct State {
     phase: Phase,
     grace: Duration,
+    /// Draining has a limit.
+    must_end: bool,
     end: End,
     /// What went wrong, and in which backend, whose last lines may still be on their way.
     failures: Vec<(Failure, Option<BackendId>)>,
@@ -105,6 +107,8 @@ pub struct Failure {
     pub cause: String,
     /// The last lines that its process wrote.
     pub last_lines: Vec<String>,
+    /// The run has gone on without it, as the graph says.
+    pub is_ignored: bool,
 }
 
 /// What is to be done.
@@ -163,6 +167,7 @@ impl State {
         State {
             phase: Phase::Starting,
             grace,
+            must_end: false,
             end: End::Finished,
             failures: Vec::new(),
             backends: backends.into_iter().map(backend).collect(),
@@ -220,6 +225,12 @@ impl State {
         !self.backends[backend.0].exited
     }
 
+    /// Whether a process has ended and does not come back.
+    pub fn is_gone(&self, backend: BackendId) -> bool {
+        let state = &self.backends[backend.0];
+        state.exited && state.away.is_none()
+    }
+
     /// Whether messages flow, and nothing has begun to end that.
     pub fn is_flowing(&self) -> bool {
         self.phase == Phase::Running
@@ -258,7 +269,7 @@ impl State {
             Event::StartOverdue(backend, life) => self.on_start_overdue(*backend, *life),
             Event::PauseOver(backend) => self.on_pause_over(*backend, now),
             Event::Interrupt(how) => self.on_interrupt(*how),
-            Event::TimeIsUp => self.drain(),
+            Event::TimeIsUp => self.drain(Some(self.grace)),
             Event::Deadline => self.on_deadline(),
             Event::Hung(node, cause) => self.on_hung(*node, cause),
             Event::Tick | Event::Look => Vec::new(),
@@ -306,16 +317,17 @@ impl State {
             }
             Verdict::NormalTermination => {
                 ended.status = NodeStatus::Finished;
-                self.drain()
+                self.drain(Some(self.grace))
             }
             Verdict::Returned => self.on_returned(backend, node),
             Verdict::Failed { cause } => {
                 ended.status = NodeStatus::Failed;
                 let who = format!("node `{}`", ended.name);
-                if self.backends[backend.0].supervision.restart.restart == Restart::Never
-                    || self.phase == Phase::Starting
-                {
-                    return self.fail(who, cause.clone(), backend);
+                let is_final = self.backends[backend.0].supervision.restart.restart == Restart::Never;
+                if is_final || self.phase == Phase::Starting {
+                    let mut commands = self.fail(who, cause.clone(), backend);
+                    commands.extend(self.is_flowing().then_some(Command::Left(node)));
+                    return commands;
                 }
                 // Nodes that share a process are started again together.
                 self.fail_process(backend, Blame::of(who, cause.clone()))

@@ -288,8 +288,9 @@ impl History {
 
     /// Whether an edge is full, and its producer waits for that.
     fn blocks(&self, watched: &Watched, edge: usize) -> bool {
-        let WatchedEdge { from, queue, blocks, .. } = watched.edges[edge];
-        blocks && self.last.edges[edge].is_full(queue) && self.last.nodes[from] != Presence::Ended
+        let WatchedEdge { from, to, queue, blocks, .. } = watched.edges[edge];
+        let is_over = [from, to].iter().any(|&node| self.last.nodes[node] == Presence::Ended);
+        blocks && self.last.edges[edge].is_full(queue) && !is_over
     }
 
     /// The edge whose fullness keeps a node from going on.

@@ -229,7 +229,9 @@ const ALWAYS: &str = "restart: always, backoff: 1ms";
 #[test]
 fn a_consumer_that_ends_by_itself_goes_on_with_the_next_message_and_nothing_is_lost() {
     for transport in BETWEEN {
-        for (uses, with) in [("faults/finisher", "after: 10, whole_run: false"), ("faults/loses", "after: 10, returns: true")] {
+        for (uses, with) in
+            [("faults/finisher", "after: 10, whole_run: false"), ("faults/loses", "after: 10, returns: true")]
+        {
             let run = TestGraph::over(transport)
                 .node("numbers", "counter", "count: 35")
                 .node_with("brief", uses, with, ALWAYS)
@@ -237,7 +239,11 @@ fn a_consumer_that_ends_by_itself_goes_on_with_the_next_message_and_nothing_is_l
                 .succeed();
             let counts = ["received", "dropped"].map(|what| run.count("numbers.out", "brief.in", what));
             assert_eq!((restarts_of(&run, "brief"), counts), (3, [35, 0]), "{uses} {transport:?}: {}", run.stderr);
-            assert!(run.stderr.contains("node `brief`: it ended by itself; restart 3 of 3 after 4ms"), "{}", run.stderr);
+            assert!(
+                run.stderr.contains("node `brief`: it ended by itself; restart 3 of 3 after 4ms"),
+                "{}",
+                run.stderr
+            );
             assert!(!run.stderr.contains("warning"), "that is as it should be:\n{}", run.stderr);
         }
     }

@@ -1,6 +1,6 @@
 //! Processes that are late, silent or stuck: who is named, and what becomes of the run.
 
-use crate::support::TestGraph;
+use crate::support::{Run, TestGraph};
 use rustix::process::Signal;
 
 fn sluggard(with: &str, keys: &str) -> TestGraph {
@@ -123,4 +123,98 @@ fn a_silent_edge_ends_the_run_with_the_name_of_the_node_that_is_to_blame() {
         .run(&[]);
     let why = "the edge numbers.out -> stuck.in is full, which holds up what is before it";
     run.assert_failed(3, &[&format!("error: node `stuck`: {}: {why}", nothing("numbers.out -> end.in"))]);
+}
+
+/// 3000 messages to a node that fails and to one that gets every one.
+fn with_bad(with: &str, keys: &str) -> TestGraph {
+    TestGraph::new()
+        .node("numbers", "counter", "count: 3000")
+        .node_with("bad", "faults/faulty", with, keys)
+        .node("behind", "check", "count: 100")
+        .node("sibling", "check", "count: 3000")
+        .edge("numbers", "bad", "zero_copy: true")
+        .edge("bad", "behind", "zero_copy: true")
+        .edge("numbers", "sibling", "zero_copy: true")
+}
+
+fn ignored(run: &Run) -> Vec<bool> {
+    run.report["failures"].as_array().unwrap().iter().map(|failure| failure["ignored"].as_bool().unwrap()).collect()
+}
+
+#[test]
+fn the_others_go_on_without_a_node_whose_failure_is_ignored() {
+    for how in ["kill", "error", "panic", "exit"] {
+        let run = with_bad(&format!("at: process, how: {how}, after: 100"), "on_exit: ignore").succeed();
+        assert!(run.stderr.contains("warning: node `bad`: "), "{}", run.stderr);
+        assert!(run.stderr.contains("(ignored, as its `on_exit` says)") && !run.stderr.contains("error:"), "{}", run.stderr);
+        assert_eq!(ignored(&run), [true], "{how}");
+        let status = run.node("bad")["status"].as_str().unwrap();
+        assert!(["failed", "killed"].contains(&status), "{status}");
+        let lost = run.count("numbers.out", "bad.in", "sent") - run.count("numbers.out", "bad.in", "received");
+        assert_eq!(run.count("numbers.out", "bad.in", "dropped"), lost, "{how}");
+    }
+}
+
+#[test]
+fn a_failure_is_ignored_once_no_restart_is_left() {
+    let keys = "on_exit: ignore, restart: on_failure, max_restarts: 1, backoff: 1ms";
+    let run = with_bad("at: process, how: error, after: 50", keys).succeed();
+    let line = "node `bad`: it was told to fail; it was restarted 1 times within 1m; the run goes on without it";
+    assert!(run.stderr.contains(line), "{}", run.stderr);
+    assert_eq!(ignored(&run), [true]);
+}
+
+#[test]
+fn the_stream_of_a_source_whose_failure_is_ignored_ends() {
+    let run = TestGraph::new()
+        .node_with("dies", "faults/phoenix", "count: 40, lives: 2", "on_exit: ignore")
+        .node("end", "check", "count: 40")
+        .edge("dies", "end", "zero_copy: true")
+        .succeed();
+    assert_eq!(run.node("end")["status"], "finished");
+}
+
+#[test]
+fn a_failure_that_is_ignored_hides_no_other_and_no_failed_start() {
+    let run = with_bad("at: process, how: kill, after: 99", "on_exit: ignore").run(&[]);
+    run.assert_failed(3, &["warning: node `bad`", "error: node `behind`: "]);
+    assert_eq!(ignored(&run), [true, false]);
+    let run = with_bad("at: start, how: error", "on_exit: ignore").run(&[]);
+    run.assert_failed(3, &["error: node `bad`: it was told to fail"]);
+}
+
+#[test]
+fn a_process_that_is_started_again_knows_who_is_gone_for_good() {
+    let run = TestGraph::new()
+        .node("numbers", "counter", "count: 1500")
+        .node_with("relay", "faults/faulty", "at: process, how: kill, after: 1000", "restart: on_failure, backoff: 1ms")
+        .node_with("gone", "faults/faulty", "at: process, how: kill, after: 10", "on_exit: ignore")
+        .node("end", "null", "")
+        .node("behind", "null", "")
+        .edge("numbers", "relay", "zero_copy: true")
+        .edge("relay", "gone", "zero_copy: true")
+        .edge("gone", "behind", "zero_copy: true")
+        .edge("relay", "end", "zero_copy: true")
+        .succeed();
+    assert_eq!(run.count("relay.out", "end.in", "received"), 1499, "{}", run.stderr);
+}
+
+#[test]
+fn what_is_queued_when_a_node_fails_is_delivered_within_the_grace_period_or_however_long_that_takes() {
+    for (on_exit, is_lost) in [("fail", true), ("drain", false)] {
+        let run = TestGraph::new()
+            .node("numbers", "counter", "")
+            .node_with("bad", "faults/faulty", "at: process, how: error, after: 50", &format!("on_exit: {on_exit}"))
+            .node("behind", "null", "")
+            .node("slow", "rate_limit", "rate: 200")
+            .node("end", "null", "")
+            .edge("numbers", "bad", "zero_copy: true")
+            .edge("bad", "behind", "zero_copy: true")
+            .edge("numbers", "slow", "queue: 100")
+            .edge("slow", "end", "zero_copy: true")
+            .run(&["--grace", "1ms"]);
+        run.assert_failed(3, &["error: node `bad`: it was told to fail"]);
+        run.assert_balanced();
+        assert_eq!(run.count("numbers.out", "slow.in", "dropped") > 0, is_lost, "{on_exit}: {}", run.stderr);
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::channel::SegmentKind;
 use crate::cli::table;
-use crate::graph::Overflow;
+use crate::graph::{OnExit, Overflow};
 use crate::plan::{BackendOutline, EdgeOutline, Outline, RestartOutline, SegmentOutline, SegmentUse, Totals};
 use indicatif::BinaryBytes;
 use std::fmt::Write;
@@ -15,7 +15,7 @@ const MAX_COLUMNS: usize = 120;
 const NOTHING: &str = "-";
 
 /// Columns of backends that are left out where they would be empty.
-const OPTIONAL_COLUMNS: [&str; 3] = ["restart", "ready within", "takes within"];
+const OPTIONAL_COLUMNS: [&str; 4] = ["restart", "ready within", "takes within", "on exit"];
 
 /// The whole plan.
 pub fn text(outline: &Outline) -> String {
@@ -32,8 +32,18 @@ pub fn text(outline: &Outline) -> String {
 }
 
 fn backends(backends: &[BackendOutline]) -> String {
-    let mut titles =
-        vec!["backend", "program", "cpu", "priority", "env", "restart", "ready within", "takes within", "nodes"];
+    let mut titles = vec![
+        "backend",
+        "program",
+        "cpu",
+        "priority",
+        "env",
+        "restart",
+        "ready within",
+        "takes within",
+        "on exit",
+        "nodes",
+    ];
     let mut rows: Vec<Vec<String>> = backends.iter().map(backend).collect();
     leave_out_empty(&mut titles, &mut rows, &OPTIONAL_COLUMNS);
     folding(&titles, 1, rows.into_iter())
@@ -83,12 +93,22 @@ fn backend(backend: &BackendOutline) -> Vec<String> {
         or_dash(backend.restart.as_ref().map(restarts)),
         or_dash(backend.startup_timeout_ms.map(time)),
         or_dash(backend.stall_timeout_ms.map(time)),
+        or_dash(on_exit(backend.on_exit)),
         nodes.collect::<Vec<_>>().join(", "),
     ]
 }
 
 fn or_dash(text: Option<String>) -> String {
     text.filter(|text| !text.is_empty()).unwrap_or_else(|| NOTHING.to_owned())
+}
+
+/// Nothing where it is what the file need not say.
+fn on_exit(on_exit: OnExit) -> Option<String> {
+    match on_exit {
+        OnExit::Fail => None,
+        OnExit::Drain => Some("drain".to_owned()),
+        OnExit::Ignore => Some("ignore".to_owned()),
+    }
 }
 
 /// As in `3 in 1m`.

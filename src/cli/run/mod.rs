@@ -146,7 +146,11 @@ fn start(plan: &Plan<'_>, args: &Args) -> Result<(Summary, Console), u8> {
 /// Says what went wrong, and picks the exit code: a failed node, then a broken contract, then the user's interruption.
 fn judge(summary: &Summary, plan: &Plan<'_>, max_drops: Option<u64>) -> u8 {
     for failure in &summary.failures {
-        say!("error: {}: {}", failure.who, console::harmless(&failure.cause));
+        let cause = console::harmless(&failure.cause);
+        match failure.is_ignored {
+            true => say!("warning: {}: {cause} (ignored, as its `on_exit` says)", failure.who),
+            false => say!("error: {}: {cause}", failure.who),
+        }
         if !failure.last_lines.is_empty() {
             say!("  the last lines that it wrote:");
         }
@@ -158,7 +162,8 @@ fn judge(summary: &Summary, plan: &Plan<'_>, max_drops: Option<u64>) -> u8 {
     for contract in &broken {
         say!("error: {contract}");
     }
-    match (summary.failures.is_empty(), broken.is_empty(), summary.end) {
+    let is_well = summary.failures.iter().all(|failure| failure.is_ignored);
+    match (is_well, broken.is_empty(), summary.end) {
         (false, _, _) => exit::FAILED,
         (true, false, _) => exit::CONTRACT,
         (true, true, End::Finished) => exit::OK,

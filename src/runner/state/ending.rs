@@ -2,7 +2,7 @@
 
 use super::{Command, Failure, NodeStatus, Phase, State};
 use crate::control::ToBackend;
-use crate::graph::BackendId;
+use crate::graph::{BackendId, OnExit};
 use crate::runner::event::{End, Interruption};
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ impl State {
         }
         // Where it is draining for another reason, it just goes on to.
         let mut commands = vec![Command::Note("ending the run; once more to end it at once".to_owned())];
-        commands.extend(self.drain());
+        commands.extend(self.drain(Some(self.grace)));
         commands
     }
 
@@ -36,7 +36,8 @@ impl State {
             }
             Phase::Cutting => {
                 let cause = "it did not stop when it was told to, and was killed".to_owned();
-                self.failures.push((Failure { who: self.names_left(), cause, last_lines: Vec::new() }, None));
+                self.failures
+                    .push((Failure { who: self.names_left(), cause, last_lines: Vec::new(), is_ignored: false }, None));
                 self.kill()
             }
         }
@@ -55,23 +56,43 @@ impl State {
         }
     }
 
+    /// A process has failed for good.
     pub(super) fn fail(&mut self, who: String, cause: String, backend: BackendId) -> Vec<Command> {
-        self.failures.push((Failure { who, cause, last_lines: Vec::new() }, Some(backend)));
-        // Before the barrier nothing has flowed, so nothing can be lost by killing.
-        if self.phase == Phase::Starting { self.kill() } else { self.drain() }
+        // A run that cannot start does not go on without what it lacks.
+        let on_exit = match self.phase {
+            Phase::Starting => OnExit::Fail,
+            _ => self.backends[backend.0].supervision.on_exit,
+        };
+        let is_ignored = on_exit == OnExit::Ignore;
+        let line = format!("{who}: {cause}; the run goes on without it");
+        self.failures.push((Failure { who, cause, last_lines: Vec::new(), is_ignored }, Some(backend)));
+        match on_exit {
+            OnExit::Fail => self.drain(Some(self.grace)),
+            OnExit::Drain => self.drain(None),
+            OnExit::Ignore if self.is_flowing() => vec![Command::Warn(line)],
+            OnExit::Ignore => Vec::new(),
+        }
     }
 
-    pub(super) fn drain(&mut self) -> Vec<Command> {
-        match self.phase {
-            Phase::Starting => self.kill(),
+    /// Sources stop and queues drain, within `limit` where there is one.
+    pub(super) fn drain(&mut self, limit: Option<Duration>) -> Vec<Command> {
+        let mut commands = match self.phase {
+            // Nothing has flowed, so nothing can be lost by killing.
+            Phase::Starting => return self.kill(),
+            Phase::Cutting | Phase::Killing => return Vec::new(),
+            Phase::Draining => Vec::new(),
             Phase::Running => {
                 self.phase = Phase::Draining;
                 let mut commands = self.nobody_comes_back();
-                commands.extend([Command::Tell(ToBackend::Stop), Command::Deadline(self.grace)]);
+                commands.push(Command::Tell(ToBackend::Stop));
                 commands
             }
-            Phase::Draining | Phase::Cutting | Phase::Killing => Vec::new(),
+        };
+        if let Some(limit) = limit.filter(|_| !self.must_end) {
+            self.must_end = true;
+            commands.push(Command::Deadline(limit));
         }
+        commands
     }
 
     pub(super) fn kill(&mut self) -> Vec<Command> {

@@ -107,7 +107,8 @@ impl State {
             commands.push(Command::Mourn(BackendId(at)));
             if !is_well {
                 let cause = format!("{cause}; the run ended before it was restarted");
-                self.failures.push((Failure { who, cause, last_lines: Vec::new() }, Some(BackendId(at))));
+                self.failures
+                    .push((Failure { who, cause, last_lines: Vec::new(), is_ignored: false }, Some(BackendId(at))));
             }
         }
         commands

@@ -2,7 +2,7 @@
 
 use super::ending::CUT_GRACE;
 use super::*;
-use crate::graph::RestartPolicy;
+use crate::graph::{OnExit, RestartPolicy};
 use crate::runner::event::Interruption;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -178,4 +178,44 @@ fn a_process_that_is_not_ready_in_time_is_killed_for_that_unless_it_waits_for_an
     on(&mut state, Event::Exited(B, exit(9)));
     let failure = &state.into_parts().1[0];
     assert_eq!((&*failure.who, &*failure.cause), ("node `sink`", "not ready within 2s (`startup_timeout`)"));
+}
+
+fn running_with(on_exit: OnExit) -> State {
+    let mut state = supervised(Supervision { on_exit, ..Supervision::default() });
+    on(&mut state, Event::Frame(A, FromBackend::Ready, Vec::new()));
+    on(&mut state, Event::Frame(B, FromBackend::Ready, Vec::new()));
+    state
+}
+
+#[test]
+fn queues_that_drain_for_as_long_as_it_takes_have_a_limit_once_the_user_wants_the_end() {
+    let mut state = running_with(OnExit::Drain);
+    let commands = on(&mut state, Event::Exited(B, exit(9)));
+    assert_eq!(commands, [Command::Mourn(B), Command::Tell(ToBackend::Stop)]);
+    let commands = on(&mut state, Event::Interrupt(Interruption::Int));
+    assert_eq!(commands[1..], [Command::Deadline(GRACE)]);
+}
+
+#[test]
+fn a_failure_that_is_ignored_stops_nobody() {
+    let mut state = running_with(OnExit::Ignore);
+    let commands = on(&mut state, Event::Exited(B, exit(9)));
+    assert!(matches!(commands.as_slice(), [Command::Mourn(B), Command::Warn(_)]), "{commands:?}");
+    assert!(state.is_gone(B) && state.is_flowing());
+    assert!(state.into_parts().1[0].is_ignored);
+}
+
+#[test]
+fn a_node_that_returns_while_the_run_ends_is_not_waited_for() {
+    let restart = RestartPolicy { restart: Restart::Always, ..RestartPolicy::default() };
+    let mut state = starting_with(restart);
+    on(&mut state, Event::Frame(A, FromBackend::Ready, Vec::new()));
+    on(&mut state, Event::Frame(B, FromBackend::Ready, Vec::new()));
+    on(&mut state, Event::TimeIsUp);
+    let sink = NodeId(1);
+    let commands = on(&mut state, Event::Frame(B, ended(1, Verdict::Returned), Vec::new()));
+    assert_eq!(commands, [Command::MournNode(sink), Command::Left(sink)]);
+    assert_eq!(on(&mut state, Event::Exited(B, exit(0))), []);
+    assert!(state.is_dead(B), "what it had not taken is lost");
+    assert_eq!(state.into_parts().2, [NodeStatus::Running, NodeStatus::Finished]);
 }
