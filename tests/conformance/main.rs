@@ -8,5 +8,6 @@ mod isolation;
 mod life;
 mod report;
 mod restart;
+mod stopped;
 mod supervision;
 mod support;

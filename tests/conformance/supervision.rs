@@ -146,7 +146,11 @@ fn the_others_go_on_without_a_node_whose_failure_is_ignored() {
     for how in ["kill", "error", "panic", "exit"] {
         let run = with_bad(&format!("at: process, how: {how}, after: 100"), "on_exit: ignore").succeed();
         assert!(run.stderr.contains("warning: node `bad`: "), "{}", run.stderr);
-        assert!(run.stderr.contains("(ignored, as its `on_exit` says)") && !run.stderr.contains("error:"), "{}", run.stderr);
+        assert!(
+            run.stderr.contains("(ignored, as its `on_exit` says)") && !run.stderr.contains("error:"),
+            "{}",
+            run.stderr
+        );
         assert_eq!(ignored(&run), [true], "{how}");
         let status = run.node("bad")["status"].as_str().unwrap();
         assert!(["failed", "killed"].contains(&status), "{status}");

@@ -8,9 +8,11 @@ use ezrun::node::{
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
+use signal_hook::consts::{SIGCONT, SIGUSR1};
 use std::os::unix::fs::MetadataExt as _;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 fn main() -> ExitCode {
     ezrun::pack_main(
@@ -32,7 +34,8 @@ fn main() -> ExitCode {
             .with(kin())
             .with(loses())
             .with(sluggard())
-            .with(quiet()),
+            .with(quiet())
+            .with(held()),
     )
 }
 
@@ -221,6 +224,45 @@ impl Source for Quiet {
         }
         out.bytes(&Arc::new(Metadata::bytes()), &self.sent.to_le_bytes())?;
         self.sent += 1;
+        Ok(Flow::Continue)
+    }
+}
+
+/// Holds its first message until the process is continued, and its second until it gets a SIGUSR1; then takes the others.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Held {
+    #[serde(skip)]
+    seen: usize,
+    #[serde(skip)]
+    signals: [Arc<AtomicBool>; 2],
+}
+
+fn held() -> NodeType {
+    NodeType::sink("held", "Holds its first two messages until it is told to go on.")
+        .input("in", PortType::Any)
+        .node(|settings: Held| Ok(settings))
+}
+
+impl Node for Held {
+    fn start(&mut self, _: &mut Context) -> Result<()> {
+        for (signal, came) in [SIGCONT, SIGUSR1].into_iter().zip(&self.signals) {
+            signal_hook::flag::register(signal, Arc::clone(came))?;
+        }
+        Ok(())
+    }
+
+    fn process(&mut self, _: InputId, message: Received<'_>, _: &mut Outputs) -> Result<Flow> {
+        if let Some(came) = self.signals.get(self.seen) {
+            let before = blake3::hash(message.bytes());
+            println!("pid {}", std::process::id());
+            while !came.load(Ordering::Acquire) {
+                std::thread::yield_now();
+            }
+            ensure!(blake3::hash(message.bytes()) == before, "what it had in hand has changed");
+        }
+        self.seen += 1;
+        println!("took {}", message.header().sequence);
         Ok(Flow::Continue)
     }
 }
