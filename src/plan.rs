@@ -127,6 +127,12 @@ impl Plan<'_> {
         &self.edges[id.0]
     }
 
+    /// The edges that end in a backend.
+    pub fn edges_into(&self, backend: BackendId) -> impl Iterator<Item = EdgeId> {
+        let all = self.edges.iter().enumerate();
+        all.filter(move |(_, edge)| edge.station.0 == backend).map(|(at, _)| EdgeId(at))
+    }
+
     /// The index in [`Plan::ports`] of a node's output, where an edge leaves it.
     #[must_use]
     pub fn port_index(&self, port: PortRef) -> Option<usize> {

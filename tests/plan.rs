@@ -168,6 +168,8 @@ fn a_backends_settings_are_told_and_the_values_of_its_variables_are_not() {
         "when": "on_failure", "max_restarts": 5, "window_ms": 120_000, "backoff_ms": 500
     });
     assert_eq!(ends["restart"], restart);
+    assert_eq!((&ends["startup_timeout_ms"], &ends["stall_timeout_ms"]), (&90_000.into(), &30_000.into()));
+    assert_eq!(ends["on_exit"], "drain");
     assert_eq!(ends["args"][0], "backend");
     assert!(ends["program"].as_str().unwrap().ends_with("packs/demo"), "{ends}");
     let nodes: Vec<&str> = ends["nodes"].as_array().unwrap().iter().map(|n| n["type"].as_str().unwrap()).collect();

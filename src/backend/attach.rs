@@ -10,7 +10,7 @@ use crate::control::{
     ControlError, FrameSender, FromBackend, InputSetup, NodeSetup, OutEdgeSetup, PortSetup, SegmentOwner, Setup,
     handle_parts,
 };
-use crate::graph::Delivery;
+use crate::graph::{Delivery, Restart};
 use crate::node::Transmit;
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
@@ -29,7 +29,7 @@ pub struct Segments {
     missing: BTreeMap<SegmentOwner, usize>,
     /// Segments that are to be read after those of the same ports that came first.
     later: Vec<(SegmentOwner, Handle, bool)>,
-    /// Whether nodes that fail leave their edges to a process that is started in the place of this one.
+    /// Whether a process may be started in the place of this one, which gets the edges of nodes that fail.
     may_restart: bool,
 }
 
@@ -74,7 +74,7 @@ impl Segments {
             mapped: BTreeMap::new(),
             missing: BTreeMap::new(),
             later: Vec::new(),
-            may_restart: setup.may_restart,
+            may_restart: setup.restart != Restart::Never,
         };
         for (node, _) in nodes {
             for port in node.outputs.iter().filter_map(|output| output.0.as_ref()) {

@@ -3,6 +3,7 @@
 use super::inputs::InputSet;
 use crate::channel::{Interrupt, Level, set_current_node};
 use crate::control::{FrameSender, FromBackend, Verdict};
+use crate::graph::Restart;
 use crate::node::{Context, Flow, Inputs, Instance, Node, Outputs, Result, Signals, Source, Stopped, Transmit, Wake};
 use rustix::event::{EventfdFlags, eventfd};
 use std::cell::{Cell, RefCell};
@@ -24,6 +25,7 @@ pub struct Crew {
     gate: Mutex<bool>,
     gate_opened: Condvar,
     departures: Arc<Departures>,
+    restart: Restart,
 }
 
 /// A node that is about to get its thread.
@@ -40,7 +42,12 @@ pub struct Job {
 }
 
 impl Crew {
-    pub fn new(nodes: usize, control: Arc<FrameSender>, interrupt: Arc<Interrupt>) -> std::io::Result<Self> {
+    pub fn new(
+        nodes: usize,
+        control: Arc<FrameSender>,
+        interrupt: Arc<Interrupt>,
+        restart: Restart,
+    ) -> std::io::Result<Self> {
         Ok(Crew {
             departures: Arc::new(Departures::new()?),
             control,
@@ -49,6 +56,7 @@ impl Crew {
             running: AtomicUsize::new(nodes),
             gate: Mutex::new(false),
             gate_opened: Condvar::new(),
+            restart,
         })
     }
 
@@ -79,6 +87,16 @@ impl Crew {
     fn started(&self) {
         if self.starting.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.tell(&FromBackend::Ready);
+        }
+    }
+
+    /// What it means that a node has ended well. `is_over`: nothing more can come to it, or nobody reads what it sends.
+    fn verdict(&self, flow: Flow, is_over: bool) -> Verdict {
+        let stops = self.interrupt.level() >= Level::Stop;
+        match flow {
+            Flow::NormalTermination => Verdict::NormalTermination,
+            _ if self.restart == Restart::Always && !stops && !is_over => Verdict::Returned,
+            _ => Verdict::Done,
         }
     }
 
@@ -128,7 +146,7 @@ impl Job {
         let [stdin, stdout] = streams;
         context = context.with_streams(stdin, stdout);
         let verdict = caught(|| live(make, &mut context, &mut edges, &crew));
-        if !matches!(verdict, Verdict::Failed { .. }) {
+        if matches!(verdict, Verdict::Done | Verdict::NormalTermination) {
             edges.leaves.store(true, Ordering::Release);
         }
         // Its producers see that it has left before the runner has them look.
@@ -159,7 +177,7 @@ fn live(
     context: &mut Context,
     edges: &mut Edges,
     crew: &Crew,
-) -> Result<Flow> {
+) -> Result<Verdict> {
     let Edges { inputs, outputs, leaves } = edges;
     let mut instance = make()?;
     match &mut instance {
@@ -176,20 +194,25 @@ fn live(
                 None => Flow::Complete,
             };
             node.stop(outputs).or_else(unless_stopped)?;
-            Ok(flow)
+            let is_over = outputs.lost_readers() || inputs.as_ref().is_none_or(InputSet::have_ended);
+            Ok(crew.verdict(flow, is_over))
         }
         Instance::Source(mut source) => {
             let flow = produce(source.as_mut(), outputs)?;
             source.stop(outputs).or_else(unless_stopped)?;
-            Ok(flow)
+            Ok(crew.verdict(flow, !outputs.has_readers()))
         }
         Instance::Program(mut program) => {
             let inputs = inputs.take().expect("the inputs are there until a program takes them");
+            let is_source = inputs.is_empty();
             let mut inputs = Inputs::new(Box::new(inputs));
             let flow = program.run(&mut inputs, outputs).or_else(|e| unless_stopped(e).map(|()| Flow::Complete))?;
             inputs.done();
-            leaves.store(true, Ordering::Release);
-            Ok(flow)
+            let is_over =
+                if is_source { !outputs.has_readers() } else { inputs.have_ended() || outputs.lost_readers() };
+            let verdict = crew.verdict(flow, is_over);
+            leaves.store(verdict != Verdict::Returned, Ordering::Release);
+            Ok(verdict)
         }
     }
 }
@@ -236,11 +259,10 @@ thread_local! {
 }
 
 /// Runs a node's life and says how it ended. A panic is a failure like any other: told once, in one line.
-fn caught(life: impl FnOnce() -> Result<Flow>) -> Verdict {
+fn caught(life: impl FnOnce() -> Result<Verdict>) -> Verdict {
     TELLS.set(true);
     match catch_unwind(AssertUnwindSafe(life)) {
-        Ok(Ok(Flow::NormalTermination)) => Verdict::NormalTermination,
-        Ok(Ok(_)) => Verdict::Done,
+        Ok(Ok(verdict)) => verdict,
         Ok(Err(e)) => Verdict::Failed { cause: format!("{e:#}") },
         Err(_) => {
             let said = PANIC.take().unwrap_or_else(|| "for no reason that it gave".to_owned());

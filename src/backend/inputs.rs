@@ -157,6 +157,12 @@ impl InputSet {
         if published_at(other) < published_at(one) { other } else { one }
     }
 
+    /// Whether every edge that is waited for has ended.
+    pub fn have_ended(&self) -> bool {
+        let mut awaited = self.edges.iter().filter(|edge| !edge.feedback);
+        awaited.all(|edge| edge.receiver.poll() == Poll::Ended)
+    }
+
     /// Waits at one input whose edges must all be received as `delivery` says: a program asked for just that.
     fn next_of(&self, input: InputId, delivery: Delivery, asked: &str) -> Result<Option<Received<'_>>> {
         if let Some(edge) = self.edges.iter().find(|edge| edge.input == input && edge.delivery != delivery) {
@@ -208,5 +214,9 @@ impl Receive for InputSet {
 
     fn done(&mut self) {
         self.done_with_all();
+    }
+
+    fn have_ended(&self) -> bool {
+        InputSet::have_ended(self)
     }
 }

@@ -1,7 +1,7 @@
 //! The frames themselves.
 
 use crate::channel::{EdgeTerms, Handle, PortLayout, PortStart, SegmentKind, StationLayout};
-use crate::graph::{Delivery, Wait};
+use crate::graph::{Delivery, Restart, Wait};
 use bincode::{Decode, Encode};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
@@ -99,6 +99,9 @@ pub enum FromBackend {
 pub enum Verdict {
     /// Its part is done.
     Done,
+    /// Its part is done by its own word, and more could have come: it has left none of its edges, which are for the process
+    /// that takes the place of this one.
+    Returned,
     /// It wants the whole run to end, as a success.
     NormalTermination,
     /// It failed.
@@ -157,8 +160,9 @@ pub struct Setup {
     /// For each edge of the station, the word that says what a process before this one has taken; none where it is the
     /// first.
     pub begun: Vec<u64>,
-    /// Whether it may be started again: a node that fails leaves none of its edges then, and the process ends.
-    pub may_restart: bool,
+    /// Whether it may be started again: a node after whose end it may be leaves none of its edges then, and the process
+    /// ends.
+    pub restart: Restart,
     /// How many nodes follow.
     pub nodes: u32,
     /// The least level that is logged.

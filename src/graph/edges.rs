@@ -3,15 +3,18 @@
 use super::Overflow;
 use super::fields::{At, Fields, Reader, Word};
 use super::rules;
+use super::supervision::duration;
 use super::written::{is_nothing, record};
 use super::yaml::{Kind, Tree};
+use std::time::Duration;
 
 /// Deepest queue of an edge, in messages.
 pub(super) const MAX_QUEUE: u32 = 65_536;
 /// Largest `max_message`, in bytes.
 pub(super) const MAX_MESSAGE_BYTES: u64 = 1 << 40;
 
-const EDGE_KEYS: &[&str] = &["from", "to", "zero_copy", "queue", "overflow", "max_message", "prefault", "feedback"];
+const EDGE_KEYS: &[&str] =
+    &["from", "to", "zero_copy", "queue", "overflow", "max_message", "prefault", "feedback", "input_timeout"];
 const RESERVED_EDGE_KEYS: &[&str] = &["align"];
 const OVERFLOWS: &[(&str, Overflow)] = &[
     ("block", Overflow::Block),
@@ -36,6 +39,7 @@ pub(super) struct EdgeSettings {
     pub max_message: Option<At<u64>>,
     pub prefault: Option<At<bool>>,
     pub feedback: Option<At<bool>>,
+    pub input_timeout: Option<At<Duration>>,
     /// Whether it is written as `{ … }`, rather than a key on each line.
     pub in_braces: bool,
     /// Whether something in it could not be read.
@@ -70,6 +74,7 @@ fn edge<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>) -> Option<WrittenEdge> 
         max_message: value("max_message").and_then(|tree| max_message(tree, reader)),
         prefault: value("prefault").and_then(|tree| reader.flag(tree, "`prefault`")),
         feedback: value("feedback").and_then(|tree| reader.flag(tree, "`feedback`")),
+        input_timeout: value("input_timeout").and_then(|tree| duration(tree, "`input_timeout`", reader)),
         in_braces: reader.file.slice(tree.span).starts_with('{'),
         faulty: false,
     };

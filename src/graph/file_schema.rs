@@ -3,7 +3,7 @@
 //! It is as strict as a schema can be: no unknown keys, and for each node type its own settings. What it cannot say, such
 //! as that a node exists, the rules check. Any value may be a variable; those that are not texts anyway say so.
 
-use super::{MAX_CPU, MAX_MESSAGE_BYTES, MAX_QUEUE, MAX_RESTARTS, Overflow, Restart, Wait};
+use super::{MAX_CPU, MAX_MESSAGE_BYTES, MAX_QUEUE, MAX_RESTARTS, OnExit, Overflow, Restart, Wait};
 use crate::node::settings::Span;
 use crate::node::{Registry, TypeDescription};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -68,6 +68,9 @@ struct Edge {
     prefault: Option<OrVariable<bool>>,
     /// Whether this edge closes a cycle on purpose. Default: false.
     feedback: Option<OrVariable<bool>>,
+    /// How long nothing may come through it, such as `2 s`, or a number of seconds; then the node that is to blame is killed,
+    /// as one that has failed. Default: as long as it takes.
+    input_timeout: Option<OrVariable<Span>>,
 }
 
 /// Nodes that share a process.
@@ -102,6 +105,13 @@ struct Process {
     window: Option<OrVariable<Span>>,
     /// The first pause before a restart; it doubles with each one that counts, up to 30 s. Default: 100 ms.
     backoff: Option<OrVariable<Span>>,
+    /// How long it may take to be ready, such as `10 s`, or a number of seconds. Default: as long as it wants.
+    startup_timeout: Option<OrVariable<Span>>,
+    /// How long a node of it may take nothing while a message waits for it, such as `30 s`, or a number of seconds; then it
+    /// is killed, as one that has failed. Default: as long as it wants.
+    stall_timeout: Option<OrVariable<Span>>,
+    /// What the run comes to when it has failed and is not started again. Default: `fail`.
+    on_exit: Option<OrVariable<OnExit>>,
 }
 
 #[derive(JsonSchema)]
@@ -197,7 +207,7 @@ pub fn file_schema(registry: &Registry) -> Value {
     branches.push(free_branch("A variable that names the type.", "\\$\\{"));
     for branch in &mut branches {
         branch["properties"]["wait"] = wait.clone();
-        for key in super::restart::KEYS {
+        for key in super::supervision::KEYS {
             branch["properties"][key] = json!({ "$ref": format!("#/$defs/Process/properties/{key}") });
         }
     }

@@ -6,11 +6,11 @@ use super::fields::{Reader, Word};
 use super::finding::{Draft, Findings};
 use super::model::ModelNode;
 use super::ports::{HasPorts, Side, find_port};
-use super::restart::WrittenRestart;
 use super::rules;
 use super::source::{FileId, Span};
 use super::sources::Sources;
 use super::suggest::{self, Suggestion};
+use super::supervision::WrittenSupervision;
 use super::types::{KnownTypes, Types};
 use super::units::{self, Unit};
 use super::written::{self, Written, WrittenBackend, WrittenNode, WrittenPort};
@@ -162,9 +162,10 @@ impl<'t> Unfolding<'t, '_, '_> {
             let found = node.uses.as_ref().and_then(|uses| types.find(uses, self.surroundings.findings));
             let (pack, node_type) = found.map_or((None, None), |found| (found.pack, found.node_type));
             let names = vec![name.text.clone()];
-            let (uses, with, wait, restart, file) = (node.uses, node.with, node.wait, node.restart, unit.file);
+            let (uses, with, wait, file) = (node.uses, node.with, node.wait, unit.file);
+            let supervision = node.supervision;
             let settings = None;
-            self.flat.nodes.push(ModelNode { file, name, uses, with, wait, restart, pack, node_type, settings });
+            self.flat.nodes.push(ModelNode { file, name, uses, with, wait, supervision, pack, node_type, settings });
             return names;
         };
         let Some(inner) = unit.inner.get(node.name.text.as_str()) else {
@@ -178,7 +179,7 @@ impl<'t> Unfolding<'t, '_, '_> {
                 uses,
                 with,
                 wait,
-                restart: WrittenRestart::default(),
+                supervision: WrittenSupervision::default(),
                 pack: None,
                 node_type: None,
                 settings: None,
@@ -192,7 +193,7 @@ impl<'t> Unfolding<'t, '_, '_> {
                 Draft::new(rules::UNSUPPORTED, wait.span, message).help("write `wait` at the nodes in that file");
             self.surroundings.findings.add(draft);
         }
-        if let Some(span) = node.restart.first_key {
+        if let Some(span) = node.supervision.first_key {
             let message = format!("`{}` stands for nodes of another file, and they are no process", node.name.text);
             let help = "write it at the nodes in that file, or at a backend that names them";
             self.surroundings.findings.add(Draft::new(rules::UNSUPPORTED, span, message).help(help));

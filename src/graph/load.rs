@@ -6,10 +6,10 @@ use super::flatten::{Surroundings, flatten};
 use super::memory::MemoryLimit;
 use super::model::{Model, ModelEdge};
 use super::packs::Packs;
-use super::restart::{self, RestartPolicy};
 use super::source::SourceFile;
 use super::sources::Sources;
 use super::streams::Streams;
+use super::supervision::{self, Supervision};
 use super::types::KnownTypes;
 use super::variables::Override;
 use super::{Backend, BackendId, Delivery, Edge, Graph, Node, NodeId, Overflow, PortRef, Wait};
@@ -160,7 +160,7 @@ const RULES: &[fn(&Model<'_>, &mut Findings)] = &[
     flow::unreached,
     joins::self_fed,
     resources::placements,
-    restart::shared_processes,
+    supervision::shared_processes,
     resources::mixed_packs,
     resources::backend_names,
     resources::standard_input,
@@ -187,14 +187,14 @@ fn build(name: String, model: Model<'_>, sources: &Sources) -> Option<Graph> {
             cpu: written.cpu.map(|cpu| cpu.value),
             priority: written.priority.map(|priority| priority.value),
             env: written.env.clone(),
-            restart: written.restart.policy(),
+            supervision: written.supervision.get(),
         });
     }
     let edges = model.edges.iter().map(build_edge).collect::<Option<Vec<Edge>>>()?;
     let mut nodes = Vec::with_capacity(model.nodes.len());
     for (at, node) in model.nodes.into_iter().enumerate() {
         let backend = placed[at].unwrap_or_else(|| {
-            backends.push(own_backend(&node.name.text, NodeId(at), node.pack, node.restart.policy()));
+            backends.push(own_backend(&node.name.text, NodeId(at), node.pack, node.supervision.get()));
             BackendId(backends.len() - 1)
         });
         nodes.push(Node {
@@ -210,9 +210,9 @@ fn build(name: String, model: Model<'_>, sources: &Sources) -> Option<Graph> {
     Some(Graph::new(name, sources.first().dir().to_owned(), nodes, edges, backends))
 }
 
-fn own_backend(name: &str, node: NodeId, pack: Option<std::path::PathBuf>, restart: RestartPolicy) -> Backend {
+fn own_backend(name: &str, node: NodeId, pack: Option<std::path::PathBuf>, supervision: Supervision) -> Backend {
     let (name, nodes, env) = (name.to_owned(), vec![node], BTreeMap::new());
-    Backend { name, nodes, pack, cpu: None, priority: None, env, restart }
+    Backend { name, nodes, pack, cpu: None, priority: None, env, supervision }
 }
 
 fn build_edge(edge: &ModelEdge) -> Option<Edge> {
@@ -227,5 +227,6 @@ fn build_edge(edge: &ModelEdge) -> Option<Edge> {
         max_message: written.max_message.map_or(DEFAULT_MAX_MESSAGE, |bytes| bytes.value),
         prefault: written.prefault.is_some_and(|flag| flag.value),
         feedback: written.feedback.is_some_and(|flag| flag.value),
+        input_timeout: written.input_timeout.map(|time| time.value),
     })
 }

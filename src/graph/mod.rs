@@ -31,7 +31,6 @@ mod parse;
 mod ports;
 pub mod render;
 mod resources;
-mod restart;
 pub mod rules;
 mod schema;
 mod settings;
@@ -40,6 +39,7 @@ mod source;
 mod sources;
 mod streams;
 mod suggest;
+mod supervision;
 mod syntax;
 mod types;
 mod units;
@@ -58,14 +58,14 @@ pub use format::{FormatError, differ_only_in, format};
 pub use load::{DEFAULT_MAX_MESSAGE, DEFAULT_QUEUE, LoadOptions, Loaded, keep_sure_fixes, load, syntax_fault};
 pub use memory::{EdgeDemand, LimitOf, MemoryLimit};
 pub use packs::{Executing, PackFault, Packs, Saved};
-pub use restart::{MAX_BACKOFF, Restart, RestartPolicy};
 pub use source::{FileId, MAX_FILE_BYTES, Place, ReadError, SourceFile, Span, TextFault, text_of};
 pub use sources::Sources;
 pub use suggest::nearest as nearest_name;
+pub use supervision::{MAX_BACKOFF, OnExit, Restart, RestartPolicy, Supervision};
 pub use variables::Override;
 
 use edges::{MAX_MESSAGE_BYTES, MAX_QUEUE};
-use restart::MAX_RESTARTS;
+use supervision::MAX_RESTARTS;
 use written::MAX_CPU;
 
 use crate::node::TypeDescription;
@@ -74,6 +74,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A valid graph.
 #[derive(Debug)]
@@ -147,6 +148,8 @@ pub struct Edge {
     pub prefault: bool,
     /// Whether it closes a cycle on purpose: its consumer does not wait for its end.
     pub feedback: bool,
+    /// How long nothing may come through it.
+    pub input_timeout: Option<Duration>,
 }
 
 /// How the consumer of an edge receives.
@@ -229,8 +232,8 @@ pub struct Backend {
     pub priority: Option<i32>,
     /// Variables set in its environment.
     pub env: BTreeMap<String, String>,
-    /// Whether it is started again.
-    pub restart: RestartPolicy,
+    /// How it is looked after.
+    pub supervision: Supervision,
 }
 
 impl Graph {

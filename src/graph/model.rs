@@ -7,11 +7,11 @@ use super::fields::{At, Word};
 use super::finding::{Draft, Findings};
 use super::flatten::{Flat, Loose, help_in_file, own_name};
 use super::ports::{HasPorts, Side, find_port};
-use super::restart::WrittenRestart;
 use super::rules;
 use super::shape::Shape;
 use super::source::{FileId, Span};
 use super::suggest;
+use super::supervision::WrittenSupervision;
 use super::variables::is_name;
 use super::written::WrittenBackend;
 use crate::node::TypeDescription;
@@ -51,7 +51,7 @@ pub(super) struct ModelNode<'t> {
     pub uses: Option<Word>,
     pub with: Option<&'t super::yaml::Tree>,
     pub wait: Option<At<Wait>>,
-    pub restart: WrittenRestart,
+    pub supervision: WrittenSupervision,
     pub pack: Option<PathBuf>,
     pub node_type: Option<Arc<TypeDescription>>,
     /// Settings that are right; set by the rules on settings.

@@ -4,8 +4,8 @@ use super::Wait;
 use super::edges::{WrittenEdge, edges};
 use super::fields::{At, Field, Fields, Reader, Word, lacks_space};
 use super::finding::Draft;
-use super::restart::{self, WrittenRestart};
 use super::rules;
+use super::supervision::{self, WrittenSupervision};
 use super::variables::is_name;
 use super::yaml::{Kind, Tree};
 use smol_str::SmolStr;
@@ -18,8 +18,31 @@ pub(super) const MAX_CPU: u32 = 1023;
 
 const GRAPH_KEYS: &[&str] = &["ezrun", "name", "params", "packs", "ports", "nodes", "edges", "backends"];
 const PORTS_KEYS: &[&str] = &["inputs", "outputs"];
-const NODE_KEYS: &[&str] = &["use", "with", "wait", "restart", "max_restarts", "window", "backoff"];
-const BACKEND_KEYS: &[&str] = &["nodes", "cpu", "priority", "env", "restart", "max_restarts", "window", "backoff"];
+const NODE_KEYS: &[&str] = &[
+    "use",
+    "with",
+    "wait",
+    "restart",
+    "max_restarts",
+    "window",
+    "backoff",
+    "startup_timeout",
+    "stall_timeout",
+    "on_exit",
+];
+const BACKEND_KEYS: &[&str] = &[
+    "nodes",
+    "cpu",
+    "priority",
+    "env",
+    "restart",
+    "max_restarts",
+    "window",
+    "backoff",
+    "startup_timeout",
+    "stall_timeout",
+    "on_exit",
+];
 /// Keys that will mean something in a later version.
 const RESERVED_NODE_KEYS: &[&str] = &["align"];
 const WAITS: &[(&str, Wait)] = &[("block", Wait::Block), ("adaptive", Wait::Adaptive), ("busy", Wait::Busy)];
@@ -58,7 +81,7 @@ pub(super) struct WrittenNode<'t> {
     pub uses: Option<Word>,
     pub with: Option<&'t Tree>,
     pub wait: Option<At<Wait>>,
-    pub restart: WrittenRestart,
+    pub supervision: WrittenSupervision,
 }
 
 pub(super) struct WrittenBackend {
@@ -67,7 +90,7 @@ pub(super) struct WrittenBackend {
     pub cpu: Option<At<u32>>,
     pub priority: Option<At<i32>>,
     pub env: BTreeMap<String, String>,
-    pub restart: WrittenRestart,
+    pub supervision: WrittenSupervision,
 }
 
 /// Reads the whole file; every fault becomes a finding.
@@ -197,8 +220,13 @@ fn nodes<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) -> Vec<WrittenNod
 
 fn node<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenNode<'t> {
     let what = format!("the node `{}`", field.name);
-    let unknown =
-        WrittenNode { name: word(field), uses: None, with: None, wait: None, restart: WrittenRestart::default() };
+    let unknown = WrittenNode {
+        name: word(field),
+        uses: None,
+        with: None,
+        wait: None,
+        supervision: WrittenSupervision::default(),
+    };
     if let Kind::String(text) = &field.value.kind {
         let message = format!("{what} is a mapping, not {}", field.value.describe());
         let help = lacks_space(text, NODE_KEYS).unwrap_or_else(|| match text.contains(['{', '}']) {
@@ -230,8 +258,8 @@ fn node<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenNode<'t> {
     };
     let with = fields.get("with").map(|with| with.value).filter(|with| !is_nothing(with));
     let wait = fields.get("wait").and_then(|field| reader.choice(field.value, "`wait`", WAITS));
-    let restart = restart::read(&fields, &what, reader);
-    WrittenNode { name: word(field), uses, with, wait, restart }
+    let supervision = supervision::read(&fields, &what, reader);
+    WrittenNode { name: word(field), uses, with, wait, supervision }
 }
 
 /// A record with the keys `usable`; those that are `reserved` are not unknown.
@@ -263,7 +291,7 @@ fn backend<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenBackend
         cpu: None,
         priority: None,
         env: BTreeMap::new(),
-        restart: WrittenRestart::default(),
+        supervision: WrittenSupervision::default(),
     };
     if let Kind::Seq(items) = &field.value.kind {
         backend.nodes = node_names(items, field, reader);
@@ -292,7 +320,7 @@ fn backend<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenBackend
     if let Some(env) = value("env").filter(|env| !is_nothing(env)) {
         backend.env = environment(env, reader);
     }
-    backend.restart = restart::read(&fields, &what, reader);
+    backend.supervision = supervision::read(&fields, &what, reader);
     backend
 }
 

@@ -33,6 +33,11 @@ pub trait Receive: Send {
 
     /// As [`Inputs::done`].
     fn done(&mut self) {}
+
+    /// Whether nothing more can come.
+    fn have_ended(&self) -> bool {
+        true
+    }
 }
 
 impl Inputs {
@@ -40,6 +45,11 @@ impl Inputs {
     #[must_use]
     pub fn new(source: Box<dyn Receive>) -> Self {
         Inputs { source }
+    }
+
+    /// Whether nothing more can come.
+    pub(crate) fn have_ended(&self) -> bool {
+        self.source.have_ended()
     }
 
     /// Waits for the next message at any input, received as its edge says. Nothing when all inputs have ended.

@@ -2,10 +2,11 @@
 
 use super::{EdgePlan, Plan, PortPlan, Transport, backend_args};
 use crate::channel::{SegmentKind, StationLayout};
-use crate::graph::{Backend, Delivery, EdgeId, Overflow, Restart, RestartPolicy, Wait};
+use crate::graph::{Backend, Delivery, EdgeId, OnExit, Overflow, Restart, RestartPolicy, Wait};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::Path;
+use std::time::Duration;
 
 /// What would run.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -47,6 +48,12 @@ pub struct BackendOutline {
     pub env: Vec<String>,
     /// Whether it is started again after it has failed; none where its first failure is its last.
     pub restart: Option<RestartOutline>,
+    /// How long it may take to be ready, in milliseconds; none where that has no limit.
+    pub startup_timeout_ms: Option<u64>,
+    /// How long a node of it may leave a message that waits for it, in milliseconds; none where that has no limit.
+    pub stall_timeout_ms: Option<u64>,
+    /// What the run comes to when it has failed and is not started again.
+    pub on_exit: OnExit,
 }
 
 /// When a process is started again.
@@ -107,6 +114,8 @@ pub struct PolicyOutline {
     pub max_message_bytes: u64,
     /// Whether it closes a cycle: its end is not waited for.
     pub feedback: bool,
+    /// How long nothing may come through it, in milliseconds; none where that has no limit.
+    pub input_timeout_ms: Option<u64>,
 }
 
 /// How each message of an edge comes to its consumer.
@@ -216,14 +225,21 @@ fn process(plan: &Plan<'_>, backend: &Backend, own_program: &Path) -> BackendOut
         cpu: backend.cpu,
         priority: backend.priority,
         env: backend.env.keys().cloned().collect(),
-        restart: restart(&backend.restart),
+        restart: restart(&backend.supervision.restart),
+        startup_timeout_ms: backend.supervision.startup_timeout.map(milliseconds),
+        stall_timeout_ms: backend.supervision.stall_timeout.map(milliseconds),
+        on_exit: backend.supervision.on_exit,
     }
 }
 
 fn restart(policy: &RestartPolicy) -> Option<RestartOutline> {
     let &RestartPolicy { restart: when, max_restarts, window, backoff } = policy;
-    let (window_ms, backoff_ms) = (window.as_millis() as u64, backoff.as_millis() as u64);
+    let (window_ms, backoff_ms) = (milliseconds(window), milliseconds(backoff));
     (when != Restart::Never).then_some(RestartOutline { when, max_restarts, window_ms, backoff_ms })
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    time.as_millis() as u64
 }
 
 fn edge(plan: &Plan<'_>, id: EdgeId) -> EdgeOutline {
@@ -242,6 +258,7 @@ fn edge(plan: &Plan<'_>, id: EdgeId) -> EdgeOutline {
             queue: planned.terms.queue,
             max_message_bytes: planned.terms.max_message,
             feedback: planned.feedback,
+            input_timeout_ms: plan.graph[id].input_timeout.map(milliseconds),
         },
         slots: (!port.moves).then(|| planned.terms.queue.saturating_add(planned.terms.holds)),
     }

@@ -1,7 +1,7 @@
 //! Everything that can happen to a run.
 
 use crate::control::FromBackend;
-use crate::graph::BackendId;
+use crate::graph::{BackendId, NodeId};
 use std::os::fd::OwnedFd;
 use std::process::ExitStatus;
 
@@ -14,6 +14,8 @@ pub enum Event {
     Line(BackendId, String),
     /// A process has ended, and everything that it said has been heard.
     Exited(BackendId, Exit),
+    /// A backend, in its life of this number, was to be ready by now.
+    StartOverdue(BackendId, u32),
     /// The pause before a backend is started again is over.
     PauseOver(BackendId),
     /// The user wants the run to end.
@@ -22,6 +24,10 @@ pub enum Event {
     TimeIsUp,
     /// What was waited for has not come in its time.
     Deadline,
+    /// A node takes nothing that waits for it, or sends nothing that is waited for: why it counts as failed.
+    Hung(NodeId, String),
+    /// Look at the counters of the edges.
+    Look,
     /// Show how far the run is.
     Tick,
 }

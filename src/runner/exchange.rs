@@ -52,7 +52,8 @@ pub struct Introduction {
 impl Exchange {
     pub fn new(plan: &Plan<'_>) -> Self {
         let (ports, stations) = (plan.ports.len(), plan.stations.len());
-        let restarts = plan.graph.backends().iter().any(|backend| backend.restart.restart != Restart::Never);
+        let restarts =
+            plan.graph.backends().iter().any(|backend| backend.supervision.restart.restart != Restart::Never);
         let kept = restarts.then(|| Kept {
             ports: (0..ports).map(|_| VecDeque::new()).collect(),
             stations: (0..stations).map(|_| None).collect(),
@@ -139,8 +140,7 @@ impl Exchange {
             kept.stations[station] = Some(copy(handle)?);
         }
         self.stations[station] = Some(segment);
-        let edges = plan.edges.iter().filter(|edge| edge.station.0 == from);
-        let producers = edges.map(|edge| plan.ports[edge.port.0].backend);
+        let producers = plan.edges_into(from).map(|edge| plan.ports[plan.edge(edge).port.0].backend);
         Ok((producers.filter(|&backend| backend != from).collect(), anew))
     }
 

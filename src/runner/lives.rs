@@ -58,8 +58,7 @@ impl Lives {
     /// The producer of `port` has died, and its heir begins: adds up what it has counted.
     pub fn end_of_producer(&mut self, plan: &Plan<'_>, port: usize, ports: &Segments, stations: &Segments) {
         let planned = &plan.ports[port];
-        let all = planned.edges.iter().map(|&edge| producer(plan, edge, ports));
-        let offered = all.map(|counts| counts.sent).max().unwrap_or(0);
+        let offered = offered(plan, port, ports);
         for &edge in &planned.edges {
             let (counts, reads) = (producer(plan, edge, ports), !consumer(plan, edge, stations).left);
             // What the others got, and it did not get before its producer died.
@@ -71,7 +70,7 @@ impl Lives {
 
     /// The process of `backend` has died, and its heir begins: adds up what it has counted as a consumer.
     pub fn end_of_consumer(&mut self, plan: &Plan<'_>, backend: BackendId, ports: &Segments, stations: &Segments) {
-        for at in (0..plan.edges.len()).map(EdgeId).filter(|&edge| plan.edge(edge).station.0 == backend) {
+        for at in plan.edges_into(backend) {
             let counts = consumer(plan, at, stations);
             let end = end_of(plan, at, &counts, ports);
             self.edges[at.0].end_of_consumer(&counts, end);
@@ -81,7 +80,7 @@ impl Lives {
     /// For each edge of a backend's station, the word that says what was taken and whether no more will be.
     pub fn begun(&self, plan: &Plan<'_>, backend: BackendId, ports: &Segments, stations: &Segments) -> Vec<u64> {
         let mut begun = vec![0; plan.stations[backend.0].edges as usize];
-        for at in (0..plan.edges.len()).map(EdgeId).filter(|&edge| plan.edge(edge).station.0 == backend) {
+        for at in plan.edges_into(backend) {
             let counts = consumer(plan, at, stations);
             begun[plan.edge(at).station.1] = end_of(plan, at, &counts, ports) << 1 | u64::from(counts.left);
         }
@@ -91,12 +90,10 @@ impl Lives {
     /// Where the heir of a port's dead producer goes on.
     pub fn port_start(&self, plan: &Plan<'_>, port: usize, ports: &Segments) -> PortStart {
         let edges = &plan.ports[port].edges;
-        let counts: Vec<ProducerCounts> = edges.iter().map(|&edge| producer(plan, edge, ports)).collect();
-        let offered = counts.iter().map(|counts| counts.sent).max().unwrap_or(0);
         let past = self.ports[port];
         PortStart {
-            positions: counts.iter().map(|counts| counts.published).collect(),
-            sequence: past.sequence + offered,
+            positions: edges.iter().map(|&edge| producer(plan, edge, ports).published).collect(),
+            sequence: past.sequence + offered(plan, port, ports),
             generation: past.segments,
         }
     }
@@ -137,6 +134,11 @@ fn end_of(plan: &Plan<'_>, edge: EdgeId, counts: &ConsumerCounts, ports: &Segmen
     let published = producer(plan, edge, ports).published;
     let inside = plan.ports[planned.port.0].backend == planned.station.0;
     if inside && !counts.left { published } else { counts.taken.min(published) }
+}
+
+/// How many messages the present producer of a port has offered.
+fn offered(plan: &Plan<'_>, port: usize, ports: &Segments) -> u64 {
+    plan.ports[port].edges.iter().map(|&edge| producer(plan, edge, ports).sent).max().unwrap_or(0)
 }
 
 fn producer(plan: &Plan<'_>, edge: EdgeId, ports: &Segments) -> ProducerCounts {

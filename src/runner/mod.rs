@@ -10,7 +10,10 @@ mod ledger;
 mod lives;
 mod restart;
 mod run;
+mod setup;
 mod state;
+mod watch;
+mod watchdog;
 
 pub use event::{End, Interruption};
 pub use ledger::EdgeLedger;

@@ -3,19 +3,17 @@
 use super::child::Backend;
 use super::event::{Event, Exit, Interruption};
 use super::exchange::{Exchange, Introduction};
+use super::setup::{Introduced, introduce, program, start};
 use super::state::{Command, State};
+use super::watchdog::{Found, Watchdog};
 use super::{NodeSummary, Observer, Progress, Summary, ledger};
-use crate::channel::{PortStart, SegmentKind, sweep};
-use crate::control::{
-    FromBackend, InputSetup, LogLevel, NodeSetup, OutEdgeSetup, OutputSetup, PortSetup, SegmentOwner, Setup, ToBackend,
-    handle_of,
-};
-use crate::graph::{BackendId, NodeId, PortRef, Restart};
-use crate::node::Stream;
+use crate::channel::{SegmentKind, sweep};
+use crate::control::{FromBackend, LogLevel, SegmentOwner, ToBackend, handle_of};
+use crate::graph::{BackendId, NodeId};
 use crate::plan::Plan;
 use std::collections::BTreeSet;
-use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -34,6 +32,8 @@ pub struct Options {
     pub stop_after: Option<Duration>,
     /// How long queues may drain once the run is ending.
     pub grace: Duration,
+    /// How long a node may take nothing from a full edge that blocks before the user is told; nothing where never.
+    pub stall_warning: Option<Duration>,
     /// The least level that nodes log.
     pub log_level: LogLevel,
 }
@@ -82,6 +82,9 @@ struct Runner<'a, 'g> {
     /// Counted from the moment that messages flow.
     stop_after: Option<Duration>,
     stop_at: Option<tokio::time::Instant>,
+    watchdog: Watchdog,
+    /// When to look next, while messages flow.
+    look_at: Option<tokio::time::Instant>,
     began: Instant,
 }
 
@@ -101,11 +104,11 @@ impl<'a, 'g> Runner<'a, 'g> {
             })?);
         }
         for (at, backend) in backends.iter().enumerate() {
-            let start = Introduced { nodes: &graph[BackendId(at)].nodes, begun: Vec::new(), port_start: &no_start };
+            let start = Introduced::first(&graph[BackendId(at)].nodes);
             introduce(plan, options, BackendId(at), backend, start)
                 .map_err(|e| start_error("cannot set up a backend", &e))?;
         }
-        let names = graph.backends().iter().map(|backend| (backend.name.clone(), backend.restart)).collect();
+        let names = graph.backends().iter().map(|backend| (backend.name.clone(), backend.supervision)).collect();
         let nodes = graph.nodes().iter().map(|node| (node.name.clone(), node.backend)).collect();
         let state = State::new(names, nodes, options.grace);
         let exchange = Exchange::new(plan);
@@ -121,6 +124,8 @@ impl<'a, 'g> Runner<'a, 'g> {
             deadline: None,
             stop_after: options.stop_after,
             stop_at: None,
+            watchdog: Watchdog::new(plan, options.stall_warning),
+            look_at: None,
             began,
         })
     }
@@ -130,6 +135,9 @@ impl<'a, 'g> Runner<'a, 'g> {
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         // The first tick comes at once, before there is anything to show.
         tick.tick().await;
+        for command in self.state.begin() {
+            self.carry_out(command);
+        }
         while !self.state.is_over() {
             // What is due comes first: however much the backends have to say, it must not hold back the end of the run.
             let event = tokio::select! {
@@ -141,6 +149,10 @@ impl<'a, 'g> Runner<'a, 'g> {
                 () = sleep_until(self.stop_at) => {
                     self.stop_at = None;
                     Event::TimeIsUp
+                }
+                () = sleep_until(self.look_at) => {
+                    self.look_at = self.next_look();
+                    Event::Look
                 }
                 _ = tick.tick() => Event::Tick,
                 Some(event) = self.inbox.recv() => event,
@@ -172,13 +184,32 @@ impl<'a, 'g> Runner<'a, 'g> {
             }
             Event::Line(from, line) => self.observer.output(self.state.speaker(from), &line),
             Event::Tick => self.show_progress(),
+            Event::Look => self.look(),
             Event::Frame(..)
             | Event::Exited(..)
+            | Event::StartOverdue(..)
+            | Event::Hung(..)
             | Event::PauseOver(_)
             | Event::Interrupt(_)
             | Event::TimeIsUp
             | Event::Deadline => {}
         }
+    }
+
+    /// Looks whether a node holds up the run.
+    fn look(&mut self) {
+        for found in self.watchdog.look(self.plan, &self.exchange, &self.state) {
+            match found {
+                Found::Stalled(line) => self.observer.note(LogLevel::Warn, &line),
+                Found::GoesOn(line) => self.observer.note(LogLevel::Info, &line),
+                Found::Hung(node, cause) => self.on(Event::Hung(node, cause)),
+            }
+        }
+    }
+
+    fn next_look(&self) -> Option<tokio::time::Instant> {
+        let every = self.watchdog.every().filter(|_| self.state.is_flowing())?;
+        Some(tokio::time::Instant::now() + every)
     }
 
     fn pass_on(&mut self, from: BackendId, owner: SegmentOwner, name: Option<String>, fds: Vec<OwnedFd>) {
@@ -227,6 +258,11 @@ impl<'a, 'g> Runner<'a, 'g> {
         introduce(plan, &self.options, id, &backend, start)?;
         self.backends[id.0] = backend;
         needed.iter().for_each(|introduction| self.send_segment(id, introduction));
+        for (edge, neighbour) in neighbours(plan, id) {
+            if self.state.is_gone(neighbour) {
+                self.tell(id, &ToBackend::PeerDead { edge }, Vec::new());
+            }
+        }
         Ok(())
     }
 
@@ -248,6 +284,11 @@ impl<'a, 'g> Runner<'a, 'g> {
                     self.tell(neighbour, &ToBackend::PeerDead { edge }, Vec::new());
                 }
             }
+            Command::MournNode(node) => {
+                for (edge, other) in edges_of(self.plan, node) {
+                    self.tell(other, &ToBackend::PeerDead { edge }, Vec::new());
+                }
+            }
             Command::Left(node) => {
                 let graph = self.plan.graph;
                 let producers = graph.edges_into(node).into_iter().map(|edge| graph[graph[edge].from.node].backend);
@@ -257,13 +298,8 @@ impl<'a, 'g> Runner<'a, 'g> {
                 }
             }
             Command::Kill(backend) => self.backends[backend.0].kill(),
-            Command::Pause(backend, pause) => {
-                let events = self.events.clone();
-                tokio::spawn(async move {
-                    tokio::time::sleep(pause).await;
-                    events.send(Event::PauseOver(backend)).await
-                });
-            }
+            Command::LimitStart(backend, life, limit) => self.send_after(limit, Event::StartOverdue(backend, life)),
+            Command::Pause(backend, pause) => self.send_after(pause, Event::PauseOver(backend)),
             Command::Start(backend) => self.start_again(backend),
             Command::Go(backend) => self.tell(backend, &ToBackend::Go, Vec::new()),
             Command::KillAll => self.backends.iter().for_each(Backend::kill),
@@ -271,10 +307,20 @@ impl<'a, 'g> Runner<'a, 'g> {
             Command::Warn(line) => self.observer.note(LogLevel::Warn, &line),
             Command::Attached => {
                 self.exchange.attached();
+                self.look_at = self.next_look();
                 self.stop_at = self.stop_after.map(|after| tokio::time::Instant::now() + after);
             }
-            Command::Note(line) => self.observer.note(LogLevel::Info, line),
+            Command::Note(line) => self.observer.note(LogLevel::Info, &line),
         }
+    }
+
+    fn send_after(&self, time: Duration, event: Event) {
+        let events = self.events.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(time).await;
+            // Nobody listens any more only where the run itself is over.
+            let _ = events.send(event).await;
+        });
     }
 
     fn tell(&mut self, to: BackendId, frame: &ToBackend, fds: Vec<OwnedFd>) {
@@ -333,118 +379,13 @@ fn forward_signals(events: &mpsc::Sender<Event>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The executable of a backend.
-fn program<'p>(plan: &'p Plan<'_>, options: &'p Options, id: BackendId) -> &'p Path {
-    plan.graph[id].pack.as_deref().unwrap_or(&options.program)
-}
-
-/// Starts the process of a backend.
-fn start(plan: &Plan<'_>, options: &Options, id: BackendId, events: &mpsc::Sender<Event>) -> std::io::Result<Backend> {
-    let env = plan.graph[id].env.clone().into_iter();
-    Backend::start(id, program(plan, options, id), &plan.graph.dir, env, events)
-}
-
-/// Which nodes a backend has, and where they go on.
-struct Introduced<'i> {
-    nodes: &'i [NodeId],
-    begun: Vec<u64>,
-    port_start: &'i dyn Fn(usize) -> PortStart,
-}
-
-fn no_start(_: usize) -> PortStart {
-    PortStart::default()
-}
-
-/// Tells a backend what it is.
-fn introduce(
-    plan: &Plan<'_>,
-    options: &Options,
-    id: BackendId,
-    backend: &Backend,
-    start: Introduced<'_>,
-) -> anyhow::Result<()> {
-    let planned = &plan.graph[id];
-    let setup = Setup {
-        backend: id.0 as u32,
-        name: planned.name.clone(),
-        segments: plan.segments,
-        station: plan.stations[id.0],
-        begun: start.begun,
-        may_restart: planned.restart.restart != Restart::Never,
-        nodes: start.nodes.len() as u32,
-        log_level: options.log_level,
-        cpu: planned.cpu,
-        priority: planned.priority,
-    };
-    backend.send(&ToBackend::Setup(setup), Vec::new())?;
-    for &node in start.nodes {
-        let uses = &plan.graph[node].node_type.uses;
-        let mut fds = Vec::new();
-        if uses.contains(&Stream::Stdin) {
-            fds.push(std::io::stdin().as_fd().try_clone_to_owned()?);
-        }
-        if uses.contains(&Stream::Stdout) {
-            fds.push(std::io::stdout().as_fd().try_clone_to_owned()?);
-        }
-        backend.send(&ToBackend::Node(node_setup(plan, node, start.port_start)), fds)?;
-    }
-    Ok(())
-}
-
-fn node_setup(plan: &Plan<'_>, id: NodeId, start: &dyn Fn(usize) -> PortStart) -> NodeSetup {
-    let node = &plan.graph[id];
-    let uses = &node.node_type.uses;
-    let inputs = plan.graph.edges_into(id).into_iter().map(|edge_id| {
-        let edge = &plan.graph[edge_id];
-        let planned = plan.edge(edge_id);
-        let (port, port_edge) = planned.port;
-        InputSetup {
-            input: edge.to.port as u32,
-            edge: edge_id.0 as u32,
-            delivery: planned.delivery,
-            terms: planned.terms.clone(),
-            feedback: planned.feedback,
-            port: port as u32,
-            layout: plan.ports[port].layout.clone(),
-            port_edge: port_edge as u32,
-            station_edge: planned.station.1 as u32,
-        }
+/// The edges of a node, each with the backend at the other end.
+fn edges_of(plan: &Plan<'_>, node: NodeId) -> Vec<(u32, BackendId)> {
+    let ends = plan.graph.edges().iter().enumerate().flat_map(|(at, edge)| {
+        let other = |here: NodeId, there: NodeId| (here == node).then(|| (at as u32, plan.graph[there].backend));
+        [other(edge.from.node, edge.to.node), other(edge.to.node, edge.from.node)]
     });
-    let outputs = (0..node.node_type.outputs.len()).map(|port| output_setup(plan, PortRef { node: id, port }, start));
-    NodeSetup {
-        id: id.0 as u32,
-        name: node.name.clone(),
-        dir: node.dir.to_string_lossy().into_owned(),
-        node_type: node.node_type.name.clone(),
-        settings: node.settings.to_string(),
-        wait: node.wait,
-        streams: (uses.contains(&Stream::Stdin), uses.contains(&Stream::Stdout)),
-        inputs: inputs.collect(),
-        outputs: outputs.collect(),
-    }
-}
-
-fn output_setup(plan: &Plan<'_>, port: PortRef, start: &dyn Fn(usize) -> PortStart) -> OutputSetup {
-    OutputSetup(plan.port_index(port).map(|at| {
-        let planned = &plan.ports[at];
-        let edges = planned.edges.iter().map(|&id| {
-            let edge = plan.edge(id);
-            OutEdgeSetup {
-                edge: id.0 as u32,
-                terms: edge.terms.clone(),
-                station: edge.station.0.0 as u32,
-                station_layout: plan.stations[edge.station.0.0],
-                station_edge: edge.station.1 as u32,
-            }
-        });
-        PortSetup {
-            port: at as u32,
-            layout: planned.layout.clone(),
-            start: start(at),
-            moves: planned.moves,
-            edges: edges.collect(),
-        }
-    }))
+    ends.flatten().collect()
 }
 
 /// The edges that have one end in `backend`, each with the backend at the other end.

@@ -223,3 +223,96 @@ fn an_interrupt_ends_a_run_whose_node_is_away() {
     run.assert_failed(3, &["node `bad`", "SIGKILL", "the run ended before it was restarted"]);
     run.assert_balanced();
 }
+
+const ALWAYS: &str = "restart: always, backoff: 1ms";
+
+#[test]
+fn a_consumer_that_ends_by_itself_goes_on_with_the_next_message_and_nothing_is_lost() {
+    for transport in BETWEEN {
+        for (uses, with) in
+            [("faults/finisher", "after: 10, whole_run: false"), ("faults/loses", "after: 10, returns: true")]
+        {
+            let run = TestGraph::over(transport)
+                .node("numbers", "counter", "count: 35")
+                .node_with("brief", uses, with, ALWAYS)
+                .edge("numbers", "brief", "zero_copy: true, queue: 3")
+                .succeed();
+            let counts = ["received", "dropped"].map(|what| run.count("numbers.out", "brief.in", what));
+            assert_eq!((restarts_of(&run, "brief"), counts), (3, [35, 0]), "{uses} {transport:?}: {}", run.stderr);
+            assert!(
+                run.stderr.contains("node `brief`: it ended by itself; restart 3 of 3 after 4ms"),
+                "{}",
+                run.stderr
+            );
+            assert!(!run.stderr.contains("warning"), "that is as it should be:\n{}", run.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_source_that_always_begins_anew_has_failed_once_it_has_done_so_too_often() {
+    let keys = "restart: always, max_restarts: 2, window: 1 h, backoff: 1ms";
+    let run = TestGraph::new()
+        .node_with("numbers", "counter", "count: 5", keys)
+        .node("end", "null", "")
+        .edge("numbers", "end", "zero_copy: true")
+        .run(&[]);
+    run.assert_failed(3, &["error: node `numbers`: it ended by itself; it was restarted 2 times within 1h"]);
+    run.assert_balanced();
+    assert_eq!(run.count("numbers.out", "end.in", "received"), 15);
+    assert_eq!(run.node("numbers")["status"], "failed");
+}
+
+#[test]
+fn who_has_nothing_more_to_come_or_ends_the_run_is_not_started_again() {
+    let run = TestGraph::new()
+        .node("numbers", "counter", "count: 100")
+        .node_with("relay", "merge", "", ALWAYS)
+        .node_with("end", "null", "", ALWAYS)
+        .edge("numbers", "relay", "zero_copy: true")
+        .edge("relay", "end", "zero_copy: true")
+        .succeed();
+    assert_eq!((restarts_of(&run, "relay"), restarts_of(&run, "end")), (0, 0), "all that could come has come");
+    let run = TestGraph::new()
+        .node_with("numbers", "counter", "", ALWAYS)
+        .node_with("brief", "faults/finisher", "after: 10, whole_run: true", ALWAYS)
+        .edge("numbers", "brief", "zero_copy: true")
+        .succeed();
+    assert_eq!((restarts_of(&run, "numbers"), restarts_of(&run, "brief")), (0, 0), "one has ended the run");
+    let run = TestGraph::new()
+        .node_with("numbers", "counter", "", ALWAYS)
+        .node("brief", "faults/finisher", "after: 10, whole_run: false")
+        .edge("numbers", "brief", "zero_copy: true")
+        .succeed();
+    assert_eq!(restarts_of(&run, "numbers"), 0, "nobody reads any more");
+}
+
+#[test]
+fn a_run_ends_well_while_one_that_ended_by_itself_is_away() {
+    let running = TestGraph::new()
+        .node("numbers", "counter", "")
+        .node_with("brief", "faults/finisher", "after: 10, whole_run: false", "restart: always, backoff: 1 h")
+        .edge("numbers", "brief", "zero_copy: true")
+        .start(&["--grace", "1h"]);
+    running.wait_for("restart 1 of 3 after 1h");
+    running.signal(Signal::INT);
+    let run = running.finish();
+    assert_eq!((run.code, run.node("brief")["status"].as_str()), (Some(130), Some("finished")), "{}", run.stderr);
+    run.assert_balanced();
+}
+
+#[test]
+fn nodes_that_share_a_process_are_started_again_when_one_of_them_ends_by_itself() {
+    let run = TestGraph::new()
+        .node("numbers", "counter", "count: 40")
+        .node("brief", "faults/finisher", "after: 15, whole_run: false")
+        .node("relay", "merge", "")
+        .node("end", "null", "")
+        .edge("numbers", "brief", "zero_copy: true")
+        .edge("numbers", "relay", "zero_copy: true")
+        .edge("relay", "end", "zero_copy: true")
+        .backend_with("shared", "brief, relay", ALWAYS)
+        .succeed();
+    assert_eq!((restarts_of(&run, "brief"), restarts_of(&run, "relay")), (2, 2), "{}", run.stderr);
+    assert_eq!(run.count("numbers.out", "brief.in", "received"), 40);
+}

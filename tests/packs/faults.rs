@@ -8,9 +8,11 @@ use ezrun::node::{
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
+use signal_hook::consts::{SIGCONT, SIGUSR1};
 use std::os::unix::fs::MetadataExt as _;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 fn main() -> ExitCode {
     ezrun::pack_main(
@@ -30,7 +32,10 @@ fn main() -> ExitCode {
             .with(mortal())
             .with(phoenix())
             .with(kin())
-            .with(loses()),
+            .with(loses())
+            .with(sluggard())
+            .with(quiet())
+            .with(held()),
     )
 }
 
@@ -125,10 +130,8 @@ fn phoenix() -> NodeType {
 
 impl Source for Phoenix {
     fn start(&mut self, context: &mut Context) -> Result<()> {
-        let path = context.path(std::path::Path::new("phoenix.lives"));
-        let before = std::fs::read(&path).unwrap_or_default();
-        self.life = before.len() + 1;
-        Ok(std::fs::write(&path, vec![b'.'; self.life])?)
+        self.life = count_life(context, "phoenix.lives")?;
+        Ok(())
     }
 
     fn produce(&mut self, out: &mut Outputs) -> Result<Flow> {
@@ -143,6 +146,133 @@ impl Source for Phoenix {
         self.sent += 1;
         Ok(Flow::Continue)
     }
+}
+
+/// Sends on what it receives. In some lives it is never ready, in some it is stuck from its third message on, and in its
+/// first it fails there. How often it has lived is told by a file.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Sluggard {
+    #[serde(default)]
+    never_ready: Vec<usize>,
+    #[serde(default)]
+    stuck: Vec<usize>,
+    #[serde(skip)]
+    life: usize,
+    #[serde(skip)]
+    seen: u64,
+}
+
+fn sluggard() -> NodeType {
+    NodeType::transform("sluggard", "Is never ready, or stuck, in some of its lives.")
+        .input("in", PortType::Any)
+        .output("out", PortType::same_as("in"))
+        .node(|settings: Sluggard| Ok(settings))
+}
+
+impl Node for Sluggard {
+    fn start(&mut self, context: &mut Context) -> Result<()> {
+        self.life = count_life(context, "sluggard.lives")?;
+        while self.never_ready.contains(&self.life) {
+            std::thread::park();
+        }
+        Ok(())
+    }
+
+    fn process(&mut self, _: InputId, message: Received<'_>, out: &mut Outputs) -> Result<Flow> {
+        if self.seen == 2 {
+            while self.stuck.contains(&self.life) {
+                std::thread::park();
+            }
+            ensure!(self.life > 1, "it was told to fail");
+        }
+        self.seen += 1;
+        out.forward(message)?;
+        Ok(Flow::Continue)
+    }
+}
+
+/// Sends some messages and, in its first life, nothing more from then on.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Quiet {
+    count: u64,
+    #[serde(skip)]
+    life: usize,
+    #[serde(skip)]
+    sent: u64,
+}
+
+fn quiet() -> NodeType {
+    NodeType::source("quiet", "Falls silent in its first life.")
+        .output("out", PortType::Bytes)
+        .source_node(|settings: Quiet| Ok(settings))
+}
+
+impl Source for Quiet {
+    fn start(&mut self, context: &mut Context) -> Result<()> {
+        self.life = count_life(context, "quiet.lives")?;
+        Ok(())
+    }
+
+    fn produce(&mut self, out: &mut Outputs) -> Result<Flow> {
+        if self.sent == self.count {
+            while self.life == 1 {
+                std::thread::park();
+            }
+            return Ok(Flow::Complete);
+        }
+        out.bytes(&Arc::new(Metadata::bytes()), &self.sent.to_le_bytes())?;
+        self.sent += 1;
+        Ok(Flow::Continue)
+    }
+}
+
+/// Holds its first message until the process is continued, and its second until it gets a SIGUSR1; then takes the others.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Held {
+    #[serde(skip)]
+    seen: usize,
+    #[serde(skip)]
+    signals: [Arc<AtomicBool>; 2],
+}
+
+fn held() -> NodeType {
+    NodeType::sink("held", "Holds its first two messages until it is told to go on.")
+        .input("in", PortType::Any)
+        .node(|settings: Held| Ok(settings))
+}
+
+impl Node for Held {
+    fn start(&mut self, _: &mut Context) -> Result<()> {
+        for (signal, came) in [SIGCONT, SIGUSR1].into_iter().zip(&self.signals) {
+            signal_hook::flag::register(signal, Arc::clone(came))?;
+        }
+        Ok(())
+    }
+
+    fn process(&mut self, _: InputId, message: Received<'_>, _: &mut Outputs) -> Result<Flow> {
+        if let Some(came) = self.signals.get(self.seen) {
+            let before = blake3::hash(message.bytes());
+            println!("pid {}", std::process::id());
+            while !came.load(Ordering::Acquire) {
+                std::thread::yield_now();
+            }
+            ensure!(blake3::hash(message.bytes()) == before, "what it had in hand has changed");
+        }
+        self.seen += 1;
+        println!("took {}", message.header().sequence);
+        Ok(Flow::Continue)
+    }
+}
+
+/// Which of its lives a node is in, from 1, as told by the length of a file.
+fn count_life(context: &Context, file: &str) -> Result<usize> {
+    let path = context.path(std::path::Path::new(file));
+    let life = std::fs::read(&path).unwrap_or_default().len() + 1;
+    std::fs::write(&path, vec![b'.'; life])?;
+    Ok(life)
 }
 
 /// Checks that messages of `phoenix` come with the metadata of the life that sent them.
@@ -162,11 +292,13 @@ impl Node for Kin {
     }
 }
 
-/// A loop of its own that fails after some messages, with one in hand.
+/// A loop of its own that fails after some messages, with one in hand, or returns as if it were done.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Loses {
     after: u64,
+    #[serde(default)]
+    returns: bool,
 }
 
 fn loses() -> NodeType {
@@ -181,6 +313,9 @@ impl Program for Loses {
         while inputs.next()?.is_some() {
             ensure!(seen < self.after, "it was told to fail");
             seen += 1;
+            if self.returns && seen == self.after {
+                break;
+            }
         }
         Ok(Flow::Complete)
     }

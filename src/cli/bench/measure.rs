@@ -93,7 +93,7 @@ impl Bench {
         };
         let plan = plan(&graph, segments);
         let (program, log_level) = (self.program.clone(), LogLevel::Warn);
-        let options = Options { program, stop_after: None, grace: GRACE, log_level };
+        let options = Options { program, stop_after: None, grace: GRACE, stall_warning: None, log_level };
         let launched_ns = now_ns();
         let summary = runner::run(&plan, &options, &mut Quiet).map_err(|e| Fault::Failed(e.to_string()))?;
         let launch = Launch { launched_ns, ended_ns: now_ns() };

@@ -2,7 +2,7 @@
 
 use crate::channel::SegmentKind;
 use crate::cli::table;
-use crate::graph::Overflow;
+use crate::graph::{OnExit, Overflow};
 use crate::plan::{BackendOutline, EdgeOutline, Outline, RestartOutline, SegmentOutline, SegmentUse, Totals};
 use indicatif::BinaryBytes;
 use std::fmt::Write;
@@ -11,8 +11,11 @@ use std::time::Duration;
 /// A table up to so many columns stands side by side; in a wider one the last column goes below its row.
 const MAX_COLUMNS: usize = 120;
 
-/// Where restarts stand among the columns of backends.
-const RESTART_COLUMN: usize = 5;
+/// What stands where there is nothing to say.
+const NOTHING: &str = "-";
+
+/// Columns of backends that are left out where they would be empty.
+const OPTIONAL_COLUMNS: [&str; 4] = ["restart", "ready within", "takes within", "on exit"];
 
 /// The whole plan.
 pub fn text(outline: &Outline) -> String {
@@ -21,23 +24,47 @@ pub fn text(outline: &Outline) -> String {
     text += &backends(&outline.backends);
     if !outline.edges.is_empty() {
         text += "\nEdges\n";
-        let titles = ["edge", "delivery", "transport", "queue", "overflow", "max message", "slots", "why"];
-        text += &folding(&titles, 1, outline.edges.iter().map(edge));
+        text += &edges(&outline.edges);
     }
     text += "\nShared memory\n";
     let segments = outline.memory.iter().map(segment).chain([totals(&outline.totals)]);
     text + &folding(&["segment", "written by", "slots", "at start", "at most", "reserved"], 0, segments)
 }
 
-/// Restarts have a column where any is to be made.
 fn backends(backends: &[BackendOutline]) -> String {
-    let mut titles = vec!["backend", "program", "cpu", "priority", "env", "restart", "nodes"];
+    let mut titles = vec![
+        "backend",
+        "program",
+        "cpu",
+        "priority",
+        "env",
+        "restart",
+        "ready within",
+        "takes within",
+        "on exit",
+        "nodes",
+    ];
     let mut rows: Vec<Vec<String>> = backends.iter().map(backend).collect();
-    if backends.iter().all(|backend| backend.restart.is_none()) {
-        titles.remove(RESTART_COLUMN);
-        rows.iter_mut().for_each(|row| drop(row.remove(RESTART_COLUMN)));
-    }
+    leave_out_empty(&mut titles, &mut rows, &OPTIONAL_COLUMNS);
     folding(&titles, 1, rows.into_iter())
+}
+
+fn edges(edges: &[EdgeOutline]) -> String {
+    let mut titles =
+        vec!["edge", "delivery", "transport", "queue", "overflow", "max message", "slots", "input timeout", "why"];
+    let mut rows: Vec<Vec<String>> = edges.iter().map(edge).collect();
+    leave_out_empty(&mut titles, &mut rows, &["input timeout"]);
+    folding(&titles, 1, rows.into_iter())
+}
+
+/// Takes out those of the columns `optional` in which no row says anything.
+fn leave_out_empty(titles: &mut Vec<&str>, rows: &mut [Vec<String>], optional: &[&str]) {
+    for at in (0..titles.len()).rev() {
+        if optional.contains(&titles[at]) && rows.iter().all(|row| row[at] == NOTHING) {
+            titles.remove(at);
+            rows.iter_mut().for_each(|row| drop(row.remove(at)));
+        }
+    }
 }
 
 fn headline(outline: &Outline) -> String {
@@ -57,7 +84,6 @@ fn count(count: usize, word: &str) -> String {
 fn backend(backend: &BackendOutline) -> Vec<String> {
     let program = if backend.is_pack { backend.program.as_str() } else { "ezrun" };
     let nodes = backend.nodes.iter().map(|node| format!("{} ({})", node.name, node.node_type));
-    let or_dash = |text: Option<String>| text.filter(|text| !text.is_empty()).unwrap_or_else(|| "-".to_owned());
     vec![
         backend.name.clone(),
         program.to_owned(),
@@ -65,14 +91,34 @@ fn backend(backend: &BackendOutline) -> Vec<String> {
         or_dash(backend.priority.map(|priority| priority.to_string())),
         or_dash(Some(backend.env.join(" "))),
         or_dash(backend.restart.as_ref().map(restarts)),
+        or_dash(backend.startup_timeout_ms.map(time)),
+        or_dash(backend.stall_timeout_ms.map(time)),
+        or_dash(on_exit(backend.on_exit)),
         nodes.collect::<Vec<_>>().join(", "),
     ]
 }
 
+fn or_dash(text: Option<String>) -> String {
+    text.filter(|text| !text.is_empty()).unwrap_or_else(|| NOTHING.to_owned())
+}
+
+/// Nothing where it is what the file need not say.
+fn on_exit(on_exit: OnExit) -> Option<String> {
+    match on_exit {
+        OnExit::Fail => None,
+        OnExit::Drain => Some("drain".to_owned()),
+        OnExit::Ignore => Some("ignore".to_owned()),
+    }
+}
+
 /// As in `3 in 1m`.
 fn restarts(restart: &RestartOutline) -> String {
-    let window = humantime::format_duration(Duration::from_millis(restart.window_ms));
-    format!("{} in {window}", restart.max_restarts)
+    format!("{} in {}", restart.max_restarts, time(restart.window_ms))
+}
+
+/// As in `1m 30s`.
+fn time(milliseconds: u64) -> String {
+    humantime::format_duration(Duration::from_millis(milliseconds)).to_string()
 }
 
 fn edge(edge: &EdgeOutline) -> Vec<String> {
@@ -84,7 +130,8 @@ fn edge(edge: &EdgeOutline) -> Vec<String> {
         edge.policy.queue.to_string(),
         overflow(edge.policy.overflow).to_owned(),
         bytes(edge.policy.max_message_bytes),
-        edge.slots.map_or_else(|| "-".to_owned(), |slots| slots.to_string()),
+        or_dash(edge.slots.map(|slots| slots.to_string())),
+        or_dash(edge.policy.input_timeout_ms.map(time)),
         edge.why.clone(),
     ]
 }

@@ -40,6 +40,9 @@ pub struct Args {
     /// How long queues may drain once the run is ending.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "5s")]
     grace: Duration,
+    /// Warn where a node takes nothing for this time from a full edge that blocks; `0s` never warns.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "10s")]
+    stall_warning: Duration,
     /// The least level of log lines that nodes write.
     #[arg(long, value_enum, default_value_t = LogLevel::Info)]
     log_level: LogLevel,
@@ -114,7 +117,13 @@ fn load(file: &SourceFile, args: &Args) -> Loaded {
 
 fn start(plan: &Plan<'_>, args: &Args) -> Result<(Summary, Console), u8> {
     let program = std::env::current_exe().map_err(|e| refuse(&format!("cannot find ezrun's own program: {e}")))?;
-    let options = Options { program, stop_after: args.stop_after, grace: args.grace, log_level: args.log_level };
+    let options = Options {
+        program,
+        stop_after: args.stop_after,
+        grace: args.grace,
+        stall_warning: Some(args.stall_warning).filter(|time| !time.is_zero()),
+        log_level: args.log_level,
+    };
     let mut console = Console::new(args.quiet);
     console.announce(plan);
     match runner::run(plan, &options, &mut console) {
@@ -131,7 +140,11 @@ fn start(plan: &Plan<'_>, args: &Args) -> Result<(Summary, Console), u8> {
 /// Says what went wrong, and picks the exit code: a failed node, then a broken contract, then the user's interruption.
 fn judge(summary: &Summary, plan: &Plan<'_>, max_drops: Option<u64>) -> u8 {
     for failure in &summary.failures {
-        say!("error: {}: {}", failure.who, console::harmless(&failure.cause));
+        let cause = console::harmless(&failure.cause);
+        match failure.is_ignored {
+            true => say!("warning: {}: {cause} (ignored, as its `on_exit` says)", failure.who),
+            false => say!("error: {}: {cause}", failure.who),
+        }
         if !failure.last_lines.is_empty() {
             say!("  the last lines that it wrote:");
         }
@@ -143,7 +156,8 @@ fn judge(summary: &Summary, plan: &Plan<'_>, max_drops: Option<u64>) -> u8 {
     for contract in &broken {
         say!("error: {contract}");
     }
-    match (summary.failures.is_empty(), broken.is_empty(), summary.end) {
+    let is_well = summary.failures.iter().all(|failure| failure.is_ignored);
+    match (is_well, broken.is_empty(), summary.end) {
         (false, _, _) => exit::FAILED,
         (true, false, _) => exit::CONTRACT,
         (true, true, End::Finished) => exit::OK,

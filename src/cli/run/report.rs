@@ -23,6 +23,8 @@ struct FailureReport {
     who: String,
     cause: String,
     last_lines: Vec<String>,
+    /// The run has gone on without it, as the graph says.
+    ignored: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -77,14 +79,18 @@ impl Report {
     /// The report of a run that has ended.
     pub fn new(plan: &Plan<'_>, summary: &Summary, exit_code: u8) -> Self {
         let failures = summary.failures.iter().cloned();
-        let failures =
-            failures.map(|f| FailureReport { who: f.who, cause: f.cause, last_lines: f.last_lines }).collect();
+        let failures = failures.map(|f| FailureReport {
+            who: f.who,
+            cause: f.cause,
+            last_lines: f.last_lines,
+            ignored: f.is_ignored,
+        });
         let nodes = plan.graph.nodes().iter().zip(&summary.nodes);
         let edges = plan.edges.iter().zip(plan.graph.edges()).zip(&summary.edges);
         Report {
             graph: Some(plan.graph.name.clone()),
             seconds: summary.elapsed.as_secs_f64(),
-            failures,
+            failures: failures.collect(),
             restarts: summary.restarts.iter().map(|made| restart_report(plan, made)).collect(),
             nodes: nodes.map(|(node, outcome)| node_report(plan, node, outcome)).collect(),
             edges: edges

@@ -1,4 +1,4 @@
-//! Whether a process that has ended is started again: what backends and nodes say of it, read and checked.
+//! How a process is looked after: what backends and nodes say of its start and of its end, read and checked.
 
 use super::fields::{At, Fields, Reader};
 use super::finding::{Draft, Findings};
@@ -10,17 +10,35 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Most restarts within a window.
-pub(super) const MAX_RESTARTS: i64 = 1000;
+pub(super) const MAX_RESTARTS: u32 = 1000;
 /// A pause grows no longer than this.
 pub const MAX_BACKOFF: Duration = Duration::from_secs(30);
 /// Longest time that can be written.
 const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
 
-pub(super) const KEYS: [&str; 4] = ["restart", "max_restarts", "window", "backoff"];
-const RESTARTS: &[(&str, Restart)] = &[("never", Restart::Never), ("on_failure", Restart::OnFailure)];
+pub(super) const KEYS: [&str; 7] =
+    ["restart", "max_restarts", "window", "backoff", "startup_timeout", "stall_timeout", "on_exit"];
+/// Those of them that only a process needs which is started again.
+const RESTART_KEYS: [&str; 3] = ["max_restarts", "window", "backoff"];
+const RESTARTS: &[(&str, Restart)] =
+    &[("never", Restart::Never), ("on_failure", Restart::OnFailure), ("always", Restart::Always)];
+
+const ON_EXITS: &[(&str, OnExit)] = &[("fail", OnExit::Fail), ("drain", OnExit::Drain), ("ignore", OnExit::Ignore)];
 
 /// When a process that has ended is started again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+    bincode::Encode,
+    bincode::Decode,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Restart {
     /// It is not.
@@ -28,6 +46,21 @@ pub enum Restart {
     Never,
     /// Where it failed or was killed.
     OnFailure,
+    /// Also where a node of it has ended well by itself, though more could have come to it, or it is a source.
+    Always,
+}
+
+/// What a run comes to when a process has failed for good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnExit {
+    /// It ends: sources stop, and queues drain within the grace period.
+    #[default]
+    Fail,
+    /// It ends: sources stop, and queues drain for as long as that takes.
+    Drain,
+    /// It goes on without it, and does not fail for that.
+    Ignore,
 }
 
 /// When a process is started again, how often, and after which pauses.
@@ -54,61 +87,81 @@ impl Default for RestartPolicy {
     }
 }
 
-/// A policy as written.
+/// How a process is looked after.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Supervision {
+    /// Whether it is started again.
+    pub restart: RestartPolicy,
+    /// How long it may take to be ready.
+    pub startup_timeout: Option<Duration>,
+    /// How long a node of it may leave a message that waits for it.
+    pub stall_timeout: Option<Duration>,
+    /// What its failure does to the run, once it is not started again.
+    pub on_exit: OnExit,
+}
+
+/// How a process is looked after, as written.
 #[derive(Clone, Copy, Default)]
-pub(super) struct WrittenRestart {
+pub(super) struct WrittenSupervision {
     restart: Option<At<Restart>>,
-    max_restarts: Option<At<i64>>,
+    max_restarts: Option<At<u32>>,
     window: Option<At<Duration>>,
     backoff: Option<At<Duration>>,
+    startup_timeout: Option<At<Duration>>,
+    stall_timeout: Option<At<Duration>>,
+    on_exit: Option<At<OnExit>>,
     /// The first of its keys.
     pub first_key: Option<Span>,
 }
 
-impl WrittenRestart {
-    pub fn policy(&self) -> RestartPolicy {
+impl WrittenSupervision {
+    pub fn get(&self) -> Supervision {
+        let time = |at: At<Duration>| at.value;
+        Supervision {
+            restart: self.policy(),
+            startup_timeout: self.startup_timeout.map(time),
+            stall_timeout: self.stall_timeout.map(time),
+            on_exit: self.on_exit.map_or_else(OnExit::default, |on_exit| on_exit.value),
+        }
+    }
+
+    fn policy(&self) -> RestartPolicy {
         let default = RestartPolicy::default();
         RestartPolicy {
             restart: self.restart.map_or(default.restart, |restart| restart.value),
-            max_restarts: self.max_restarts.map_or(default.max_restarts, |at| at.value.unsigned_abs() as u32),
+            max_restarts: self.max_restarts.map_or(default.max_restarts, |at| at.value),
             window: self.window.map_or(default.window, |at| at.value),
             backoff: self.backoff.map_or(default.backoff, |at| at.value),
         }
     }
 }
 
-/// Reads the keys of a policy, `what` in words being what they stand at.
-pub(super) fn read<'t>(fields: &Fields<'t>, what: &str, reader: &mut Reader<'_, 't>) -> WrittenRestart {
+/// Reads the keys, `what` in words being what they stand at.
+pub(super) fn read<'t>(fields: &Fields<'t>, what: &str, reader: &mut Reader<'_, 't>) -> WrittenSupervision {
     let written: Vec<_> = fields.iter().filter(|field| KEYS.contains(&field.name)).collect();
     let value = |key: &str| fields.get(key).map(|field| field.value);
     let said = value("restart");
-    let policy = WrittenRestart {
-        restart: said.and_then(|tree| restart(tree, reader)),
+    let supervision = WrittenSupervision {
+        restart: said.and_then(|tree| reader.choice(tree, "`restart`", RESTARTS)),
         max_restarts: value("max_restarts").and_then(|tree| reader.integer(tree, "`max_restarts`", 1..=MAX_RESTARTS)),
         window: value("window").and_then(|tree| duration(tree, "`window`", reader)),
         backoff: value("backoff").and_then(|tree| duration(tree, "`backoff`", reader)),
+        startup_timeout: value("startup_timeout").and_then(|tree| duration(tree, "`startup_timeout`", reader)),
+        stall_timeout: value("stall_timeout").and_then(|tree| duration(tree, "`stall_timeout`", reader)),
+        on_exit: value("on_exit").and_then(|tree| reader.choice(tree, "`on_exit`", ON_EXITS)),
         first_key: written.first().map(|field| field.span),
     };
     let restarts = said.is_some_and(|tree| tree.kind == Kind::Unknown)
-        || policy.restart.is_some_and(|restart| restart.value != Restart::Never);
-    for field in written.iter().filter(|field| field.name != "restart" && !restarts) {
-        if said.is_some() && policy.restart.is_none() {
+        || supervision.restart.is_some_and(|restart| restart.value != Restart::Never);
+    for field in written.iter().filter(|field| RESTART_KEYS.contains(&field.name) && !restarts) {
+        if said.is_some() && supervision.restart.is_none() {
             // What `restart` was to say is told to be wrong already.
             break;
         }
         let message = format!("{what} says `{}` and is never restarted", field.name);
         reader.report(rules::MISSING_KEY, field.span, message, "add `restart: on_failure`, or take it out");
     }
-    policy
-}
-
-fn restart<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>) -> Option<At<Restart>> {
-    if matches!(&tree.kind, Kind::String(text) if text == "always") {
-        let message = "`restart: always` is reserved; this version of ezrun does not do it yet";
-        reader.report(rules::UNSUPPORTED, tree.span, message, "write `on_failure`");
-        return None;
-    }
-    reader.choice(tree, "`restart`", RESTARTS)
+    supervision
 }
 
 /// A time above zero, as in `100ms`, `2 s`, or a number of seconds.
@@ -141,17 +194,17 @@ pub(super) fn shared_processes(model: &Model<'_>, findings: &mut Findings) {
     for backend in &model.backends {
         for word in &backend.nodes {
             let Some(node) = model.by_name.get(&word.text).map(|&at| &model.nodes[at]) else { continue };
-            let Some(span) = node.restart.first_key else { continue };
+            let Some(span) = node.supervision.first_key else { continue };
             let message = format!(
                 "`{}` says what becomes of its process, which is that of the backend `{}`",
                 node.name.text, backend.name.text
             );
             let draft = Draft::new(rules::UNSUPPORTED, span, message);
-            let (place, label) = match backend.restart.first_key {
+            let (place, label) = match backend.supervision.first_key {
                 Some(said) => (said, "and that says so already"),
                 None => (word.span, "placed here"),
             };
-            let help = "nodes that share a process are restarted together: say it at the backend alone";
+            let help = "nodes that share a process start and end together: say it at the backend alone";
             findings.add(draft.help(help).related(place, label));
         }
     }
