@@ -27,8 +27,7 @@ pub fn text(outline: &Outline) -> String {
         text += &edges(&outline.edges);
     }
     text += "\nShared memory\n";
-    let segments = outline.memory.iter().map(segment).chain([totals(&outline.totals)]);
-    text + &folding(&["segment", "written by", "slots", "at start", "at most", "reserved"], 0, segments)
+    text + &memory(outline)
 }
 
 fn backends(backends: &[BackendOutline]) -> String {
@@ -55,6 +54,14 @@ fn edges(edges: &[EdgeOutline]) -> String {
     let mut rows: Vec<Vec<String>> = edges.iter().map(edge).collect();
     leave_out_empty(&mut titles, &mut rows, &["input timeout"]);
     folding(&titles, 1, rows.into_iter())
+}
+
+fn memory(outline: &Outline) -> String {
+    let mut titles = vec!["segment", "written by", "slots", "at a time", "at start", "at most", "reserved"];
+    let mut rows: Vec<Vec<String>> = outline.memory.iter().map(segment).collect();
+    rows.push(totals(&outline.totals));
+    leave_out_empty(&mut titles, &mut rows, &["at a time"]);
+    folding(&titles, 0, rows.into_iter())
 }
 
 /// Takes out those of the columns `optional` in which no row says anything.
@@ -145,6 +152,7 @@ fn segment(segment: &SegmentOutline) -> Vec<String> {
         name,
         segment.written_by.clone(),
         slots,
+        or_dash((segment.segments_at_most > 1).then(|| format!("up to {}", segment.segments_at_most))),
         bytes(segment.at_start_bytes),
         bytes(segment.at_most_bytes),
         bytes(segment.reserved_bytes),
@@ -156,6 +164,7 @@ fn totals(totals: &Totals) -> Vec<String> {
         "total".to_owned(),
         format!("{} processes", totals.processes),
         String::new(),
+        NOTHING.to_owned(),
         bytes(totals.at_start_bytes),
         bytes(totals.at_most_bytes),
         bytes(totals.reserved_bytes),
