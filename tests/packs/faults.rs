@@ -175,16 +175,16 @@ fn sluggard() -> NodeType {
 impl Node for Sluggard {
     fn start(&mut self, context: &mut Context) -> Result<()> {
         self.life = count_life(context, "sluggard.lives")?;
-        while self.never_ready.contains(&self.life) {
-            std::thread::park();
+        if self.never_ready.contains(&self.life) {
+            park_for_ever();
         }
         Ok(())
     }
 
     fn process(&mut self, _: InputId, message: Received<'_>, out: &mut Outputs) -> Result<Flow> {
         if self.seen == 2 {
-            while self.stuck.contains(&self.life) {
-                std::thread::park();
+            if self.stuck.contains(&self.life) {
+                park_for_ever();
             }
             ensure!(self.life > 1, "it was told to fail");
         }
@@ -219,8 +219,8 @@ impl Source for Quiet {
 
     fn produce(&mut self, out: &mut Outputs) -> Result<Flow> {
         if self.sent == self.count {
-            while self.life == 1 {
-                std::thread::park();
+            if self.life == 1 {
+                park_for_ever();
             }
             return Ok(Flow::Complete);
         }
@@ -308,6 +308,12 @@ impl Source for Spout {
         out.bytes(&Arc::new(Metadata::bytes()), &self.sent.to_le_bytes())?;
         self.sent += 1;
         Ok(Flow::Continue)
+    }
+}
+
+fn park_for_ever() -> ! {
+    loop {
+        std::thread::park();
     }
 }
 

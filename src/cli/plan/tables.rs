@@ -2,7 +2,7 @@
 
 use crate::channel::SegmentKind;
 use crate::cli::table;
-use crate::graph::{OnExit, Overflow};
+use crate::graph::{OnExit, Overflow, Restart};
 use crate::plan::{BackendOutline, EdgeOutline, Outline, RestartOutline, SegmentOutline, SegmentUse, Totals};
 use indicatif::BinaryBytes;
 use std::fmt::Write;
@@ -120,7 +120,8 @@ fn on_exit(on_exit: OnExit) -> Option<String> {
 
 /// As in `3 in 1m`.
 fn restarts(restart: &RestartOutline) -> String {
-    format!("{} in {}", restart.max_restarts, time(restart.window_ms))
+    let always = if restart.when == Restart::Always { "always, " } else { "" };
+    format!("{always}{} in {}", restart.max_restarts, time(restart.window_ms))
 }
 
 /// As in `1m 30s`.
