@@ -8,13 +8,17 @@ pub use outline::{
 };
 
 use crate::channel::{self, EdgeLayout, EdgeTerms, PortLayout, SegmentKind, StationLayout};
-use crate::graph::{BackendId, Delivery, Edge, EdgeDemand, EdgeId, Graph, Overflow, PortRef};
+use crate::graph::{BackendId, Delivery, Edge, EdgeDemand, EdgeId, Graph, NodeId, Overflow, PortRef};
 use crate::node::MAX_HOLDS;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 const _: () = assert!(MAX_HOLDS as usize == channel::MAX_HOLDS, "what a type may declare, the channel can hold");
+
+/// Segments that an output may have at a time, where its process may be started again: the present one, and those of former
+/// lives that have not been read to their ends.
+pub const MAX_SEGMENTS: usize = 4;
 
 /// What will run.
 #[derive(Debug)]
@@ -131,6 +135,30 @@ impl Plan<'_> {
     pub fn edges_into(&self, backend: BackendId) -> impl Iterator<Item = EdgeId> {
         let all = self.edges.iter().enumerate();
         all.filter(move |(_, edge)| edge.station.0 == backend).map(|(at, _)| EdgeId(at))
+    }
+
+    /// The edges that have one end in `backend`, each with the backend at the other end.
+    #[must_use]
+    pub fn neighbours(&self, backend: BackendId) -> Vec<(EdgeId, BackendId)> {
+        let ends = self.edges.iter().enumerate().filter_map(|(at, edge)| {
+            let (from, to) = (self.ports[edge.port.0].backend, edge.station.0);
+            match (from == backend, to == backend) {
+                (true, false) => Some((EdgeId(at), to)),
+                (false, true) => Some((EdgeId(at), from)),
+                _ => None,
+            }
+        });
+        ends.collect()
+    }
+
+    /// The edges of a node, each with the backend at the other end.
+    #[must_use]
+    pub fn edges_of(&self, node: NodeId) -> Vec<(EdgeId, BackendId)> {
+        let (into, from) = (self.graph.edges_into(node), self.graph.edges_from(node));
+        let backend = |node: NodeId| self.graph[node].backend;
+        let into = into.into_iter().map(|edge| (edge, backend(self.graph[edge].from.node)));
+        let from = from.into_iter().map(|edge| (edge, backend(self.graph[edge].to.node)));
+        into.chain(from).collect()
     }
 
     /// The index in [`Plan::ports`] of a node's output, where an edge leaves it.

@@ -170,6 +170,9 @@ fn a_backends_settings_are_told_and_the_values_of_its_variables_are_not() {
     assert_eq!(ends["restart"], restart);
     assert_eq!((&ends["startup_timeout_ms"], &ends["stall_timeout_ms"]), (&90_000.into(), &30_000.into()));
     assert_eq!(ends["on_exit"], "drain");
+    let segments = plan["memory"].as_array().unwrap().iter().filter(|segment| segment["written_by"] == "ends");
+    let at_most: Vec<_> = segments.map(|segment| segment["segments_at_most"].as_u64().unwrap()).collect();
+    assert_eq!(at_most, [4, 4, 4, 1], "three outputs, and what it has taken");
     assert_eq!(ends["args"][0], "backend");
     assert!(ends["program"].as_str().unwrap().ends_with("packs/demo"), "{ends}");
     let nodes: Vec<&str> = ends["nodes"].as_array().unwrap().iter().map(|n| n["type"].as_str().unwrap()).collect();

@@ -1,6 +1,6 @@
 //! A plan to be read, by people and by programs: what would run, how each edge crosses and why, and what it would cost.
 
-use super::{EdgePlan, Plan, PortPlan, Transport, backend_args};
+use super::{EdgePlan, MAX_SEGMENTS, Plan, PortPlan, Transport, backend_args};
 use crate::channel::{SegmentKind, StationLayout};
 use crate::graph::{Backend, Delivery, EdgeId, OnExit, Overflow, Restart, RestartPolicy, Wait};
 use schemars::JsonSchema;
@@ -145,6 +145,9 @@ pub struct SegmentOutline {
     pub edges: u32,
     /// How many messages it has room for.
     pub slots: u32,
+    /// How many of its kind there may be at a time: more than one where its process may be started again, while what was sent
+    /// before that has not been read to its end. What follows is said of each.
+    pub segments_at_most: usize,
     /// Address space that every process reserves that maps it, in bytes. It costs no memory by itself.
     pub reserved_bytes: u64,
     /// Memory that it has before the first message, in bytes.
@@ -174,11 +177,11 @@ pub struct Totals {
     pub edges: usize,
     /// Of them, those that copy or move.
     pub copying_edges: usize,
-    /// Sum over the segments, in bytes.
+    /// Sum over the segments, one of each kind, in bytes.
     pub reserved_bytes: u64,
-    /// Sum over the segments, in bytes.
+    /// Sum over the segments, one of each kind, in bytes.
     pub at_start_bytes: u64,
-    /// Sum over the segments, in bytes.
+    /// Sum over the segments, one of each kind, in bytes.
     pub at_most_bytes: u64,
 }
 
@@ -300,12 +303,14 @@ fn output_segment(plan: &Plan<'_>, port: &PortPlan) -> SegmentOutline {
     let node = &plan.graph[port.port.node];
     let output = &node.node_type.outputs[port.port.port].name;
     let prefaulted = port.layout.prefaulted().map(|(_, bytes)| bytes);
+    let may_restart = plan.graph[port.backend].supervision.restart.restart != Restart::Never;
     SegmentOutline {
         holds: SegmentUse::Messages,
         name: format!("{}.{output}", node.name),
         written_by: plan.graph[port.backend].name.clone(),
         edges: u32::try_from(port.edges.len()).unwrap_or(u32::MAX),
         slots: port.layout.slots(),
+        segments_at_most: if may_restart { MAX_SEGMENTS } else { 1 },
         reserved_bytes: port.layout.bytes() as u64,
         at_start_bytes: prefaulted.fold(port.layout.slots_offset(), usize::saturating_add) as u64,
         at_most_bytes: port.layout.bytes() as u64,
@@ -320,6 +325,7 @@ fn receipts_segment(backend: &Backend, layout: StationLayout) -> SegmentOutline 
         written_by: backend.name.clone(),
         edges: layout.edges,
         slots: 0,
+        segments_at_most: 1,
         reserved_bytes: bytes,
         at_start_bytes: bytes,
         at_most_bytes: bytes,

@@ -3,8 +3,8 @@
 use super::lives::Lives;
 use crate::channel::{ChannelError, Handle, PortStart, ReadOnly, adopt, unlink};
 use crate::control::{SegmentOwner, ToBackend};
-use crate::graph::{BackendId, NodeId, Restart};
-use crate::plan::Plan;
+use crate::graph::{BackendId, EdgeId, NodeId, Restart};
+use crate::plan::{MAX_SEGMENTS, Plan};
 use std::collections::{BTreeSet, VecDeque};
 use std::os::fd::OwnedFd;
 
@@ -155,6 +155,25 @@ impl Exchange {
         while segments.get(1).is_some_and(is_read) {
             segments.pop_front();
         }
+    }
+
+    /// An edge whose consumer has to take some of what former lives of `backend` have sent before it is started once more: so
+    /// no edge that blocks ever holds more than two queues, and no output more than so many segments.
+    pub fn crowded_edge(&mut self, plan: &Plan<'_>, backend: BackendId) -> Option<EdgeId> {
+        let ports = (0..plan.ports.len()).filter(|&port| plan.ports[port].backend == backend);
+        ports.into_iter().find_map(|port| {
+            self.prune(plan, port);
+            let outside = plan.ports[port].edges.iter().filter(|&&edge| plan.edge(edge).station.0 != backend);
+            let mut outside = outside.copied();
+            let segments = self.kept.as_ref().map(|kept| &kept.ports[port])?;
+            if let Some(next) = segments.get(1).filter(|_| segments.len() >= MAX_SEGMENTS) {
+                let begins: Vec<_> = plan.ports[port].edges.iter().copied().zip(next.begins.iter().copied()).collect();
+                let unread =
+                    begins.into_iter().find(|&(edge, at)| !self.lives.has_read(plan, edge, at, &self.stations));
+                return unread.map(|(edge, _)| edge);
+            }
+            outside.find(|&edge| self.lives.is_overfull(plan, edge, &self.ports, &self.stations))
+        })
     }
 
     /// For each edge of a backend's station, the word that says what was taken.

@@ -4,7 +4,7 @@
 //! Positions on an edge count on from one life to the next, so what is queued stays what was published and not taken.
 
 use crate::channel::{ConsumerCounts, PortStart, ProducerCounts, ReadOnly, Timings, consumer_counts, producer_counts};
-use crate::graph::{BackendId, EdgeId};
+use crate::graph::{BackendId, EdgeId, Overflow};
 use crate::plan::{Plan, PortPlan};
 
 /// The past of every edge and port.
@@ -12,6 +12,8 @@ pub struct Lives {
     /// One for each edge of the plan.
     pub edges: Vec<EdgePast>,
     ports: Vec<PortPast>,
+    /// For each backend, whether it has ended and does not come back.
+    gone: Vec<bool>,
 }
 
 /// What an edge has come to in the lives of its ends that are over.
@@ -43,7 +45,11 @@ type Segments = [Option<ReadOnly>];
 
 impl Lives {
     pub fn new(plan: &Plan<'_>) -> Self {
-        Lives { edges: vec![EdgePast::default(); plan.edges.len()], ports: vec![PortPast::default(); plan.ports.len()] }
+        Lives {
+            edges: vec![EdgePast::default(); plan.edges.len()],
+            ports: vec![PortPast::default(); plan.ports.len()],
+            gone: vec![false; plan.stations.len()],
+        }
     }
 
     pub fn one_more_segment(&mut self, port: usize) {
@@ -98,10 +104,22 @@ impl Lives {
         }
     }
 
+    /// A backend has ended and does not come back.
+    pub fn bury(&mut self, backend: BackendId) {
+        self.gone[backend.0] = true;
+    }
+
     /// Whether nobody will read what lies before `position` on an edge any more.
     pub fn has_read(&self, plan: &Plan<'_>, edge: EdgeId, position: u64, stations: &Segments) -> bool {
         let counts = consumer(plan, edge, stations);
-        counts.left || counts.taken >= position
+        counts.left || self.gone[plan.edge(edge).station.0.0] || counts.taken >= position
+    }
+
+    /// Whether more waits on an edge that blocks than its queue holds.
+    pub fn is_overfull(&self, plan: &Plan<'_>, edge: EdgeId, ports: &Segments, stations: &Segments) -> bool {
+        let (terms, published) = (&plan.edge(edge).terms, producer(plan, edge, ports).published);
+        let fits = published.saturating_sub(u64::from(terms.queue));
+        terms.overflow == Overflow::Block && !self.has_read(plan, edge, fits, stations)
     }
 }
 

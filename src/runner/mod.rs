@@ -12,6 +12,7 @@ mod restart;
 mod run;
 mod setup;
 mod state;
+mod system;
 mod watch;
 mod watchdog;
 

@@ -1,10 +1,11 @@
 //! The loop: one event after the other, each handed to the state, whose commands are carried out.
 
 use super::child::Backend;
-use super::event::{Event, Exit, Interruption};
+use super::event::{Event, Exit};
 use super::exchange::{Exchange, Introduction};
 use super::setup::{Introduced, introduce, program, start};
 use super::state::{Command, State};
+use super::system::{check_descriptors, forward_signals, raise_descriptor_limit};
 use super::watchdog::{Found, Watchdog};
 use super::{NodeSummary, Observer, Progress, Summary, ledger};
 use crate::channel::{SegmentKind, sweep};
@@ -15,13 +16,12 @@ use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 /// Events that may wait; a backend that says more is held back.
 const EVENTS: usize = 1024;
-/// An event queue with a second handle, what wakes it, and a pair of sockets for signals; a few to spare.
-const DESCRIPTORS_OF_RUNTIME: usize = 8;
+/// From one look to the next whether a process that is away may be started again.
+const CROWDED_FOR: Duration = Duration::from_millis(50);
 
 /// How to run.
 #[derive(Clone, Debug)]
@@ -83,6 +83,8 @@ struct Runner<'a, 'g> {
     stop_after: Option<Duration>,
     stop_at: Option<tokio::time::Instant>,
     watchdog: Watchdog,
+    /// Backends that are away until others have read what they sent.
+    crowded: BTreeSet<BackendId>,
     /// When to look next, while messages flow.
     look_at: Option<tokio::time::Instant>,
     began: Instant,
@@ -124,6 +126,7 @@ impl<'a, 'g> Runner<'a, 'g> {
             deadline: None,
             stop_after: options.stop_after,
             stop_at: None,
+            crowded: BTreeSet::new(),
             watchdog: Watchdog::new(plan, options.stall_warning),
             look_at: None,
             began,
@@ -164,6 +167,11 @@ impl<'a, 'g> Runner<'a, 'g> {
     }
 
     fn on(&mut self, event: Event) {
+        if let Event::PauseOver(backend) = event
+            && self.waits_for_readers(backend)
+        {
+            return;
+        }
         let plan = self.plan;
         let edge_name = |edge: u32| plan.edges.get(edge as usize).map_or_else(String::new, |e| e.terms.name.clone());
         let commands = self.state.on(&event, self.began.elapsed(), edge_name);
@@ -194,6 +202,23 @@ impl<'a, 'g> Runner<'a, 'g> {
             | Event::TimeIsUp
             | Event::Deadline => {}
         }
+    }
+
+    /// Whether a process that is away has to wait until what it sent has been read.
+    fn waits_for_readers(&mut self, backend: BackendId) -> bool {
+        let edge = self.exchange.crowded_edge(self.plan, backend).filter(|_| self.state.is_away(backend));
+        let Some(edge) = edge else {
+            self.crowded.remove(&backend);
+            return false;
+        };
+        if self.crowded.insert(backend) {
+            let (who, edge) = (self.state.speaker(backend), &self.plan.edge(edge).terms.name);
+            let line =
+                format!("`{who}` is started again once more of what it sent through the edge {edge} has been taken");
+            self.observer.note(LogLevel::Warn, &line);
+        }
+        self.send_after(CROWDED_FOR, Event::PauseOver(backend));
+        true
     }
 
     /// Looks whether a node holds up the run.
@@ -258,9 +283,9 @@ impl<'a, 'g> Runner<'a, 'g> {
         introduce(plan, &self.options, id, &backend, start)?;
         self.backends[id.0] = backend;
         needed.iter().for_each(|introduction| self.send_segment(id, introduction));
-        for (edge, neighbour) in neighbours(plan, id) {
+        for (edge, neighbour) in plan.neighbours(id) {
             if self.state.is_gone(neighbour) {
-                self.tell(id, &ToBackend::PeerDead { edge }, Vec::new());
+                self.tell(id, &ToBackend::PeerDead { edge: edge.0 as u32 }, Vec::new());
             }
         }
         Ok(())
@@ -280,13 +305,14 @@ impl<'a, 'g> Runner<'a, 'g> {
                 }
             }
             Command::Mourn(dead) => {
-                for (edge, neighbour) in neighbours(self.plan, dead) {
-                    self.tell(neighbour, &ToBackend::PeerDead { edge }, Vec::new());
+                self.exchange.lives.bury(dead);
+                for (edge, neighbour) in self.plan.neighbours(dead) {
+                    self.tell(neighbour, &ToBackend::PeerDead { edge: edge.0 as u32 }, Vec::new());
                 }
             }
             Command::MournNode(node) => {
-                for (edge, other) in edges_of(self.plan, node) {
-                    self.tell(other, &ToBackend::PeerDead { edge }, Vec::new());
+                for (edge, other) in self.plan.edges_of(node) {
+                    self.tell(other, &ToBackend::PeerDead { edge: edge.0 as u32 }, Vec::new());
                 }
             }
             Command::Left(node) => {
@@ -356,65 +382,6 @@ async fn sleep_until(deadline: Option<tokio::time::Instant>) {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
     }
-}
-
-fn forward_signals(events: &mpsc::Sender<Event>) -> std::io::Result<()> {
-    // The end of a terminal is no reason to lose what is in the queues.
-    let kinds = [
-        (SignalKind::interrupt(), Interruption::Int),
-        (SignalKind::terminate(), Interruption::Term),
-        (SignalKind::hangup(), Interruption::Term),
-    ];
-    for (kind, interruption) in kinds {
-        let mut stream = signal(kind)?;
-        let events = events.clone();
-        tokio::spawn(async move {
-            while stream.recv().await.is_some() {
-                if events.send(Event::Interrupt(interruption)).await.is_err() {
-                    break;
-                }
-            }
-        });
-    }
-    Ok(())
-}
-
-/// The edges of a node, each with the backend at the other end.
-fn edges_of(plan: &Plan<'_>, node: NodeId) -> Vec<(u32, BackendId)> {
-    let ends = plan.graph.edges().iter().enumerate().flat_map(|(at, edge)| {
-        let other = |here: NodeId, there: NodeId| (here == node).then(|| (at as u32, plan.graph[there].backend));
-        [other(edge.from.node, edge.to.node), other(edge.to.node, edge.from.node)]
-    });
-    ends.flatten().collect()
-}
-
-/// The edges that have one end in `backend`, each with the backend at the other end.
-fn neighbours(plan: &Plan<'_>, backend: BackendId) -> Vec<(u32, BackendId)> {
-    let ends = plan.edges.iter().enumerate().filter_map(|(at, edge)| {
-        let (from, to) = (plan.ports[edge.port.0].backend, edge.station.0);
-        match (from == backend, to == backend) {
-            (true, false) => Some((at as u32, to)),
-            (false, true) => Some((at as u32, from)),
-            _ => None,
-        }
-    });
-    ends.collect()
-}
-
-/// Whether there is room for what the runtime opens: it panics where a part of it cannot be had.
-fn check_descriptors() -> std::io::Result<()> {
-    let open = |_| rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC);
-    let spare: Result<Vec<_>, _> = (0..DESCRIPTORS_OF_RUNTIME).map(open).collect();
-    Ok(spare.map(drop)?)
-}
-
-/// A run needs a few descriptors for each backend, and the limit is often lower than what it may be raised to.
-fn raise_descriptor_limit() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    // Where that is refused the limit stays, and a start that needs more says so.
-    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 fn start_error(what: &str, cause: &dyn std::fmt::Display) -> StartError {

@@ -105,3 +105,66 @@ fn a_dropping_edge_whose_consumer_is_stopped_loses_what_its_queue_cannot_hold_an
         }
     }
 }
+
+/// Kills the process of `spout` once it has begun to send its message of this number, in this of its lives.
+fn kill_spout(running: &Running, life: u64, message: u64) {
+    let progress = || -> Option<[u64; 3]> {
+        let text = std::fs::read_to_string(running.path("spout.progress")).ok()?;
+        text.split(' ').map(|number| number.parse().unwrap()).collect::<Vec<_>>().try_into().ok()
+    };
+    let is_there = || progress().is_some_and(|[in_life, _, sent]| in_life == life && sent >= message);
+    eventually("a message of the producer", is_there);
+    let pid = Pid::from_raw(progress().unwrap()[1] as i32).unwrap();
+    kill_process(pid, Signal::KILL).unwrap();
+}
+
+#[test]
+fn an_edge_never_holds_more_than_two_queues_however_often_its_producer_dies() {
+    for transport in BETWEEN {
+        let running = TestGraph::over(transport)
+            .node_with("spout", "faults/spout", "lives: 3, count: 10", "restart: on_failure, backoff: 1ms")
+            .node("held", "faults/held", "")
+            .edge("spout", "held", "zero_copy: true, queue: 4")
+            .start(&["--stall-warning", "0s"]);
+        let held = stop(&running);
+        // One in hand, four that wait; then four more.
+        kill_spout(&running, 1, 5);
+        kill_spout(&running, 2, 4);
+        running.wait_for(
+            "`spout` is started again once more of what it sent through the edge spout.out -> held.in has been taken",
+        );
+        kill_process(held, Signal::USR1).unwrap();
+        kill_process(held, Signal::CONT).unwrap();
+        let run = running.finish();
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        run.assert_balanced();
+        let counts = ["sent", "received", "dropped"].map(|what| run.count("spout.out", "held.in", what));
+        assert_eq!(counts, [19, 19, 0]);
+    }
+}
+
+#[test]
+fn an_output_never_has_more_than_four_segments_however_often_its_process_dies() {
+    for transport in BETWEEN {
+        let keys = "restart: on_failure, max_restarts: 9, backoff: 1ms";
+        let running = TestGraph::over(transport)
+            .node_with("spout", "faults/spout", "lives: 5, count: 10", keys)
+            .node("held", "faults/held", "")
+            .node("beside", "null", "")
+            .edge("spout", "held", "zero_copy: true, overflow: drop_oldest, queue: 4")
+            .edge("spout", "beside", "zero_copy: true")
+            .start(&[]);
+        let held = stop(&running);
+        (1..=4).for_each(|life| kill_spout(&running, life, 20));
+        running.wait_for(
+            "`spout` is started again once more of what it sent through the edge spout.out -> held.in has been taken",
+        );
+        kill_process(held, Signal::USR1).unwrap();
+        kill_process(held, Signal::CONT).unwrap();
+        let run = running.finish();
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        run.assert_balanced();
+        assert_eq!(run.node("spout")["restarts"], 4);
+        assert_eq!(run.count("spout.out", "beside.in", "dropped"), 0, "one that reads is not concerned");
+    }
+}

@@ -194,6 +194,10 @@ impl Running {
         rustix::process::kill_process_group(self.pid(), signal).unwrap();
     }
 
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
     pub fn pid(&self) -> rustix::process::Pid {
         rustix::process::Pid::from_child(&self.child)
     }

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use signal_hook::consts::{SIGCONT, SIGUSR1};
 use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,7 +36,8 @@ fn main() -> ExitCode {
             .with(loses())
             .with(sluggard())
             .with(quiet())
-            .with(held()),
+            .with(held())
+            .with(spout()),
     )
 }
 
@@ -173,16 +175,16 @@ fn sluggard() -> NodeType {
 impl Node for Sluggard {
     fn start(&mut self, context: &mut Context) -> Result<()> {
         self.life = count_life(context, "sluggard.lives")?;
-        while self.never_ready.contains(&self.life) {
-            std::thread::park();
+        if self.never_ready.contains(&self.life) {
+            park_for_ever();
         }
         Ok(())
     }
 
     fn process(&mut self, _: InputId, message: Received<'_>, out: &mut Outputs) -> Result<Flow> {
         if self.seen == 2 {
-            while self.stuck.contains(&self.life) {
-                std::thread::park();
+            if self.stuck.contains(&self.life) {
+                park_for_ever();
             }
             ensure!(self.life > 1, "it was told to fail");
         }
@@ -217,8 +219,8 @@ impl Source for Quiet {
 
     fn produce(&mut self, out: &mut Outputs) -> Result<Flow> {
         if self.sent == self.count {
-            while self.life == 1 {
-                std::thread::park();
+            if self.life == 1 {
+                park_for_ever();
             }
             return Ok(Flow::Complete);
         }
@@ -267,9 +269,57 @@ impl Node for Held {
     }
 }
 
+/// Sends without an end in all of its lives but the last, and some messages in that one. Before each it writes into a file
+/// which of its lives it is in, its process, and how many it has sent.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Spout {
+    lives: usize,
+    count: u64,
+    #[serde(skip)]
+    progress: PathBuf,
+    #[serde(skip)]
+    life: usize,
+    #[serde(skip)]
+    sent: u64,
+}
+
+fn spout() -> NodeType {
+    NodeType::source("spout", "Sends until it is killed, in all of its lives but the last.")
+        .output("out", PortType::Bytes)
+        .source_node(|settings: Spout| Ok(settings))
+}
+
+impl Source for Spout {
+    fn start(&mut self, context: &mut Context) -> Result<()> {
+        self.life = count_life(context, "spout.lives")?;
+        self.progress = context.path(Path::new("spout.progress"));
+        Ok(())
+    }
+
+    fn produce(&mut self, out: &mut Outputs) -> Result<Flow> {
+        if self.life == self.lives && self.sent == self.count {
+            return Ok(Flow::Complete);
+        }
+        // A name for the whole of it: nobody reads half of what is written.
+        let whole = self.progress.with_extension("whole");
+        std::fs::write(&whole, format!("{} {} {}", self.life, std::process::id(), self.sent))?;
+        std::fs::rename(&whole, &self.progress)?;
+        out.bytes(&Arc::new(Metadata::bytes()), &self.sent.to_le_bytes())?;
+        self.sent += 1;
+        Ok(Flow::Continue)
+    }
+}
+
+fn park_for_ever() -> ! {
+    loop {
+        std::thread::park();
+    }
+}
+
 /// Which of its lives a node is in, from 1, as told by the length of a file.
 fn count_life(context: &Context, file: &str) -> Result<usize> {
-    let path = context.path(std::path::Path::new(file));
+    let path = context.path(Path::new(file));
     let life = std::fs::read(&path).unwrap_or_default().len() + 1;
     std::fs::write(&path, vec![b'.'; life])?;
     Ok(life)

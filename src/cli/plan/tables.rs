@@ -2,7 +2,7 @@
 
 use crate::channel::SegmentKind;
 use crate::cli::table;
-use crate::graph::{OnExit, Overflow};
+use crate::graph::{OnExit, Overflow, Restart};
 use crate::plan::{BackendOutline, EdgeOutline, Outline, RestartOutline, SegmentOutline, SegmentUse, Totals};
 use indicatif::BinaryBytes;
 use std::fmt::Write;
@@ -27,8 +27,7 @@ pub fn text(outline: &Outline) -> String {
         text += &edges(&outline.edges);
     }
     text += "\nShared memory\n";
-    let segments = outline.memory.iter().map(segment).chain([totals(&outline.totals)]);
-    text + &folding(&["segment", "written by", "slots", "at start", "at most", "reserved"], 0, segments)
+    text + &memory(outline)
 }
 
 fn backends(backends: &[BackendOutline]) -> String {
@@ -55,6 +54,14 @@ fn edges(edges: &[EdgeOutline]) -> String {
     let mut rows: Vec<Vec<String>> = edges.iter().map(edge).collect();
     leave_out_empty(&mut titles, &mut rows, &["input timeout"]);
     folding(&titles, 1, rows.into_iter())
+}
+
+fn memory(outline: &Outline) -> String {
+    let mut titles = vec!["segment", "written by", "slots", "at a time", "at start", "at most", "reserved"];
+    let mut rows: Vec<Vec<String>> = outline.memory.iter().map(segment).collect();
+    rows.push(totals(&outline.totals));
+    leave_out_empty(&mut titles, &mut rows, &["at a time"]);
+    folding(&titles, 0, rows.into_iter())
 }
 
 /// Takes out those of the columns `optional` in which no row says anything.
@@ -113,7 +120,8 @@ fn on_exit(on_exit: OnExit) -> Option<String> {
 
 /// As in `3 in 1m`.
 fn restarts(restart: &RestartOutline) -> String {
-    format!("{} in {}", restart.max_restarts, time(restart.window_ms))
+    let always = if restart.when == Restart::Always { "always, " } else { "" };
+    format!("{always}{} in {}", restart.max_restarts, time(restart.window_ms))
 }
 
 /// As in `1m 30s`.
@@ -145,6 +153,7 @@ fn segment(segment: &SegmentOutline) -> Vec<String> {
         name,
         segment.written_by.clone(),
         slots,
+        or_dash((segment.segments_at_most > 1).then(|| format!("up to {}", segment.segments_at_most))),
         bytes(segment.at_start_bytes),
         bytes(segment.at_most_bytes),
         bytes(segment.reserved_bytes),
@@ -156,6 +165,7 @@ fn totals(totals: &Totals) -> Vec<String> {
         "total".to_owned(),
         format!("{} processes", totals.processes),
         String::new(),
+        NOTHING.to_owned(),
         bytes(totals.at_start_bytes),
         bytes(totals.at_most_bytes),
         bytes(totals.reserved_bytes),

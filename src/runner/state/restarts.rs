@@ -2,7 +2,7 @@
 
 use super::blame::Blame;
 use super::{Command, Failure, NodeStatus, Phase, State};
-use crate::graph::{BackendId, NodeId, RestartPolicy};
+use crate::graph::{BackendId, NodeId, OnExit, RestartPolicy};
 use crate::runner::restart::{Decision, decide};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -107,8 +107,9 @@ impl State {
             commands.push(Command::Mourn(BackendId(at)));
             if !is_well {
                 let cause = format!("{cause}; the run ended before it was restarted");
-                self.failures
-                    .push((Failure { who, cause, last_lines: Vec::new(), is_ignored: false }, Some(BackendId(at))));
+                let is_ignored = state.supervision.on_exit == OnExit::Ignore;
+                let failure = Failure { who, cause, last_lines: Vec::new(), is_ignored };
+                self.failures.push((failure, Some(BackendId(at))));
             }
         }
         commands
