@@ -10,7 +10,7 @@ use crate::control::{
     ControlError, FrameSender, FromBackend, InputSetup, NodeSetup, OutEdgeSetup, PortSetup, SegmentOwner, Setup,
     handle_parts,
 };
-use crate::graph::{Delivery, Restart};
+use crate::graph::Delivery;
 use crate::node::Transmit;
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
@@ -74,7 +74,7 @@ impl Segments {
             mapped: BTreeMap::new(),
             missing: BTreeMap::new(),
             later: Vec::new(),
-            may_restart: setup.restart != Restart::Never,
+            may_restart: setup.may_restart,
         };
         for (node, _) in nodes {
             for port in node.outputs.iter().filter_map(|output| output.0.as_ref()) {

@@ -3,7 +3,6 @@
 use super::inputs::InputSet;
 use crate::channel::{Interrupt, Level, set_current_node};
 use crate::control::{FrameSender, FromBackend, Verdict};
-use crate::graph::Restart;
 use crate::node::{Context, Flow, Inputs, Instance, Node, Outputs, Result, Signals, Source, Stopped, Transmit, Wake};
 use rustix::event::{EventfdFlags, eventfd};
 use std::cell::{Cell, RefCell};
@@ -25,7 +24,8 @@ pub struct Crew {
     gate: Mutex<bool>,
     gate_opened: Condvar,
     departures: Arc<Departures>,
-    restart: Restart,
+    /// Whether a node that ends by itself leaves none of its edges.
+    restarts_always: bool,
 }
 
 /// A node that is about to get its thread.
@@ -46,7 +46,7 @@ impl Crew {
         nodes: usize,
         control: Arc<FrameSender>,
         interrupt: Arc<Interrupt>,
-        restart: Restart,
+        restarts_always: bool,
     ) -> std::io::Result<Self> {
         Ok(Crew {
             departures: Arc::new(Departures::new()?),
@@ -56,7 +56,7 @@ impl Crew {
             running: AtomicUsize::new(nodes),
             gate: Mutex::new(false),
             gate_opened: Condvar::new(),
-            restart,
+            restarts_always,
         })
     }
 
@@ -95,7 +95,7 @@ impl Crew {
         let stops = self.interrupt.level() >= Level::Stop;
         match flow {
             Flow::NormalTermination => Verdict::NormalTermination,
-            _ if self.restart == Restart::Always && !stops && !is_over => Verdict::Returned,
+            _ if self.restarts_always && !stops && !is_over => Verdict::Returned,
             _ => Verdict::Done,
         }
     }

@@ -80,7 +80,7 @@ impl Backend {
         }
         let early = attach_to_peers(control, &mut reader, &mut segments)?;
         let (attachment, wired) = segments.bind(&nodes, control)?;
-        let crew = Crew::new(nodes.len(), Arc::clone(control), Arc::clone(&interrupt), setup.restart)?;
+        let crew = Crew::new(nodes.len(), Arc::clone(control), Arc::clone(&interrupt), setup.restarts_always)?;
         let crew = Arc::new(crew);
         for ((node, streams), (inputs, outputs)) in nodes.into_iter().zip(wired) {
             let (name, dir) = (node.name.clone(), PathBuf::from(&node.dir));

@@ -1,7 +1,7 @@
 //! The frames themselves.
 
 use crate::channel::{EdgeTerms, Handle, PortLayout, PortStart, SegmentKind, StationLayout};
-use crate::graph::{Delivery, Restart, Wait};
+use crate::graph::{Delivery, Wait};
 use bincode::{Decode, Encode};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
@@ -160,9 +160,10 @@ pub struct Setup {
     /// For each edge of the station, the word that says what a process before this one has taken; none where it is the
     /// first.
     pub begun: Vec<u64>,
-    /// Whether it may be started again: a node after whose end it may be leaves none of its edges then, and the process
-    /// ends.
-    pub restart: Restart,
+    /// Whether it may be started again: a node that fails leaves none of its edges then, and the process ends.
+    pub may_restart: bool,
+    /// Whether the same goes for a node that ends by itself though more could come to it.
+    pub restarts_always: bool,
     /// How many nodes follow.
     pub nodes: u32,
     /// The least level that is logged.

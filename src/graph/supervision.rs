@@ -26,19 +26,7 @@ const RESTARTS: &[(&str, Restart)] =
 const ON_EXITS: &[(&str, OnExit)] = &[("fail", OnExit::Fail), ("drain", OnExit::Drain), ("ignore", OnExit::Ignore)];
 
 /// When a process that has ended is started again.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    Serialize,
-    Deserialize,
-    schemars::JsonSchema,
-    bincode::Encode,
-    bincode::Decode,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Restart {
     /// It is not.

@@ -5,7 +5,7 @@ use super::event::Event;
 use super::run::Options;
 use crate::channel::PortStart;
 use crate::control::{InputSetup, NodeSetup, OutEdgeSetup, OutputSetup, PortSetup, Setup, ToBackend};
-use crate::graph::{BackendId, NodeId, PortRef};
+use crate::graph::{BackendId, NodeId, PortRef, Restart};
 use crate::node::Stream;
 use crate::plan::Plan;
 use std::os::fd::AsFd;
@@ -51,13 +51,15 @@ pub fn introduce(
     start: Introduced<'_>,
 ) -> anyhow::Result<()> {
     let planned = &plan.graph[id];
+    let restart = planned.supervision.restart.restart;
     let setup = Setup {
         backend: id.0 as u32,
         name: planned.name.clone(),
         segments: plan.segments,
         station: plan.stations[id.0],
         begun: start.begun,
-        restart: planned.supervision.restart.restart,
+        may_restart: restart != Restart::Never,
+        restarts_always: restart == Restart::Always,
         nodes: start.nodes.len() as u32,
         log_level: options.log_level,
         cpu: planned.cpu,
