@@ -224,6 +224,29 @@ fn the_size_of_all_parts_together_is_bounded() {
 }
 
 #[test]
+fn what_the_ports_and_names_of_parts_stand_for_together_is_bounded() {
+    let bench = Bench::new(PARTED);
+    let sinks: Vec<String> = (0..300).map(|i| format!("a{i}")).collect();
+    let nodes: String = sinks.iter().map(|name| format!("  {name}: {{ use: 'null' }}\n")).collect();
+    let part = format!("ezrun: 1\nports: {{ inputs: {{ in: [{}] }} }}\nnodes:\n{nodes}", sinks.join(", "));
+    std::fs::write(bench.path("wide.yaml"), part).unwrap();
+    let graph = |sources: usize, backends: usize| {
+        let nodes: String = (0..sources).map(|i| format!("  s{i}: {{ use: counter }}\n")).collect();
+        let edges: String = (0..sources).map(|i| format!("  - {{ from: s{i}, to: x, zero_copy: true }}\n")).collect();
+        let backends: String = (0..backends).map(|i| format!("  b{i}: [x]\n")).collect();
+        format!("ezrun: 1\nnodes:\n  x: {{ use: ./wide.yaml }}\n{nodes}edges:\n{edges}backends:\n{backends}")
+    };
+    std::fs::write(bench.path("edges.yaml"), graph(200, 1)).unwrap();
+    let said = refusal(&bench, "edges.yaml");
+    // 300 ends for the port itself, and as many for each edge: the 166th is too many.
+    assert!(said.contains("edges.yaml:371:18\n"), "{said}");
+    assert_eq!(said.matches("stand for too many").count(), 1, "{said}");
+    assert!(!said.contains("unconnected-input"), "{said}");
+    std::fs::write(bench.path("backends.yaml"), graph(1, 200)).unwrap();
+    assert_eq!(refusal(&bench, "backends.yaml").matches("stand for too many").count(), 1);
+}
+
+#[test]
 fn a_part_that_is_no_file_is_not_waited_for() {
     let bench = Bench::new(&user_of(&["./pipe.yaml".to_owned()]));
     assert!(Command::new("mkfifo").arg(bench.path("pipe.yaml")).status().unwrap().success());

@@ -4,8 +4,9 @@
 use super::edges::WrittenEdge;
 use super::fields::{Reader, Word};
 use super::finding::{Draft, Findings};
+use super::interface::{Groups, Interface, Ports};
 use super::model::ModelNode;
-use super::ports::{HasPorts, Side, find_port};
+use super::ports::{Side, find_port};
 use super::rules;
 use super::source::{FileId, Span};
 use super::sources::Sources;
@@ -18,6 +19,11 @@ use super::yaml::Kind;
 use smol_str::{SmolStr, format_smolstr};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+
+/// Most ends that ports and names of files stand for in all of a graph, those within others counted for each of them. A
+/// first file that is larger than most may have one for each sixteen bytes.
+const MAX_ENDS: usize = 50_000;
+const BYTES_PER_END: usize = 16;
 
 /// A graph file, with all that it uses written out.
 #[derive(Default)]
@@ -55,25 +61,12 @@ pub(super) struct Declared {
 }
 
 /// What writing out needs.
-pub(super) struct Surroundings<'t, 'f> {
-    pub sources: &'t Sources,
-    pub types: KnownTypes<'f>,
-    pub findings: &'f mut Findings,
-}
-
-/// How a file is connected where it stands for a node.
-struct Interface {
-    /// What it is called.
-    file: Arc<str>,
-    /// Its ports, and what each stands for.
-    inputs: Vec<(SmolStr, Vec<SmolStr>)>,
-    outputs: Vec<(SmolStr, Vec<SmolStr>)>,
-    /// Its nodes.
-    nodes: Vec<SmolStr>,
-    /// The nodes of each file inside it, by the name of the node that stands for that one.
-    groups: HashMap<SmolStr, Vec<SmolStr>>,
-    /// Ports that edges, or ports of the outer file, are at.
-    reached: HashSet<(Side, usize)>,
+struct Surroundings<'t, 'f> {
+    sources: &'t Sources,
+    types: KnownTypes<'f>,
+    findings: &'f mut Findings,
+    /// How many more ends may be written out; nothing once there were more.
+    room: Option<usize>,
 }
 
 /// A file that is being written out.
@@ -82,16 +75,23 @@ struct Unfolding<'t, 'u, 'f> {
     prefix: &'u str,
     surroundings: &'u mut Surroundings<'t, 'f>,
     inner: HashMap<SmolStr, Interface>,
-    groups: HashMap<SmolStr, Vec<SmolStr>>,
+    groups: Groups,
     /// Nodes that stand for files which cannot be read.
     unread: HashSet<SmolStr>,
     flat: Flat<'t>,
 }
 
 /// Writes out `unit`, and all that it uses.
-pub(super) fn flatten<'t>(unit: &'t Unit, surroundings: &mut Surroundings<'t, '_>) -> Flat<'t> {
-    let written = read(unit, surroundings);
-    unfold(unit, written, "", surroundings).0
+pub(super) fn flatten<'t>(
+    unit: &'t Unit,
+    sources: &'t Sources,
+    types: KnownTypes<'_>,
+    findings: &mut Findings,
+) -> Flat<'t> {
+    let room = Some(MAX_ENDS.max(sources.first().text().len() / BYTES_PER_END));
+    let mut surroundings = Surroundings { sources, types, findings, room };
+    let written = read(unit, &mut surroundings);
+    unfold(unit, written, "", &mut surroundings).0
 }
 
 fn read<'t>(unit: &'t Unit, surroundings: &mut Surroundings<'t, '_>) -> Written<'t> {
@@ -105,7 +105,7 @@ fn unfold<'t>(
     prefix: &str,
     surroundings: &mut Surroundings<'t, '_>,
 ) -> (Flat<'t>, Interface) {
-    let Surroundings { sources, types, findings } = surroundings;
+    let Surroundings { sources, types, findings, .. } = surroundings;
     let types = types.of_file(&written, sources.file(unit.file), findings);
     let (nodes, edges) = (Vec::with_capacity(written.nodes.len()), Vec::with_capacity(written.edges.len()));
     let flat = Flat { name: written.name, nodes, edges, ..Flat::default() };
@@ -126,31 +126,21 @@ fn unfold<'t>(
     let outputs = unfolding.ports(&written.ports.outputs, Side::Output, unit.file);
     unfolding.loose_ports(&keys);
     let file = Arc::clone(unfolding.surroundings.sources.file(unit.file).name());
-    let (groups, reached) = (unfolding.groups, HashSet::new());
-    (unfolding.flat, Interface { file, inputs, outputs, nodes: names, groups, reached })
+    let interface = Interface::of(file, names, (inputs, outputs), unfolding.groups);
+    (unfolding.flat, interface)
 }
 
-impl HasPorts for Interface {
-    fn type_name(&self) -> &str {
-        &self.file
-    }
-
-    fn port_count(&self, side: Side) -> usize {
-        self.ports(side).len()
-    }
-
-    fn port_name(&self, side: Side, at: usize) -> &str {
-        &self.ports(side)[at].0
-    }
-}
-
-impl Interface {
-    /// The ports on one side, and what each stands for.
-    fn ports(&self, side: Side) -> &[(SmolStr, Vec<SmolStr>)] {
-        match side {
-            Side::Output => &self.outputs,
-            Side::Input => &self.inputs,
+impl Surroundings<'_, '_> {
+    /// Whether so many ends more may be written out; the first that may not are told.
+    fn takes(&mut self, ends: usize, at: Span) -> bool {
+        let left = self.room.and_then(|room| room.checked_sub(ends));
+        if left.is_none() && self.room.is_some() {
+            let message = "the ports and names of this graph's files stand for too many ends and nodes in all";
+            let help = format!("up to {MAX_ENDS} are written out; make several graphs of it");
+            self.findings.add(Draft::new(rules::OUT_OF_RANGE, at, message).help(help));
         }
+        self.room = left;
+        left.is_some()
     }
 }
 
@@ -223,7 +213,7 @@ impl<'t> Unfolding<'t, '_, '_> {
         let before = self.surroundings.findings.len();
         let mut ends = |word: Option<Word>, side| word.map(|word| self.ends(word, side)).unwrap_or_default();
         let (from, to) = (ends(edge.from.take(), Side::Output), ends(edge.to.take(), Side::Input));
-        edge.settings.faulty |= self.surroundings.findings.len() > before;
+        edge.settings.faulty |= self.surroundings.findings.len() > before || self.surroundings.room.is_none();
         edge.from = from.into_iter().next();
         let mut to = to.into_iter();
         edge.to = to.next();
@@ -244,19 +234,19 @@ impl<'t> Unfolding<'t, '_, '_> {
             return Vec::new();
         }
         let Some(interface) = self.inner.get_mut(name) else { return vec![self.prefixed(word)] };
-        match find_port(&*interface, name, port, side) {
-            Ok(at) => {
-                interface.reached.insert((side, at));
-                interface.ports(side)[at].1.iter().map(|end| Word { text: end.clone(), span: word.span }).collect()
-            }
-            Err(draft) => {
-                // Which one was meant is not known, so none of them is missing.
-                let ends = interface.ports(side).iter().flat_map(|(_, ends)| ends);
-                self.flat.unclear.extend(ends.map(|end| (side, end.clone())));
-                self.surroundings.findings.add(draft(word.span));
-                Vec::new()
+        if let Some(at) = find_port(&*interface, (name, port), side, word.span, self.surroundings.findings) {
+            interface.reached.insert((side, at));
+            let ends = &interface.ports(side)[at].1;
+            if self.surroundings.takes(ends.len(), word.span) {
+                return ends.iter().map(|end| Word { text: end.clone(), span: word.span }).collect();
             }
         }
+        // Which ones were meant is not known, or they are too many: none of them is missing.
+        if interface.unclear.insert(side) {
+            let ends = interface.ports(side).iter().flat_map(|(_, ends)| ends);
+            self.flat.unclear.extend(ends.map(|end| (side, end.clone())));
+        }
+        Vec::new()
     }
 
     /// Keeps the ports that nothing is at; `keys` are those of the nodes of this file.
@@ -312,7 +302,10 @@ impl<'t> Unfolding<'t, '_, '_> {
         for word in backend.nodes {
             let is_unread = word.text.split_once('/').is_some_and(|(outer, _)| self.unread.contains(outer));
             match self.groups.get(&word.text) {
-                Some(group) => nodes.extend(group.iter().map(|node| Word { text: node.clone(), span: word.span })),
+                Some(group) if self.surroundings.takes(group.len(), word.span) => {
+                    nodes.extend(group.iter().map(|node| Word { text: node.clone(), span: word.span }));
+                }
+                Some(_) => {}
                 None if is_unread => {}
                 None => nodes.push(self.prefixed(word)),
             }
@@ -321,7 +314,7 @@ impl<'t> Unfolding<'t, '_, '_> {
     }
 
     /// What the ports of this file stand for; kept, to be looked up with everything else.
-    fn ports(&mut self, ports: &[WrittenPort], side: Side, file: FileId) -> Vec<(SmolStr, Vec<SmolStr>)> {
+    fn ports(&mut self, ports: &[WrittenPort], side: Side, file: FileId) -> Ports {
         let mut all = Vec::with_capacity(ports.len());
         for port in ports {
             let ends: Vec<Word> = port.ends.iter().flat_map(|word| self.ends(word.clone(), side)).collect();

@@ -2,7 +2,7 @@
 
 use super::edit::Edit;
 use super::finding::{Finding, Findings, Level};
-use super::flatten::{Surroundings, flatten};
+use super::flatten::flatten;
 use super::memory::MemoryLimit;
 use super::model::{Model, ModelEdge};
 use super::packs::Packs;
@@ -112,7 +112,7 @@ fn read(sources: &mut Sources, options: &LoadOptions<'_>, packs: &dyn Packs, fin
     let unit = units::gather(sources, options, findings)?;
     let sources = &*sources;
     let types = KnownTypes::new(options.registry, packs);
-    let flat = flatten(&unit, &mut Surroundings { sources, types, findings });
+    let flat = flatten(&unit, sources, types, findings);
     let first = sources.first();
     let name = flat.name.as_ref().map_or_else(|| first.stem().to_owned(), |name| name.text.to_string());
     let mut model = Model::resolve(flat, first.id(), findings);

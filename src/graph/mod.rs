@@ -19,6 +19,7 @@ mod flatten;
 mod flow;
 mod format;
 mod indentation;
+mod interface;
 mod joins;
 mod load;
 mod memory;

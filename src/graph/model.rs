@@ -194,15 +194,12 @@ impl<'t> Model<'t> {
         let Some(node_type) = &self.nodes[node].node_type else {
             return Some(End { node, port: None, span: word.span });
         };
-        match find_port(&**node_type, name, port, side) {
-            Ok(port) => Some(End { node, port: Some(port), span: word.span }),
-            Err(draft) => {
-                let has_ports = node_type.port_count(side) > 0;
-                findings.add(draft(word.span));
-                self.faulty(side).insert(node);
-                has_ports.then_some(End { node, port: None, span: word.span })
-            }
+        let port = find_port(&**node_type, (name, port), side, word.span, findings);
+        let has_ports = node_type.port_count(side) > 0;
+        if port.is_none() {
+            self.faulty(side).insert(node);
         }
+        has_ports.then_some(End { node, port, span: word.span })
     }
 
     /// The node that was probably meant by `name`, or those behind the ports of the file, lack nothing that is not known.

@@ -1,7 +1,7 @@
 //! Which port of a node an end of an edge means.
 
 use super::edit::Part;
-use super::finding::{Draft, Rule};
+use super::finding::{Draft, Findings, Rule};
 use super::rules;
 use super::source::Span;
 use super::suggest::{self, Suggestion};
@@ -19,6 +19,11 @@ pub(super) trait HasPorts {
     fn type_name(&self) -> &str;
     fn port_count(&self, side: Side) -> usize;
     fn port_name(&self, side: Side, at: usize) -> &str;
+
+    /// The port called `name`.
+    fn port_at(&self, side: Side, name: &str) -> Option<usize> {
+        (0..self.port_count(side)).find(|&at| self.port_name(side, at) == name)
+    }
 
     fn port_names(&self, side: Side) -> Vec<&str> {
         (0..self.port_count(side)).map(|at| self.port_name(side, at)).collect()
@@ -61,45 +66,56 @@ impl Side {
     }
 }
 
-/// What is wrong with a port, to be placed.
-pub(super) type LatePlace = Box<dyn FnOnce(Span) -> Draft>;
-
-/// The port of `node` that is meant: the only one where none is named. Else what is wrong.
-pub(super) fn find_port(ports: &impl HasPorts, node: &str, port: Option<&str>, side: Side) -> Result<usize, LatePlace> {
-    let count = ports.port_count(side);
+/// The port that is meant by `word`, which names `node` and maybe one of its ports: the only one where none is named. None is
+/// a finding.
+pub(super) fn find_port(
+    ports: &impl HasPorts,
+    (node, port): (&str, Option<&str>),
+    side: Side,
+    at: Span,
+    findings: &mut Findings,
+) -> Option<usize> {
     let found = match port {
-        None => (count == 1).then_some(0),
-        Some(name) => (0..count).find(|&at| ports.port_name(side, at) == name),
+        None => (ports.port_count(side) == 1).then_some(0),
+        Some(name) => ports.port_at(side, name),
     };
-    found.ok_or_else(|| no_such_port(ports, node, port, side))
+    if found.is_none() {
+        let (rule, message, help) = no_such_port(ports, (node, port), side, findings);
+        findings.add(Draft::new(rule, at, message).suggest(help, Part::Back));
+    }
+    found
 }
 
-fn no_such_port(ports: &impl HasPorts, node: &str, port: Option<&str>, side: Side) -> LatePlace {
-    let late = |rule: Rule, message: String, help: Option<Suggestion>| -> LatePlace {
-        Box::new(move |span| Draft::new(rule, span, message).suggest(help, Part::Back))
-    };
+fn no_such_port(
+    ports: &impl HasPorts,
+    (node, port): (&str, Option<&str>),
+    side: Side,
+    findings: &Findings,
+) -> (Rule, String, Option<Suggestion>) {
     let what = side.in_words();
-    let names = ports.port_names(side);
-    if names.is_empty() {
+    let count = ports.port_count(side);
+    if count == 0 {
         let message = format!("`{node}` is a `{}`, which has no {what}s", ports.type_name());
         let (rule, help) = match side {
             Side::Output => (rules::NO_OUTPUT, "messages end there; begin the edge at another node"),
             Side::Input => (rules::NO_INPUT, "messages begin there; end the edge at another node"),
         };
-        return late(rule, message, Some(help.to_owned().into()));
+        return (rule, message, Some(help.to_owned().into()));
     }
     let Some(port) = port else {
-        let choices: Vec<String> = names.iter().map(|port| format!("{node}.{port}")).collect();
-        let choices: Vec<&str> = choices.iter().map(String::as_str).collect();
-        let message = format!("`{node}` has {} {what}s", names.len());
-        let help = format!("say which one: {}", suggest::list(&choices));
-        return late(rules::AMBIGUOUS_PORT, message, Some(help.into()));
+        let help = findings.suggestion(|| {
+            let choices: Vec<String> = ports.port_names(side).iter().map(|port| format!("{node}.{port}")).collect();
+            let choices: Vec<&str> = choices.iter().map(String::as_str).collect();
+            Some(format!("say which one: {}", suggest::list(&choices)).into())
+        });
+        return (rules::AMBIGUOUS_PORT, format!("`{node}` has {count} {what}s"), help);
     };
-    let other = side.other();
-    let help = if ports.port_names(other).contains(&port) {
-        Some(format!("`{port}` is an {}; {what}s: {}", other.in_words(), suggest::list(&names)).into())
-    } else {
-        suggest::help(port, &names, what)
-    };
-    late(rules::UNKNOWN_PORT, format!("`{node}` has no {what} `{port}`"), help)
+    let help = findings.suggestion(|| {
+        let (names, other) = (ports.port_names(side), side.other());
+        match ports.port_at(other, port) {
+            Some(_) => Some(format!("`{port}` is an {}; {what}s: {}", other.in_words(), suggest::list(&names)).into()),
+            None => suggest::help(port, &names, what),
+        }
+    });
+    (rules::UNKNOWN_PORT, format!("`{node}` has no {what} `{port}`"), help)
 }
