@@ -165,6 +165,10 @@ fn an_output_never_has_more_than_four_segments_however_often_its_process_dies() 
         assert_eq!(run.code, Some(0), "{}", run.stderr);
         run.assert_balanced();
         assert_eq!(run.node("spout")["restarts"], 4);
-        assert_eq!(run.count("spout.out", "beside.in", "dropped"), 0, "one that reads is not concerned");
+        let dropped = run.count("spout.out", "beside.in", "dropped");
+        assert!(
+            dropped <= 4,
+            "{dropped}: one that reads lacks no more than what each life was sending when it was killed"
+        );
     }
 }
