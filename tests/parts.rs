@@ -227,7 +227,7 @@ fn the_size_of_all_parts_together_is_bounded() {
 fn what_the_ports_and_names_of_parts_stand_for_together_is_bounded() {
     let bench = Bench::new(PARTED);
     let sinks: Vec<String> = (0..300).map(|i| format!("a{i}")).collect();
-    let nodes: String = sinks.iter().map(|name| format!("  {name}: {{ use: 'null' }}\n")).collect();
+    let nodes: String = sinks.iter().map(|name| format!("  {name}: {{ use: merge }}\n")).collect();
     let part = format!("ezrun: 1\nports: {{ inputs: {{ in: [{}] }} }}\nnodes:\n{nodes}", sinks.join(", "));
     std::fs::write(bench.path("wide.yaml"), part).unwrap();
     let graph = |sources: usize, backends: usize| {
@@ -238,8 +238,8 @@ fn what_the_ports_and_names_of_parts_stand_for_together_is_bounded() {
     };
     std::fs::write(bench.path("edges.yaml"), graph(200, 1)).unwrap();
     let said = refusal(&bench, "edges.yaml");
-    // 300 ends for the port itself, and as many for each edge: the 166th is too many.
-    assert!(said.contains("edges.yaml:371:18\n"), "{said}");
+    // 300 for each edge: the 167th is too many.
+    assert!(said.contains("edges.yaml:371:22\n"), "{said}");
     assert_eq!(said.matches("stand for too many").count(), 1, "{said}");
     assert!(!said.contains("unconnected-input"), "{said}");
     std::fs::write(bench.path("backends.yaml"), graph(1, 200)).unwrap();

@@ -1,9 +1,10 @@
 //! Rules on delivery: a copy where the input writes, a view where it only reads; and nothing lost on the way to what
 //! records.
 
+use super::edges::MAX_MESSAGE_BYTES;
 use super::edit::Change;
 use super::finding::{Draft, Findings};
-use super::load::DEFAULT_QUEUE;
+use super::load::{DEFAULT_MAX_MESSAGE, DEFAULT_QUEUE};
 use super::model::{Model, Wire};
 use super::source::Span;
 use super::streams::{Stream, Streams, bytes_in_words};
@@ -79,6 +80,25 @@ pub(super) fn needless_copies(model: &Model<'_>, streams: &Streams, findings: &m
             let draft = Draft::new(rules::NEEDLESS_COPY, span, message).help("write `zero_copy: true` on this edge");
             findings.add(draft.fix(views(&wire)));
         }
+    }
+}
+
+/// Messages that the edge does not take: the first of them ends the run.
+pub(super) fn too_large(model: &Model<'_>, streams: &Streams, findings: &mut Findings) {
+    for wire in model.wires() {
+        let limit = wire.edge.max_message.map_or(DEFAULT_MAX_MESSAGE, |limit| limit.value);
+        let Some(bytes) = streams.received(&wire).bytes.filter(|&bytes| bytes > limit as f64) else { continue };
+        let span = wire.edge.max_message.map_or(wire.to_span, |limit| limit.span);
+        let (message, help) = if bytes > MAX_MESSAGE_BYTES as f64 {
+            let message = format!("messages of {} are over the limit of this edge", bytes_in_words(bytes));
+            (message, "no edge takes more than 1 TiB: send smaller ones".to_owned())
+        } else {
+            let message = format!("messages of {bytes:.0} bytes are over the limit of this edge, {limit} bytes");
+            (message, format!("write `max_message: {bytes:.0}`, or more, on this edge"))
+        };
+        let name = &model.nodes[wire.from.0].name;
+        let draft = Draft::new(rules::TOO_LARGE, span, message).help(help);
+        findings.add(draft.related(name.span, format!("`{}` sends them", name.text)));
     }
 }
 

@@ -62,6 +62,7 @@ rules! {
     NEEDLESS_COPY = Hint "delivery/needless-copy": "an input that is only read needs no copy";
     SHALLOW_QUEUE = Hint "delivery/shallow-queue": "an edge that drops is as deep as its input keeps messages";
     LOSSY_RECORDING = Warning "delivery/lossy-recording": "nothing is dropped on the way to a node that records";
+    TOO_LARGE = Warning "delivery/too-large": "an edge takes the messages that its output sends";
 
     CYCLE = Error "flow/cycle": "a cycle has an edge with `feedback: true`";
     FEEDBACK_BLOCKS = Error "flow/feedback-blocks": "a feedback edge drops rather than waits";
