@@ -100,7 +100,7 @@ pub use self::{
     local::LocalQueue,
     mapped::{Inbox, Mapped, Origin},
     memory::{ReadOnly, Writable},
-    named::{adopt, sweep, unlink},
+    named::{adopt, is_gone, sweep, unlink},
     probe::{Attempt, Outcome, attempts},
     receiver::{Poll, Receiver, Station, Wiring},
     ring::Consumer,
