@@ -7,7 +7,7 @@
 #[path = "../tests/killing/mod.rs"]
 mod killing;
 
-use killing::{Killed, Killer, LIMIT};
+use killing::runner::{Killed, Killer, LIMIT};
 use std::process::ExitCode;
 use std::time::Duration;
 

@@ -5,7 +5,7 @@
 
 mod killing;
 
-use killing::{Killer, LIMIT};
+use killing::runner::{Killer, LIMIT};
 
 const KILLS: usize = 30;
 

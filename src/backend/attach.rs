@@ -4,7 +4,7 @@ use super::inputs::{BoundEdge, InputSet};
 use super::outputs;
 use crate::channel::{
     AtomicBool, ChannelError, Consumer, Handle, Inbox, Interrupt, LocalQueue, LocalSender, Mapped, Origin, PortLayout,
-    ReadOnly, Receiver, Sender, Station, StationLayout, Waiter, Wiring,
+    ReadOnly, Receiver, Sender, Station, StationLayout, Waiter, Wiring, is_gone,
 };
 use crate::control::{
     ControlError, FrameSender, FromBackend, InputSetup, NodeSetup, OutEdgeSetup, PortSetup, SegmentOwner, Setup,
@@ -136,8 +136,15 @@ impl Segments {
 
     /// Maps a segment of a peer, or keeps it for when what it takes the place of is wired.
     pub fn add(&mut self, owner: SegmentOwner, handle: Handle, anew: bool) -> Result<(), ChannelError> {
-        match self.missing.remove(&owner) {
-            Some(bytes) => self.map(owner, &handle, bytes),
+        match self.missing.get(&owner).copied() {
+            Some(bytes) => match self.map(owner, &handle, bytes) {
+                // The one in its place is on its way.
+                Err(_) if is_gone(&handle) => Ok(()),
+                mapped => {
+                    self.missing.remove(&owner);
+                    mapped
+                }
+            },
             None => {
                 self.later.push((owner, handle, anew));
                 Ok(())
@@ -283,7 +290,7 @@ impl Attachment {
 
     /// Another segment takes the place of a peer's; `anew` where that one's process is dead.
     pub fn replace(&self, owner: SegmentOwner, successor: &Handle, anew: bool) -> Result<(), ChannelError> {
-        match owner {
+        let replaced = match owner {
             SegmentOwner::Port(port) => {
                 let origin = if anew { Origin::Heir } else { Origin::Same };
                 self.readers.get(&port).map_or(Ok(()), |readers| readers.move_to(origin, successor))
@@ -292,7 +299,9 @@ impl Attachment {
             SegmentOwner::Station(station) => {
                 self.stations.get(&station).map_or(Ok(()), |station| station.replace(successor))
             }
-        }
+        };
+        // One that is gone had nothing to be read here, and the one in its place is on its way.
+        if is_gone(successor) { Ok(()) } else { replaced }
     }
 
     fn readers(&mut self, port: u32, layout: &PortLayout) -> Arc<Readers> {

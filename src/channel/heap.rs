@@ -1,5 +1,6 @@
-//! Segments on the heap, for the model checker and the interpreter, which know no shared memory. One writer; readers find it
-//! by its name. What the others ask of the kernel is not asked here.
+//! Segments on the heap, for the model checker and the interpreter, which know no shared memory, and for the thread
+//! sanitizer, which takes two mappings for two places. One writer; readers find it by its name. What the others ask of the
+//! kernel is not asked here.
 #![allow(missing_docs, reason = "as in the real ones")]
 
 use super::layout::Shared;

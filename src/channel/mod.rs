@@ -62,15 +62,18 @@ mod ledger;
 mod local;
 #[cfg(target_os = "linux")]
 mod mapped;
-#[cfg(all(target_os = "linux", not(any(ezrun_loom, miri))))]
+#[cfg(all(target_os = "linux", not(any(ezrun_loom, ezrun_tsan, miri))))]
 mod memory;
-#[cfg(any(ezrun_loom, miri))]
+#[cfg(any(ezrun_loom, ezrun_tsan, miri))]
 #[path = "heap.rs"]
 mod memory;
 #[cfg(ezrun_loom)]
 mod model;
 #[cfg(target_os = "linux")]
-#[cfg_attr(any(ezrun_loom, miri), allow(dead_code, reason = "segments on the heap have no names in the system"))]
+#[cfg_attr(
+    any(ezrun_loom, ezrun_tsan, miri),
+    allow(dead_code, reason = "segments on the heap have no names in the system")
+)]
 mod named;
 #[cfg(target_os = "linux")]
 mod probe;
@@ -104,7 +107,7 @@ pub use self::{
     local::LocalQueue,
     mapped::{Inbox, Mapped, Origin},
     memory::{ReadOnly, Writable},
-    named::{adopt, sweep, unlink},
+    named::{adopt, is_gone, sweep, unlink},
     probe::{Attempt, Outcome, attempts},
     receiver::{Poll, Receiver, Wiring},
     ring::Consumer,

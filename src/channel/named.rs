@@ -1,5 +1,6 @@
 //! Names of named segments: unguessable, and telling whose they are, so that what a killed run left can be swept.
 
+use super::Handle;
 use rustix::fs::Mode;
 use rustix::rand::{GetRandomFlags, getrandom};
 use shared_memory::ShmemError;
@@ -41,6 +42,15 @@ pub fn adopt(name: &str) -> io::Result<String> {
 pub fn unlink(name: &str) {
     // Gone already is as good as gone now.
     let _ = rustix::shm::unlink(name);
+}
+
+/// Whether a segment's name was taken away: another segment has its place.
+#[must_use]
+pub fn is_gone(handle: &Handle) -> bool {
+    match handle {
+        Handle::Named(name) => !std::path::Path::new(FOLDER).join(name).exists(),
+        Handle::Sealed(_) => false,
+    }
 }
 
 /// Removes named segments whose owner is dead, and returns how many there were.

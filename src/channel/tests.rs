@@ -2,6 +2,8 @@
 
 mod hostile;
 mod oracle;
+#[cfg(all(not(any(miri, ezrun_tsan)), any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod steps;
 mod threads;
 
 use super::*;

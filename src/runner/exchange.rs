@@ -136,8 +136,10 @@ impl Exchange {
         if anew {
             self.lives.end_of_consumer(plan, from, &self.ports, &self.stations);
         }
-        if let Some(kept) = &mut self.kept {
-            kept.stations[station] = Some(copy(handle)?);
+        if let Some(kept) = &mut self.kept
+            && let Some(replaced) = kept.stations[station].replace(copy(handle)?)
+        {
+            forget(&mut self.names, &replaced);
         }
         self.stations[station] = Some(segment);
         let producers = plan.edges_into(from).map(|edge| plan.ports[plan.edge(edge).port.0].backend);
@@ -153,7 +155,7 @@ impl Exchange {
             edges.into_iter().all(|(&edge, &begin)| self.lives.has_read(plan, edge, begin, &self.stations))
         };
         while segments.get(1).is_some_and(is_read) {
-            segments.pop_front();
+            segments.pop_front().iter().for_each(|read| forget(&mut self.names, &read.handle));
         }
     }
 
@@ -261,6 +263,14 @@ fn name_of(handle: &Handle) -> Option<String> {
     match handle {
         Handle::Named(name) => Some(name.clone()),
         Handle::Sealed(_) => None,
+    }
+}
+
+/// Another segment has taken the place of this one: whoever has not mapped it by now does without.
+fn forget(names: &mut Vec<String>, handle: &Handle) {
+    if let Some(name) = name_of(handle) {
+        unlink(&name);
+        names.retain(|other| *other != name);
     }
 }
 

@@ -273,6 +273,10 @@ impl<'a, 'g> Runner<'a, 'g> {
 
     fn try_start_again(&mut self, id: BackendId) -> anyhow::Result<()> {
         let (plan, planned) = (self.plan, &self.plan.graph[id]);
+        if plan.segments == SegmentKind::Named {
+            // What it had made and died before it could tell. What cannot be swept now is swept at the end.
+            let _ = sweep();
+        }
         let unfinished = planned.nodes.iter().copied().filter(|&node| !self.state.has_finished(node));
         let nodes: Vec<NodeId> = unfinished.collect();
         self.exchange.begin_life(id);

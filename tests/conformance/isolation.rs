@@ -231,3 +231,45 @@ fn a_program_that_asks_for_what_its_edge_is_not_is_refused() {
         .run(&[])
         .assert_failed(3, &["node `asks`", "`recv`", "numbers.out -> asks.in", "zero_copy: true"]);
 }
+
+/// A source with one consumer that writes random words, and two that do not.
+fn beside_a_garbler(transport: Transport, into: &str, terms: &str) -> TestGraph {
+    TestGraph::over(transport)
+        .node("numbers", "counter", "count: 3000, bytes: 5000")
+        .node("garbler", "faults/garbler", &format!("into: {into}, after: 100"))
+        .node("viewer", "check", "count: 3000")
+        .node("copier", "check", "count: 3000")
+        .edge("numbers", "garbler", terms)
+        .edge("numbers", "viewer", "zero_copy: true")
+        .edge("numbers", "copier", "")
+}
+
+#[test]
+fn a_consumer_that_writes_random_words_into_its_station_breaks_its_own_edge_alone_and_by_name() {
+    for transport in [Transport::Sealed, Transport::Named] {
+        for terms in ["zero_copy: true", "", "zero_copy: true, overflow: drop_oldest"] {
+            let run = beside_a_garbler(transport, "station", terms).run(&[]);
+            run.assert_failed(4, &["numbers.out -> garbler.in", "quarantine"]);
+            for sibling in ["viewer.in", "copier.in"] {
+                assert_eq!(
+                    run.count("numbers.out", sibling, "received"),
+                    3000,
+                    "{transport:?} {terms}: {}",
+                    run.stderr
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_backend_that_sends_random_frames_ends_the_run_by_its_name_and_the_others_drain() {
+    for transport in [Transport::Sealed, Transport::Named] {
+        let run = beside_a_garbler(transport, "control", "zero_copy: true").run(&[]);
+        run.assert_failed(3, &["node `garbler`"]);
+        for sibling in ["viewer.in", "copier.in"] {
+            assert_eq!(run.count("numbers.out", sibling, "dropped"), 0, "{transport:?}: {}", run.stderr);
+        }
+        run.assert_balanced();
+    }
+}

@@ -1,129 +1,47 @@
-//! Kills runners with SIGKILL at moments that a seed picks, and sees what is left. For a test of a few kills, and for
-//! `cargo bench --bench kill_runner`, which makes many.
+//! Kills processes of runs with SIGKILL at moments that a seed picks, and sees what is left. For tests of a few kills, and
+//! for benches that make many: `cargo bench --bench kill_runner`, `cargo bench --bench kill_storm`.
+#![allow(dead_code, reason = "each test and each bench uses its part")]
+
+pub mod holdings;
+#[path = "../packs/storm.rs"]
+pub mod pack;
+pub mod runner;
+pub mod storm;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// Everything of a run must be gone so long after its runner.
-pub const LIMIT: Duration = Duration::from_secs(1);
-/// The latest moment of a kill: by then messages have been flowing for a while, also in an unoptimised build.
-const LATEST_US: u64 = 150_000;
 /// The variable that every process of a run inherits, by which it is found.
-const MARK: &str = "EZRUN_KILLED_RUN";
+pub const MARK: &str = "EZRUN_KILLED_RUN";
 
-/// Copies, views, a queue that drops, and a program with children of its own; it ends only by force.
-const GRAPH: &str = "ezrun: 1
-nodes:
-  numbers: { use: counter, with: { bytes: 2000 } }
-  copied: { use: merge }
-  viewed: { use: merge }
-  both: { use: check }
-  last: { use: check }
-  tree: { use: command, with: { argv: [sh, -c, 'sh -c \"sleep 1000 | cat\" & cat >/dev/null; sleep 1000'] } }
-edges:
-  - { from: numbers, to: copied }
-  - { from: numbers, to: viewed, zero_copy: true }
-  - { from: numbers, to: tree, zero_copy: true, overflow: drop_oldest }
-  - { from: copied, to: both, zero_copy: true }
-  - { from: viewed, to: last }
-";
+/// Random numbers: splitmix64.
+pub struct Dice(pub u64);
 
-/// What a kill came to.
-pub struct Killed {
-    pub segments: &'static str,
-    pub after: Duration,
-    /// How many processes there were just before.
-    pub processes: usize,
-    /// How long the last of them outlived the runner; none where one was still there at the limit.
-    pub gone_within: Option<Duration>,
-    /// Names under /dev/shm whose owner is dead, before the next run swept them.
-    pub names_left: usize,
-}
-
-/// Graphs to kill.
-pub struct Killer {
-    dir: tempfile::TempDir,
-    state: u64,
-    count: u64,
-}
-
-impl Killer {
-    pub fn new(seed: u64) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("graph.yaml"), GRAPH).unwrap();
-        let small = "ezrun: 1\nnodes: { a: { use: counter, with: { count: 1 } }, b: { use: check } }\n\
-                     edges: [{ from: a, to: b }]\n";
-        std::fs::write(dir.path().join("small.yaml"), small).unwrap();
-        Killer { dir, state: seed, count: 0 }
-    }
-
-    /// Starts a run, kills its runner, and waits until everything else is gone too.
-    pub fn kill_one(&mut self) -> Killed {
-        self.count += 1;
-        let segments = if self.count.is_multiple_of(2) { "named" } else { "sealed" };
-        let mark = format!("{MARK}={}-{}", std::process::id(), self.count);
-        // Half of the kills in the first tenth of the time, where processes and segments come to be.
-        let scale = if self.random().is_multiple_of(2) { LATEST_US / 10 } else { LATEST_US };
-        let after = Duration::from_micros(self.random() % scale);
-        let mut runner = self.ezrun("graph.yaml", segments, &mark).spawn().unwrap();
-        wait_for_end(Pid::from_child(&runner), after);
-        let processes = processes_with(&mark).len();
-        runner.kill().unwrap();
-        runner.wait().unwrap();
-        let killed_at = Instant::now();
-        let gone_within = all_gone(&mark, killed_at);
-        Killed { segments, after, processes, gone_within, names_left: names_of_dead_owners().len() }
-    }
-
-    /// Runs a graph to its end, which sweeps, and tells which of the names that were there before are still there.
-    pub fn names_after_sweep(&self) -> BTreeSet<PathBuf> {
-        let before = names_of_dead_owners();
-        let mark = format!("{MARK}=none");
-        assert!(self.ezrun("small.yaml", "named", &mark).status().unwrap().success());
-        names_of_dead_owners().intersection(&before).cloned().collect()
-    }
-
-    fn ezrun(&self, graph: &str, segments: &str, mark: &str) -> Command {
-        let (name, value) = mark.split_once('=').unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ezrun"));
-        command.arg(self.dir.path().join(graph)).args(["--quiet", "--segments", segments]).env(name, value);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command
-    }
-
-    /// splitmix64.
-    fn random(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+impl Dice {
+    pub fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     }
 }
 
-/// Until the process ends, or the time is over.
-fn wait_for_end(pid: Pid, limit: Duration) {
-    let pidfd = pidfd_open(pid, PidfdFlags::empty()).unwrap();
-    let mut watched = [PollFd::new(&pidfd, PollFlags::IN)];
-    let ended = poll(&mut watched, Some(&limit.try_into().unwrap())).unwrap();
-    assert_eq!(ended, 0, "the run ended by itself");
+/// A run of a graph, whose processes all have `mark` in their environment.
+pub fn ezrun(graph: &Path, segments: &str, mark: &str) -> Command {
+    let (name, value) = mark.split_once('=').unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ezrun"));
+    command.arg(graph).args(["--quiet", "--segments", segments]).env(name, value).stdin(Stdio::null());
+    command
 }
 
-/// How long it took until no process of the run was left; a process that is being forked may hide from one look.
-fn all_gone(mark: &str, since: Instant) -> Option<Duration> {
-    let mut looks_in_vain = 0;
-    while since.elapsed() < LIMIT {
-        let passed = since.elapsed();
-        looks_in_vain = if processes_with(mark).is_empty() { looks_in_vain + 1 } else { 0 };
-        if looks_in_vain == 3 {
-            return Some(passed);
-        }
-        std::thread::yield_now();
-    }
-    None
+/// Waits so long at most.
+pub fn has_ended_within(pid: Pid, limit: Duration) -> bool {
+    let pidfd = pidfd_open(pid, PidfdFlags::empty()).unwrap();
+    let mut watched = [PollFd::new(&pidfd, PollFlags::IN)];
+    poll(&mut watched, Some(&limit.try_into().unwrap())).unwrap() > 0
 }
 
 /// The processes with the variable in their environment; what has ended and is not yet waited for has none.
@@ -137,13 +55,17 @@ pub fn processes_with(mark: &str) -> Vec<u32> {
     pids.filter(is_of_run).collect()
 }
 
-/// Named segments, `ezrun-PID-START-RANDOM`, whose process is no more.
-fn names_of_dead_owners() -> BTreeSet<PathBuf> {
-    let entries = std::fs::read_dir("/dev/shm").unwrap().flatten().map(|entry| entry.path());
-    let is_left = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let owner = name.strip_prefix("ezrun-").and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
-        owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists())
-    };
-    entries.filter(is_left).collect()
+/// The word that follows `name` on the command line.
+pub fn word_after(name: &str) -> Option<String> {
+    std::env::args().skip_while(|arg| arg != name).nth(1)
+}
+
+/// The number that follows `name` on the command line.
+pub fn number_after(name: &str) -> Option<u64> {
+    word_after(name).map(|number| number.replace('_', "").parse().unwrap())
+}
+
+/// Whether a run has started this executable for what is in it as a pack.
+pub fn is_pack() -> bool {
+    std::env::args().nth(1).is_some_and(|verb| ["describe", "check", "backend", "guard"].contains(&verb.as_str()))
 }

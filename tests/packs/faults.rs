@@ -1,7 +1,7 @@
 //! A pack of node types that misbehave in every way that a graph must survive, and of witnesses that look closely.
 #![allow(unsafe_code, reason = "one of them writes where nobody may write")]
 
-use anyhow::{bail, ensure};
+use anyhow::{Context as _, bail, ensure};
 use ezrun::message::{Metadata, Received};
 use ezrun::node::{
     Context, Flow, InputId, Inputs, NoSettings, Node, NodeType, Outputs, PortType, Program, Registry, Result, Source,
@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Registry::new()
             .with(faulty())
             .with(scribbler())
+            .with(garbler())
             .with(inverter())
             .with(finisher())
             .with(deaf())
@@ -423,6 +424,59 @@ impl Node for Scribbler {
         }
         Ok(Flow::Continue)
     }
+}
+
+/// Writes random words where only its own process may write, and others read: into its station, or to the runner.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Garbler {
+    into: Garbled,
+    /// Messages that pass before.
+    after: u64,
+    #[serde(skip)]
+    seen: u64,
+}
+
+#[derive(Deserialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "snake_case")]
+enum Garbled {
+    Station,
+    Control,
+}
+
+fn garbler() -> NodeType {
+    NodeType::sink("garbler", "Writes random words into its station, or to the runner.")
+        .input("in", PortType::Any)
+        .node(|settings: Garbler| Ok(settings))
+}
+
+impl Node for Garbler {
+    fn process(&mut self, _: InputId, message: Received<'_>, _: &mut Outputs) -> Result<Flow> {
+        self.seen += 1;
+        if self.seen > self.after {
+            let random = blake3::hash(&message.header().sequence.to_le_bytes());
+            match self.into {
+                Garbled::Station => overwrite_station(random.as_bytes())?,
+                // Standard input is the socket to the runner.
+                Garbled::Control => drop(rustix::io::write(rustix::stdio::stdin(), random.as_bytes())?),
+            }
+        }
+        Ok(Flow::Continue)
+    }
+}
+
+/// Writes over the words by which producers tell what this process has taken: the one segment that it may write.
+fn overwrite_station(random: &[u8; 32]) -> Result<()> {
+    let maps = std::fs::read_to_string("/proc/self/maps")?;
+    let is_own =
+        |line: &&str| line.contains(" rw-s ") && (line.contains("/memfd:") || line.contains("/dev/shm/ezrun-"));
+    let line = maps.lines().find(is_own).context("it has no segment")?;
+    let at = usize::from_str_radix(line.split('-').next().unwrap_or_default(), 16)?;
+    for (word, bytes) in random.as_chunks::<8>().0.iter().enumerate() {
+        // SAFETY: none. What a producer does with that is the point.
+        unsafe { (at as *mut u64).add(word).write_volatile(u64::from_le_bytes(*bytes)) };
+    }
+    Ok(())
 }
 
 /// Writes over every byte of its own copy, for a long time, then sends it on.
