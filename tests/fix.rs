@@ -106,6 +106,52 @@ fn what_may_be_meant_in_two_ways_is_left_alone() {
 }
 
 #[test]
+fn a_key_that_is_there_already_is_not_written_again() {
+    let text = "\
+ezrun: 1
+nodes:
+  s: { use: sine, with: { count: 1, coutn: 2, rate: 250 } }
+  other: { use: conter }
+  k: { use: merge }
+  e: { use: check }
+edges:
+  - { frm: s, from: other, to: k, zero_copy: true }
+  - { frm: k, fron: k, to: e, zero_copy: true }
+";
+    // One that is sure is put right with none of the others.
+    let (_, after, stderr) = fixed(text, "--fix");
+    assert_eq!((after.as_str(), stderr.lines().count()), (text.replace("conter", "counter").as_str(), 1), "{stderr}");
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("graph.yaml"), text).unwrap();
+    let (_, stdout, _) = ezrun(dir.path(), &["validate", "--format", "json", "graph.yaml"]);
+    let json: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    let of_keys = |code: &serde_json::Value| code == "schema/unknown-key" || code == "schema/unknown-setting";
+    let findings = json["findings"].as_array().unwrap().iter().filter(|finding| of_keys(&finding["code"]));
+    let offered: Vec<usize> = findings.map(|finding| finding["fix"].as_array().unwrap().len()).collect();
+    assert_eq!(offered, [0; 4], "{stdout}");
+}
+
+#[test]
+fn what_is_only_found_and_does_not_say_that_it_is_a_graph_is_not_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = "nodes: { a: { use:  conter } }\nedges: []\n";
+    std::fs::write(dir.path().join("a.yaml"), text).unwrap();
+    let kept = || std::fs::read_to_string(dir.path().join("a.yaml")).unwrap();
+    let (code, stdout, stderr) = ezrun(dir.path(), &["validate", "--fix", "."]);
+    assert_eq!((code, stderr.as_str()), (1, ""));
+    assert!(stdout.contains("did you mean `counter`?"), "{stdout}");
+    assert_eq!(kept(), text);
+    let (code, _, stderr) = ezrun(dir.path(), &["fmt", "."]);
+    assert_eq!((code, stderr.as_str()), (2, "error: there is no graph below .\n"));
+    assert_eq!(kept(), text);
+    // What is named is meant.
+    assert_eq!(
+        ezrun(dir.path(), &["validate", "--fix", "a.yaml"]).2,
+        "fixed: a.yaml:1:21: `conter` is now `counter`\n"
+    );
+}
+
+#[test]
 fn every_broken_graph_of_the_project_is_better_afterwards_or_the_same() {
     let graphs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/graphs/err");
     let mut put_right = 0;

@@ -239,7 +239,7 @@ fn what_the_ports_and_names_of_parts_stand_for_together_is_bounded() {
     std::fs::write(bench.path("edges.yaml"), graph(200, 1)).unwrap();
     let said = refusal(&bench, "edges.yaml");
     // 300 for each edge: the 167th is too many.
-    assert!(said.contains("edges.yaml:371:22\n"), "{said}");
+    assert!(said.contains("edges.yaml:371:23\n"), "{said}");
     assert_eq!(said.matches("stand for too many").count(), 1, "{said}");
     assert!(!said.contains("unconnected-input"), "{said}");
     std::fs::write(bench.path("backends.yaml"), graph(1, 200)).unwrap();

@@ -59,8 +59,8 @@ pub fn put_right(
 ) -> Vec<Unread> {
     let mut unwritten = Vec::new();
     // What cannot be read is told by the check.
-    let read = |input| Some((input, Input::read(input, max_file_size).ok()??));
-    let mut files: Vec<(&Input, SourceFile)> = inputs.iter().filter_map(read).collect();
+    let read = inputs.iter().filter_map(|input| Some((input, input.read_to_change(max_file_size).ok()??)));
+    let mut files: Vec<(&Input, SourceFile)> = read.collect();
     for _ in 0..MAX_PASSES {
         let mut is_changed = false;
         files.retain_mut(|(input, file)| match put_one_right(input, file, fixes, load) {

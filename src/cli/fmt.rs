@@ -72,7 +72,7 @@ fn tell(input: &Input, outcome: Result<Outcome, (String, u8)>, check: bool) -> u
 
 fn format(input: &Input, args: &Args) -> Result<Outcome, (String, u8)> {
     // One that was found below a directory and is no graph is left alone.
-    let Some(file) = input.read(args.max_file_size).map_err(|cause| (cause, exit::USAGE))? else {
+    let Some(file) = input.read_to_change(args.max_file_size).map_err(|cause| (cause, exit::USAGE))? else {
         return Ok(Outcome::LeftAlone);
     };
     let formatted = graph::format(file.text()).map_err(|error| (refusal(&file, error), exit::INVALID))?;

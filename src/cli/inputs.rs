@@ -1,7 +1,7 @@
 //! The graph files that a verb is given: by name, below a directory, or on standard input.
 
 use super::formats::Unread;
-use crate::graph::{SourceFile, is_graph, text_of};
+use crate::graph::{ReadError, SourceFile, is_graph, looks_like_graph, says_it_is_a_graph, text_of};
 use std::io::Read;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,8 @@ use walkdir::{DirEntry, WalkDir};
 const STDIN: &str = "<stdin>";
 /// How long a pipe is waited for without a word.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// So much of a file tells whether it means to be a graph, in bytes.
+const HEAD_BYTES: u64 = 64 << 10;
 
 /// A file that may be read.
 pub struct Input {
@@ -23,11 +25,27 @@ pub struct Input {
 }
 
 impl Input {
-    /// Reads it; nothing where it was only found and is no graph.
+    /// Reads it; nothing where it was only found and does not even look like a graph.
     /// At most `limit` bytes are read.
     pub fn read(&self, limit: u64) -> Result<Option<SourceFile>, String> {
-        let file = read(&self.path, limit)?;
-        Ok((!self.found || is_graph(&file)).then_some(file))
+        self.read_if(looks_like_graph, limit)
+    }
+
+    /// As [`read`](Self::read); nothing, too, where it was only found and does not say that it is a graph: then it is not
+    /// for us to change.
+    pub fn read_to_change(&self, limit: u64) -> Result<Option<SourceFile>, String> {
+        self.read_if(is_graph, limit)
+    }
+
+    fn read_if(&self, is_meant: fn(&SourceFile) -> bool, limit: u64) -> Result<Option<SourceFile>, String> {
+        if !self.found {
+            return read(&self.path, limit).map(Some);
+        }
+        match SourceFile::read_up_to(&self.path, limit) {
+            Ok(file) => Ok(is_meant(&file).then_some(file)),
+            Err(ReadError::TooLarge { .. } | ReadError::NotText { .. }) if !begins_like_graph(&self.path) => Ok(None),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     /// What messages call it.
@@ -45,6 +63,17 @@ pub fn read(path: &Path, limit: u64) -> Result<SourceFile, String> {
 pub fn read_file(path: &Path, limit: u64) -> Result<SourceFile, String> {
     let _reading = say_if_it_takes_long(path);
     SourceFile::read_up_to(path, limit).map_err(|error| error.to_string())
+}
+
+/// Whether a file that is not read whole, or is no text, seems to be a graph all the same, or might be one.
+fn begins_like_graph(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head));
+    // What is left of UTF-16 is a text; and no byte order mark counts.
+    head.retain(|byte| *byte != 0);
+    let marks: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"];
+    let text = marks.iter().find_map(|mark| head.strip_prefix(*mark)).unwrap_or(&head);
+    read.is_err() || says_it_is_a_graph(text)
 }
 
 /// Says what is waited for, if a pipe is not read by the time that what this returns is dropped.
@@ -84,10 +113,15 @@ pub fn no_graph(named: &[PathBuf]) -> Unread {
 fn below(dir: &Path, inputs: &mut Vec<Input>, unread: &mut Vec<Unread>) {
     for entry in WalkDir::new(dir).sort_by_file_name().into_iter().filter_entry(is_looked_into) {
         match entry {
-            // A link to a file is one, too.
-            Ok(entry) if is_yaml(entry.path()) && entry.path().is_file() => {
-                let path = entry.path();
-                inputs.push(Input { path: path.strip_prefix(".").unwrap_or(path).to_owned(), found: true });
+            Ok(entry) if is_yaml(entry.path()) => {
+                let path = entry.path().strip_prefix(".").unwrap_or(entry.path());
+                // A link to a file is one, too.
+                if entry.path().is_file() {
+                    inputs.push(Input { path: path.to_owned(), found: true });
+                } else if is_dangling(&entry) {
+                    let file = path.display().to_string();
+                    unread.push(Unread { cause: format!("cannot read {file}: it is a link to nothing"), file });
+                }
             }
             Ok(_) => {}
             Err(error) => {
@@ -105,7 +139,14 @@ fn is_looked_into(entry: &DirEntry) -> bool {
 }
 
 fn is_yaml(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+    let is = |known: &str| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(known));
+    is("yaml") || is("yml")
+}
+
+/// Whether it is a link to what is not there. Links called `.#…` are locks that editors make.
+fn is_dangling(entry: &DirEntry) -> bool {
+    let is_lock = entry.file_name().to_string_lossy().starts_with(".#");
+    entry.path_is_symlink() && !is_lock && !entry.path().exists()
 }
 
 fn read_stdin(limit: u64) -> Result<SourceFile, String> {

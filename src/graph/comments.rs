@@ -34,14 +34,32 @@ fn comment(file: &SourceFile, whole: Span) -> Comment<'_> {
     Comment { text: file.slice(span), span, line: place.line, alone: file.slice(before).trim().is_empty() }
 }
 
-/// Whether a file means to be a graph: it is a mapping with a key `ezrun`, as far as it can be read.
+/// Whether a file says that it is a graph: it is a mapping with a key `ezrun`, as far as it can be read.
 #[must_use]
 pub fn is_graph(file: &SourceFile) -> bool {
+    has_keys(file, &["ezrun"])
+}
+
+/// Whether a file is a graph, or looks like one that does not say so: it has nodes and edges.
+#[must_use]
+pub fn looks_like_graph(file: &SourceFile) -> bool {
+    is_graph(file) || has_keys(file, &["nodes", "edges"])
+}
+
+/// Whether bytes that are no text, or only the beginning of one, have a line that says that they are a graph.
+#[must_use]
+pub fn says_it_is_a_graph(bytes: &[u8]) -> bool {
+    has_line_with(bytes, "ezrun")
+}
+
+/// Whether a file is a mapping with all these keys; one that cannot be read, whether it has lines that begin with them.
+fn has_keys(file: &SourceFile, keys: &[&str]) -> bool {
     let mut depth = 0_usize;
     let mut is_key = false;
+    let mut missing = keys.to_vec();
     for event in Parser::new_from_str(file.text()) {
         let Ok((event, _)) = event else {
-            return file.text().lines().any(|line| line.starts_with("ezrun:"));
+            return keys.iter().all(|key| has_line_with(file.text().as_bytes(), key));
         };
         match event {
             Event::MappingStart(..) if depth == 0 => (depth, is_key) = (1, true),
@@ -51,7 +69,8 @@ pub fn is_graph(file: &SourceFile) -> bool {
                 is_key = if depth == 1 { !is_key } else { is_key };
             }
             Event::Scalar(text, ..) if depth == 1 => {
-                if is_key && text == "ezrun" {
+                missing.retain(|key| !is_key || *key != text);
+                if missing.is_empty() {
                     return true;
                 }
                 is_key = !is_key;
@@ -61,6 +80,14 @@ pub fn is_graph(file: &SourceFile) -> bool {
         }
     }
     false
+}
+
+/// Whether a line begins with the key and its colon, a brace before it or not.
+fn has_line_with(text: &[u8], key: &str) -> bool {
+    text.split(|byte| *byte == b'\n').any(|line| {
+        let line = line.strip_prefix(b"{").map_or(line, <[u8]>::trim_ascii_start);
+        line.strip_prefix(key.as_bytes()).is_some_and(|rest| rest.starts_with(b":"))
+    })
 }
 
 #[cfg(test)]
@@ -94,8 +121,19 @@ mod tests {
         {
             assert!(is_graph(&file(text)), "{text}");
         }
+        let broken = ["{ezrun: 1, a: [}\n", "# c\n{ ezrun: 1, nodes: {\n"];
+        assert!(broken.iter().all(|text| is_graph(&file(text))));
         for text in ["", "a: ezrun\n", "ezrun\n", "- ezrun: 1\n", "a: { ezrun: 1 }\n", "a: |\n  ezrun: 1\n", "a: [\n"] {
             assert!(!is_graph(&file(text)), "{text}");
+        }
+    }
+    #[test]
+    fn nodes_and_edges_look_like_a_graph_whether_it_says_so_or_not() {
+        for text in ["ezrn: 1\nnodes: {}\nedges: []\n", "edges: [\nnodes: {\n", "{nodes: {}, edges: []}"] {
+            assert!(looks_like_graph(&file(text)) && !is_graph(&file(text)), "{text}");
+        }
+        for text in ["nodes: {}\n", "nodes: { edges: 1 }\n", "nodes: edges\n", "a: { nodes: 1, edges: 2 }\n"] {
+            assert!(!looks_like_graph(&file(text)), "{text}");
         }
     }
 }

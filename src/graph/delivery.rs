@@ -41,7 +41,7 @@ pub(super) fn copies_for_views(model: &Model<'_>, findings: &mut Findings) {
         let node = &model.nodes[wire.to.0];
         let Some(node_type) = &node.node_type else { continue };
         let input = &node_type.inputs[wire.to.1];
-        if input.needs_views && wire.edge.zero_copy.is_none_or(|flag| !flag.value) {
+        if input.needs_views && copies(&wire) {
             let span = wire.edge.zero_copy.map_or(wire.to_span, |flag| flag.span);
             let (name, type_name) = (&node.name.text, &node_type.name);
             let message = format!("`{type_name}` asks for views at `{name}.{}`, and this edge copies", input.name);
@@ -52,7 +52,6 @@ pub(super) fn copies_for_views(model: &Model<'_>, findings: &mut Findings) {
 }
 
 pub(super) fn needless_copies(model: &Model<'_>, streams: &Streams, findings: &mut Findings) {
-    let copies = |wire: &Wire<'_>| wire.edge.zero_copy.is_none_or(|flag| !flag.value);
     if !model.wires().any(|wire| copies(&wire)) {
         return;
     }
@@ -100,6 +99,11 @@ pub(super) fn too_large(model: &Model<'_>, streams: &Streams, findings: &mut Fin
         let draft = Draft::new(rules::TOO_LARGE, span, message).help(help);
         findings.add(draft.related(name.span, format!("`{}` sends them", name.text)));
     }
+}
+
+/// Whether an edge surely copies.
+fn copies(wire: &Wire<'_>) -> bool {
+    !wire.edge.is_open && wire.edge.zero_copy.is_none_or(|flag| !flag.value)
 }
 
 /// Gives an edge `zero_copy: true`.

@@ -1,10 +1,10 @@
 //! The edges of a file as written.
 
 use super::Overflow;
-use super::fields::{At, Fields, Reader, Word};
+use super::fields::{At, Fields, Reader, Word, beyond, plainly};
 use super::rules;
 use super::supervision::duration;
-use super::written::{is_nothing, record};
+use super::written::is_nothing;
 use super::yaml::{Kind, Tree};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use std::time::Duration;
 pub(super) const MAX_QUEUE: u32 = 65_536;
 /// Largest `max_message`, in bytes.
 pub(super) const MAX_MESSAGE_BYTES: u64 = 1 << 40;
+const IN_RANGE: &str = "it is from 1 byte to 1 TiB";
 
 const EDGE_KEYS: &[&str] =
     &["from", "to", "zero_copy", "queue", "overflow", "max_message", "prefault", "feedback", "input_timeout"];
@@ -34,6 +35,8 @@ pub(super) struct WrittenEdge {
 #[derive(Clone)]
 pub(super) struct EdgeSettings {
     pub zero_copy: Option<At<bool>>,
+    /// Whether what `zero_copy` says hangs on a variable that is not known.
+    pub is_open: bool,
     pub queue: Option<At<u32>>,
     pub overflow: Option<At<Overflow>>,
     pub max_message: Option<At<u64>>,
@@ -55,7 +58,7 @@ pub(super) fn edges<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) -> Vec
 
 fn edge<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>) -> Option<WrittenEdge> {
     let before = reader.findings.len();
-    let fields = record(tree, "an edge", EDGE_KEYS, RESERVED_EDGE_KEYS, reader)?;
+    let fields = reader.record(tree, "an edge", EDGE_KEYS, RESERVED_EDGE_KEYS)?;
     let mut end = |key: &str, in_words: &str, port: &str| match fields.get(key) {
         Some(field) => reader.text(field.value, in_words),
         None => {
@@ -69,6 +72,7 @@ fn edge<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>) -> Option<WrittenEdge> 
     let value = |key: &str| fields.get(key).map(|field| field.value);
     let settings = EdgeSettings {
         zero_copy: value("zero_copy").and_then(|tree| reader.flag(tree, "`zero_copy`")),
+        is_open: value("zero_copy").is_some_and(|tree| tree.kind == Kind::Unknown),
         queue: value("queue").and_then(|tree| reader.integer(tree, "`queue`", 1..=MAX_QUEUE)),
         overflow: value("overflow").and_then(|tree| reader.choice(tree, "`overflow`", OVERFLOWS)),
         max_message: value("max_message").and_then(|tree| max_message(tree, reader)),
@@ -92,13 +96,19 @@ fn max_message(tree: &Tree, reader: &mut Reader<'_, '_>) -> Option<At<u64>> {
     };
     match bytes {
         None => {
-            let message = format!("`max_message` is a number of bytes, not {}", tree.describe());
+            if let Some(digits) = tree.long_integer(reader.file) {
+                let message = format!("`max_message` is {digits}, {}", beyond(&digits));
+                reader.report(rules::OUT_OF_RANGE, tree.span, message, IN_RANGE);
+                return None;
+            }
+            let message = format!("`max_message` is a number of bytes, not {}", tree.describe_in(reader.file));
+            let help = tree.whole_number().map_or_else(|| help.to_owned(), plainly);
             reader.report(rules::WRONG_TYPE, tree.span, message, help);
             None
         }
         Some(value) if !(1..=MAX_MESSAGE_BYTES).contains(&value) => {
             let message = format!("`max_message` is {}", tree.describe());
-            reader.report(rules::OUT_OF_RANGE, tree.span, message, "it is from 1 byte to 1 TiB");
+            reader.report(rules::OUT_OF_RANGE, tree.span, message, IN_RANGE);
             None
         }
         Some(value) => Some(At { value, span: tree.span }),

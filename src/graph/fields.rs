@@ -4,7 +4,7 @@ use super::edit::Part;
 use super::finding::{Draft, Findings, Rule};
 use super::rules;
 use super::source::{SourceFile, Span};
-use super::suggest;
+use super::suggest::{self, Suggestion};
 use super::yaml::{Kind, Tree};
 use smol_str::SmolStr;
 use std::collections::HashMap;
@@ -72,19 +72,32 @@ pub(super) fn lacks_space(text: &str, keys: &[&str]) -> Option<String> {
     Some(format!("a space is missing behind the `:`: write `{key}: {value}`"))
 }
 
+/// How an integer is wrong that 64 bits do not hold.
+pub(super) fn beyond(digits: &str) -> &'static str {
+    if digits.starts_with('-') { "which is too small" } else { "which is too large" }
+}
+
+/// Help for an integer that is written like `1e3` or `4.0`.
+pub(super) fn plainly(whole: i64) -> String {
+    format!("write {whole}, without a point or an exponent")
+}
+
 impl<'t> Reader<'_, 't> {
     pub fn report(&mut self, rule: Rule, span: Span, message: impl Into<String>, help: impl Into<String>) {
         self.findings.add(Draft::new(rule, span, message).help(help));
     }
 
-    /// That `what` has no such key.
-    pub fn unknown_key(&self, what: &str, field: &Field<'_>, known: &[&str]) -> Draft {
-        let help = match lacks_space(field.name, known) {
-            Some(help) => Some(help.into()),
-            None => self.findings.suggestion(|| suggest::help(field.name, known, "key")),
-        };
-        let draft = Draft::new(rules::UNKNOWN_KEY, field.span, format!("{what} has no key `{}`", field.name));
-        draft.suggest(help, Part::Whole)
+    /// That `what` has none of the keys `unknown`, but those in `known`.
+    fn unknown_keys(&mut self, what: &str, unknown: &[&Field<'_>], known: &[&str], fields: &Fields<'_>) {
+        let names: Vec<&str> = unknown.iter().map(|field| field.name).collect();
+        let search = || Some(suggest::keys(&names, known, |name| fields.get(name).is_some(), "key"));
+        let mut helps = self.findings.suggestion(search).unwrap_or_default().into_iter();
+        for field in unknown {
+            let near = helps.next().flatten();
+            let help = lacks_space(field.name, known).map(Suggestion::from).or(near);
+            let draft = Draft::new(rules::UNKNOWN_KEY, field.span, format!("{what} has no key `{}`", field.name));
+            self.findings.add(draft.suggest(help, Part::Whole));
+        }
     }
 
     /// The entries of the mapping `tree`, `what` in words; the first of duplicate keys counts.
@@ -131,13 +144,16 @@ impl<'t> Reader<'_, 't> {
         Some(Fields(fields))
     }
 
-    /// As [`mapping`](Self::mapping), with no keys but `allowed`.
-    pub fn record(&mut self, tree: &'t Tree, what: &str, allowed: &[&str]) -> Option<Fields<'t>> {
+    /// As [`mapping`](Self::mapping), with no keys but `allowed`. Those that are `reserved` are not unknown.
+    pub fn record(&mut self, tree: &'t Tree, what: &str, allowed: &[&str], reserved: &[&str]) -> Option<Fields<'t>> {
         let fields = self.mapping(tree, what)?;
-        for field in fields.iter().filter(|field| !allowed.contains(&field.name)) {
-            let draft = self.unknown_key(what, field, allowed);
-            self.findings.add(draft);
+        let others = fields.iter().filter(|field| !allowed.contains(&field.name));
+        let (reserved, unknown): (Vec<_>, Vec<_>) = others.partition(|field| reserved.contains(&field.name));
+        for field in reserved {
+            let message = format!("`{}` is reserved; this version of ezrun does not do it yet", field.name);
+            self.report(rules::UNSUPPORTED, field.span, message, "take it out");
         }
+        self.unknown_keys(what, &unknown, allowed, &fields);
         Some(fields)
     }
 
@@ -220,8 +236,17 @@ impl<'t> Reader<'_, 't> {
             },
             Kind::Unknown => None,
             _ => {
-                let message = format!("{what} is an integer, not {}", tree.describe());
-                self.report(rules::WRONG_TYPE, tree.span, message, format!("write a number from {low} to {high}"));
+                if let Some(digits) = tree.long_integer(self.file) {
+                    let message = format!("{what} is {digits}, {}", beyond(&digits));
+                    self.report(rules::OUT_OF_RANGE, tree.span, message, format!("it is from {low} to {high}"));
+                    return None;
+                }
+                let message = format!("{what} is an integer, not {}", tree.describe_in(self.file));
+                let whole = tree
+                    .whole_number()
+                    .filter(|&whole| T::try_from(i128::from(whole)).is_ok_and(|whole| range.contains(&whole)));
+                let help = whole.map_or_else(|| format!("write a number from {low} to {high}"), plainly);
+                self.report(rules::WRONG_TYPE, tree.span, message, help);
                 None
             }
         }

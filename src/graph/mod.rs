@@ -50,7 +50,7 @@ mod wiring;
 mod written;
 pub mod yaml;
 
-pub use comments::is_graph;
+pub use comments::{is_graph, looks_like_graph, says_it_is_a_graph};
 pub use edges::parse_bytes;
 pub use edit::{Edit, apply as apply_edits};
 pub use file_schema::file_schema;

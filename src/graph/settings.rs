@@ -8,7 +8,7 @@ use super::source::SourceFile;
 use super::sources::Sources;
 use super::walker::Walker;
 use super::yaml::{Kind, Tree};
-use crate::node::{Registry, SettingError, SettingsToCheck, TypeDescription};
+use crate::node::{Registry, Role, SettingError, SettingsToCheck, TypeDescription};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -16,42 +16,55 @@ use std::path::PathBuf;
 pub(super) fn check(node: &mut ModelNode<'_>, registry: &Registry, file: &SourceFile, findings: &mut Findings) {
     let Some(node_type) = node.node_type.clone() else { return };
     let before = findings.len();
-    let mut walker = Walker::new(&node_type.settings, file, &node.name);
+    let way_out = way_out(node, &node_type);
+    let mut walker = Walker::new(&node_type.settings, file, &node.name, &way_out);
     let none = Tree::new(node.name.span, Kind::Map(Box::default()));
     let settings = walker.settings(node.with.unwrap_or(&none));
-    let unknown = walker.unknown;
+    let is_whole = walker.findings.len() == 0 && !walker.unknown;
     findings.extend(walker.findings);
-    if unknown || findings.len() > before {
-        return;
+    if let Some(built_in) = registry.get(&node_type.name).filter(|_| node.pack.is_none()) {
+        let faults = if is_whole { built_in.faults(&settings) } else { built_in.faults_of_values(&settings) };
+        faults.iter().for_each(|fault| findings.add(refused(fault, node, &way_out, file)));
     }
-    if node.pack.is_none()
-        && let Some(built_in) = registry.get(&node_type.name)
-        && let Err(error) = built_in.make(settings.clone())
-    {
-        findings.add(refused(&error, node, &node_type, file));
-        return;
+    if let Some(path) = written(node, "path", file).filter(|path| is_path_with_nul(path, &node_type)) {
+        let message = format!("the setting `path` of `{}` has a NUL, and no path can have one", node.name.text);
+        findings.add(Draft::new(rules::BAD_SETTING, path.span, message).help("take the `\\0` out"));
     }
-    node.settings = Some(settings);
+    if is_whole && findings.len() == before {
+        node.settings = Some(settings);
+    }
+}
+
+/// Whether `value`, which stands under `path`, is to be a file's, and can be none's. What a transform calls so may be
+/// anything.
+fn is_path_with_nul(value: &Tree, node_type: &TypeDescription) -> bool {
+    node_type.role != Role::Transform && matches!(&value.kind, Kind::String(path) if path.contains('\0'))
+}
+
+/// The value of a setting as it is written.
+fn written<'t>(node: &ModelNode<'t>, setting: &str, file: &SourceFile) -> Option<&'t Tree> {
+    match node.with.map(|with| &with.kind) {
+        Some(Kind::Map(entries)) => entries.iter().find(|(key, _)| key.text(file) == setting).map(|(_, value)| value),
+        _ => None,
+    }
+}
+
+/// Where to read of the settings of a node.
+fn way_out(node: &ModelNode<'_>, node_type: &TypeDescription) -> String {
+    match &node.pack {
+        None => format!("`ezrun nodes {}` shows its settings", node_type.name),
+        Some(pack) => format!("`{} describe` tells its settings", pack.display()),
+    }
 }
 
 /// What only the node type itself knows of its settings, such as that one is less than another.
-fn refused(error: &SettingError, node: &ModelNode<'_>, node_type: &TypeDescription, file: &SourceFile) -> Draft {
-    let at = match node.with.map(|with| &with.kind) {
-        Some(Kind::Map(entries)) => entries
-            .iter()
-            .find(|(key, _)| error.setting.as_deref() == Some(key.text(file)))
-            .map(|(_, value)| value.span),
-        _ => None,
-    };
+fn refused(error: &SettingError, node: &ModelNode<'_>, way_out: &str, file: &SourceFile) -> Draft {
+    let at = error.setting.as_deref().and_then(|setting| written(node, setting, file)).map(|value| value.span);
     let message = match &error.setting {
         Some(setting) => format!("the setting `{setting}` of `{}`: {}", node.name.text, error.message),
         None => format!("the settings of `{}`: {}", node.name.text, error.message),
     };
-    let help = match &node.pack {
-        None => format!("`ezrun nodes {}` shows its settings", node_type.name),
-        Some(pack) => format!("`{} describe` tells its settings", pack.display()),
-    };
-    Draft::new(rules::BAD_SETTING, at.unwrap_or(node.name.span), message).help(help)
+    Draft::new(rules::BAD_SETTING, at.unwrap_or(node.name.span), message).help(way_out)
 }
 
 /// Has packs check what only their types know of settings: each pack is asked once, for all its nodes.
@@ -80,7 +93,8 @@ pub(super) fn ask_packs(nodes: &mut [ModelNode<'_>], packs: &dyn Packs, sources:
         for (&at, error) in asked.iter().zip(verdicts) {
             if let (Some(error), Some(node_type)) = (error, nodes[at].node_type.clone()) {
                 let file = sources.file(nodes[at].file);
-                findings.add(refused(&error, &nodes[at], &node_type, file));
+                let way_out = way_out(&nodes[at], &node_type);
+                findings.add(refused(&error, &nodes[at], &way_out, file));
                 nodes[at].settings = None;
             }
         }

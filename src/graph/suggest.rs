@@ -1,5 +1,7 @@
 //! "Did you mean": the nearest of the names that would have been right.
 
+use std::collections::BTreeMap;
+
 /// Longest list of names that a help text spells out.
 const MAX_LISTED: usize = 12;
 
@@ -9,6 +11,9 @@ const CLEAR_LEAD: usize = 2;
 /// Most candidates that are looked at, and most letters of a name that are compared: what a search costs is bounded by both.
 const MAX_CANDIDATES: usize = 1000;
 const MAX_LETTERS: usize = 64;
+
+/// Most keys of a mapping that a search is made for.
+const MAX_KEYS: usize = 100;
 
 /// Help for a name that is not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,9 +60,35 @@ pub(super) fn meant<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str
 
 /// Help for an unknown `name`: the nearest candidate, or else all of them where they are few.
 pub(super) fn help(name: &str, candidates: &[&str], what: &str) -> Option<Suggestion> {
-    if let Some(meant) = meant(name, candidates.iter().copied()) {
-        return Some(meant);
+    meant(name, candidates.iter().copied()).or_else(|| all(candidates, what))
+}
+
+/// Help for each of the `unknown` keys of a mapping: none of them was meant to be one that `is_there` already, and of
+/// several that may have been meant to be one, nobody knows which was.
+pub(super) fn keys(
+    unknown: &[&str],
+    known: &[&str],
+    is_there: impl Fn(&str) -> bool,
+    what: &str,
+) -> Vec<Option<Suggestion>> {
+    let free: Vec<&str> = known.iter().copied().filter(|name| !is_there(name)).collect();
+    let mut rivals: BTreeMap<String, usize> = BTreeMap::new();
+    let mut helps = Vec::with_capacity(unknown.len());
+    for name in unknown {
+        let meant = if helps.len() < MAX_KEYS { meant(name, free.iter().copied()) } else { None };
+        if let Some((_, new)) = meant.as_ref().and_then(|meant| meant.instead.as_ref()) {
+            *rivals.entry(new.clone()).or_default() += 1;
+        }
+        helps.push(meant.or_else(|| all(known, what)));
     }
+    for help in helps.iter_mut().flatten() {
+        help.instead = help.instead.take().filter(|(_, new)| rivals[new] == 1);
+    }
+    helps
+}
+
+/// All of `candidates`, where they are few.
+fn all(candidates: &[&str], what: &str) -> Option<Suggestion> {
     match candidates {
         [] => None,
         [only] => Some(format!("the only {what} is `{only}`").into()),
@@ -165,6 +196,20 @@ mod tests {
         assert_eq!((either.text.as_str(), either.instead), ("did you mean `lowpass`?", None));
         let clear = super::meant("drop-oldest", ["drop_newest", "drop_oldest"]).unwrap();
         assert_eq!(clear.instead.map(|(_, new)| new).as_deref(), Some("drop_oldest"));
+    }
+
+    #[test]
+    fn a_key_that_is_there_was_not_meant_and_of_two_slips_neither_is_sure() {
+        let help = |unknown: &[&str], there: &[&str]| {
+            let found = keys(unknown, &["from", "to", "queue"], |name| there.contains(&name), "key");
+            found.into_iter().flatten().map(|help| (help.text, help.instead.is_some())).collect::<Vec<_>>()
+        };
+        let sure = ("did you mean `from`?".to_owned(), true);
+        let unsure = ("did you mean `from`?".to_owned(), false);
+        let listed = ("keys are `from`, `to` and `queue`".to_owned(), false);
+        assert_eq!(help(&["frm"], &["to"]), [sure]);
+        assert_eq!(help(&["frm"], &["from"]), [listed]);
+        assert_eq!(help(&["frm", "fromm"], &[]), [unsure.clone(), unsure]);
     }
 
     #[test]

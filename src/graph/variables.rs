@@ -185,11 +185,15 @@ impl Scope<'_> {
     }
 
     fn check_given(&self, given: &Given, findings: &mut Findings) {
-        for (name, key, _) in given.values.iter().filter(|(name, ..)| !self.by_name.contains_key(name)) {
+        let unknown = given.values.iter().filter(|(name, ..)| !self.by_name.contains_key(name));
+        let (names, keys): (Vec<&str>, Vec<Span>) = unknown.map(|(name, key, _)| (name.as_str(), *key)).unzip();
+        let is_given = |name: &str| given.by_name.contains_key(name);
+        let search = || Some(suggest::keys(&names, &self.names(), is_given, "param"));
+        let mut helps = findings.suggestion(search).unwrap_or_default().into_iter();
+        for (name, key) in names.iter().zip(keys) {
             let message = format!("`{}` has no param `{name}`", self.file.name());
-            let draft = Draft::new(rules::UNKNOWN_PARAM, *key, message);
-            let help = findings.suggestion(|| self.help(name));
-            findings.add(draft.suggest(help, Part::Whole));
+            let draft = Draft::new(rules::UNKNOWN_PARAM, key, message);
+            findings.add(draft.suggest(helps.next().flatten(), Part::Whole));
         }
     }
 
@@ -204,8 +208,11 @@ impl Scope<'_> {
 
     /// Help for the name of a param that is not there.
     fn help(&self, name: &str) -> Option<Suggestion> {
-        let names: Vec<&str> = self.params.iter().map(|param| param.name.as_str()).collect();
-        suggest::help(name, &names, "param")
+        suggest::help(name, &self.names(), "param")
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.params.iter().map(|param| param.name.as_str()).collect()
     }
 
     fn report_unused(&self, findings: &mut Findings) {

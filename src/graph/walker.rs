@@ -2,7 +2,7 @@
 //! It knows what `schemars` writes for serde types.
 
 use super::edit::Part;
-use super::fields::{MERGE_KEY, Word, merge_key};
+use super::fields::{MERGE_KEY, Word, beyond, merge_key, plainly};
 use super::finding::{Draft, Findings, Rule};
 use super::rules;
 use super::schema::{
@@ -10,7 +10,7 @@ use super::schema::{
 };
 use super::source::{SourceFile, Span};
 use super::suggest::{self, Suggestion};
-use super::yaml::{Kind, Tree};
+use super::yaml::{Kind, Tree, plain_scalar};
 use serde_json::{Map, Number, Value};
 use smol_str::SmolStr;
 
@@ -23,15 +23,18 @@ pub(super) struct Walker<'a> {
     file: &'a SourceFile,
     pub findings: Findings,
     node: &'a Word,
+    /// Help where nothing better is known.
+    way_out: &'a str,
     /// Whether a value is not known yet.
     pub unknown: bool,
 }
 
 impl<'a> Walker<'a> {
-    pub fn new(root: &'a Value, file: &'a SourceFile, node: &'a Word) -> Self {
-        Walker { root, file, findings: Findings::default(), node, unknown: false }
+    pub fn new(root: &'a Value, file: &'a SourceFile, node: &'a Word, way_out: &'a str) -> Self {
+        Walker { root, file, findings: Findings::default(), node, way_out, unknown: false }
     }
 
+    /// The value that the node gets, without the settings at fault and those that are not known.
     pub fn settings(&mut self, tree: &Tree) -> Value {
         if !matches!(tree.kind, Kind::Map(_) | Kind::Null | Kind::Unknown) {
             let message = format!("the settings of `{}` are a mapping, not {}", self.node.text, tree.describe());
@@ -193,6 +196,7 @@ impl<'a> Walker<'a> {
         let others = schema.get("additionalProperties").unwrap_or(&Value::Bool(true));
         let mut values = Map::new();
         let mut places: std::collections::HashMap<&str, Span> = std::collections::HashMap::new();
+        let mut unknown = Vec::new();
         for (key, value) in entries {
             let name = key.text(self.file);
             if name == MERGE_KEY {
@@ -207,16 +211,18 @@ impl<'a> Walker<'a> {
             }
             places.insert(name, key.span);
             let inner = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-            match properties.and_then(|properties| properties.get(name)) {
-                Some(property) => {
-                    values.insert(name.to_owned(), self.walk(value, property, &inner));
+            let schema = match properties.and_then(|properties| properties.get(name)) {
+                None if *others == Value::Bool(false) => {
+                    unknown.push((name, key.span));
+                    continue;
                 }
-                None if *others == Value::Bool(false) => self.unknown_setting(key.span, name, properties, path),
-                None => {
-                    values.insert(name.to_owned(), self.walk(value, others, &inner));
-                }
+                property => property.unwrap_or(others),
+            };
+            if let Some(value) = self.sound(value, schema, &inner) {
+                values.insert(name.to_owned(), value);
             }
         }
+        self.unknown_settings(&unknown, properties, |name| places.contains_key(name), path);
         let required = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         for name in required.filter(|name| !places.contains_key(name)) {
             self.missing_setting(tree, name, properties, path);
@@ -224,18 +230,37 @@ impl<'a> Walker<'a> {
         Value::Object(values)
     }
 
-    fn unknown_setting(&mut self, span: Span, name: &str, known: Option<&Map<String, Value>>, path: &str) {
+    /// As [`walk`](Self::walk); nothing where a part of the value is wrong or not known.
+    fn sound(&mut self, tree: &Tree, schema: &'a Value, path: &str) -> Option<Value> {
+        let (faults, unknown) = (self.findings.len(), std::mem::take(&mut self.unknown));
+        let value = self.walk(tree, schema, path);
+        let is_sound = self.findings.len() == faults && !self.unknown;
+        self.unknown |= unknown;
+        is_sound.then_some(value)
+    }
+
+    fn unknown_settings(
+        &mut self,
+        unknown: &[(&str, Span)],
+        known: Option<&Map<String, Value>>,
+        is_there: impl Fn(&str) -> bool,
+        path: &str,
+    ) {
         let names: Vec<&str> = known.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-        let help = self.findings.suggestion(|| suggest::help(name, &names, "setting"));
-        let help = help.unwrap_or_else(|| match names.len() {
-            0 => "it takes none".to_owned().into(),
-            _ => format!("settings are {}", suggest::list(&names)).into(),
-        });
-        let message = match path {
-            "" => format!("`{}` has no setting `{name}`", self.node.text),
-            _ => format!("{} has no `{name}`", self.setting(path)),
-        };
-        self.report(rules::UNKNOWN_SETTING, span, message, Some(help));
+        let written: Vec<&str> = unknown.iter().map(|(name, _)| *name).collect();
+        let search = || Some(suggest::keys(&written, &names, is_there, "setting"));
+        let mut helps = self.findings.suggestion(search).unwrap_or_default().into_iter();
+        for (name, span) in unknown {
+            let help = helps.next().flatten().unwrap_or_else(|| match names.len() {
+                0 => "it takes none".to_owned().into(),
+                _ => format!("settings are {}", suggest::list(&names)).into(),
+            });
+            let message = match path {
+                "" => format!("`{}` has no setting `{name}`", self.node.text),
+                _ => format!("{} has no `{name}`", self.setting(path)),
+            };
+            self.report(rules::UNKNOWN_SETTING, *span, message, Some(help));
+        }
     }
 
     /// Placed at the node's key, or at the mapping inside the settings in which it is missing.
@@ -286,17 +311,33 @@ impl<'a> Walker<'a> {
 
     fn wrong_type(&mut self, tree: &Tree, wanted: &[String], path: &str) {
         let wanted: Vec<&str> = wanted.iter().map(String::as_str).filter(|word| *word != "nothing").collect();
-        let message = format!("{} is {}, not {}", self.setting(path), wanted.join(" or "), tree.describe());
+        if let Some(digits) = tree.long_integer(self.file).filter(|_| wanted.contains(&"an integer")) {
+            let message = format!("{} is {digits}, {}", self.setting(path), beyond(&digits));
+            let help = match digits.starts_with('-') {
+                true => format!("integers go down to {}", i64::MIN),
+                false => format!("integers go up to {}", u64::MAX),
+            };
+            return self.report(rules::OUT_OF_RANGE, tree.span, message, Some(help));
+        }
+        let described = tree.describe_in(self.file);
+        let message = format!("{} is {}, not {described}", self.setting(path), wanted.join(" or "));
+        let help = self.instead(tree, &wanted).unwrap_or_else(|| self.way_out.to_owned());
+        self.report(rules::WRONG_TYPE, tree.span, message, Some(help));
+    }
+
+    /// What to write instead of a value of another type than those `wanted`, where that can be guessed.
+    fn instead(&self, tree: &Tree, wanted: &[&str]) -> Option<String> {
         let scalar = matches!(tree.kind, Kind::Bool(_) | Kind::Int(_) | Kind::Float(_));
-        let help = match &tree.kind {
+        match &tree.kind {
             _ if tree.substituted.is_some() => Some("the value comes from a variable".to_owned()),
             Kind::String(text) if wanted == ["`true` or `false`"] => match text.as_str() {
                 "yes" | "on" | "true" => Some("write `true`, without quotes".to_owned()),
                 "no" | "off" | "false" => Some("write `false`, without quotes".to_owned()),
-                _ => None,
+                _ => Some("write `true` or `false`".to_owned()),
             },
             _ if scalar && wanted.contains(&"a text") => Some(format!("quote it: \"{}\"", tree.text(self.file))),
-            Kind::String(text) if matches!(super::yaml::plain_scalar(text), Kind::Int(_) | Kind::Float(_)) => {
+            Kind::Float(_) if wanted.contains(&"an integer") => tree.whole_number().map(plainly),
+            Kind::String(text) if matches!(plain_scalar(text), Kind::Int(_) | Kind::Float(_)) => {
                 Some(format!("write {text} without quotes"))
             }
             Kind::String(text) if wanted == ["a list"] && text.contains(char::is_whitespace) => {
@@ -306,9 +347,11 @@ impl<'a> Walker<'a> {
             Kind::Int(_) | Kind::Float(_) | Kind::String(_) if wanted == ["a list"] => {
                 Some(format!("write `[{}]`", tree.text(self.file)))
             }
+            Kind::String(text) if wanted.iter().any(|word| ["an integer", "a number"].contains(word)) => {
+                meant_number(text)
+            }
             _ => None,
-        };
-        self.report(rules::WRONG_TYPE, tree.span, message, help);
+        }
     }
 
     fn setting(&self, path: &str) -> String {
@@ -325,6 +368,19 @@ impl<'a> Walker<'a> {
     fn report(&mut self, rule: Rule, span: Span, message: String, help: Option<impl Into<Suggestion>>) {
         self.findings.add(Draft::new(rule, span, message).suggest(help.map(Into::into), Part::Whole));
     }
+}
+
+/// How to write a number that is no number to YAML: with zeros before it, or `_` between its digits.
+fn meant_number(text: &str) -> Option<String> {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if digits(text) && text.starts_with('0') {
+        let number = text.trim_start_matches('0');
+        let number = if number.is_empty() { "0" } else { number };
+        return Some(format!("write {number}, without zeros before it; an octal number begins with `0o`"));
+    }
+    let number = text.replace('_', "");
+    let is_number = text.contains('_') && matches!(plain_scalar(&number), Kind::Int(_) | Kind::Float(_));
+    is_number.then(|| format!("write {number}, without `_`"))
 }
 
 /// A word as an item of a list in YAML: in quotes, unless nothing in it could mean anything else.

@@ -3,7 +3,6 @@
 use super::Wait;
 use super::edges::{WrittenEdge, edges};
 use super::fields::{At, Field, Fields, Reader, Word, lacks_space};
-use super::finding::Draft;
 use super::rules;
 use super::supervision::{self, WrittenSupervision};
 use super::variables::is_name;
@@ -105,7 +104,7 @@ pub(super) fn read<'t>(root: &'t Tree, reader: &mut Reader<'_, 't>) -> Written<'
         );
         return Written::default();
     }
-    let Some(fields) = reader.record(root, "a graph", GRAPH_KEYS) else { return Written::default() };
+    let Some(fields) = reader.record(root, "a graph", GRAPH_KEYS, &[]) else { return Written::default() };
     version(&fields, reader);
     if let Some(params) = fields.get("params").filter(|field| !is_nothing(field.value)) {
         named_entries(params.value, "`params`", "param", reader);
@@ -133,7 +132,10 @@ fn version<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) {
     if !is_known {
         let message = match field.value.kind {
             Kind::Int(other) => format!("format version {} is not known", other.get()),
-            _ => format!("a format version is an integer, not {}", field.value.describe()),
+            _ => match field.value.long_integer(reader.file) {
+                Some(digits) => format!("format version {digits} is not known"),
+                None => format!("a format version is an integer, not {}", field.value.describe_in(reader.file)),
+            },
         };
         reader.report(rules::VERSION, field.value.span, message, "this ezrun reads `ezrun: 1`");
     }
@@ -183,7 +185,7 @@ fn ports<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) -> WrittenPorts {
     let Some(field) = fields.get("ports").filter(|field| !is_nothing(field.value)) else {
         return WrittenPorts::default();
     };
-    let Some(sides) = reader.record(field.value, "`ports`", PORTS_KEYS) else { return WrittenPorts::default() };
+    let Some(sides) = reader.record(field.value, "`ports`", PORTS_KEYS, &[]) else { return WrittenPorts::default() };
     WrittenPorts {
         inputs: section(&sides, "inputs", "port", reader, |field, reader| port(field, true, reader)),
         outputs: section(&sides, "outputs", "port", reader, |field, reader| port(field, false, reader)),
@@ -244,7 +246,7 @@ fn node<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenNode<'t> {
         missing(reader);
         return unknown;
     }
-    let Some(fields) = record(field.value, &what, NODE_KEYS, RESERVED_NODE_KEYS, reader) else { return unknown };
+    let Some(fields) = reader.record(field.value, &what, NODE_KEYS, RESERVED_NODE_KEYS) else { return unknown };
     let uses = match fields.get("use") {
         None => {
             missing(reader);
@@ -260,27 +262,6 @@ fn node<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenNode<'t> {
     let wait = fields.get("wait").and_then(|field| reader.choice(field.value, "`wait`", WAITS));
     let supervision = supervision::read(&fields, &what, reader);
     WrittenNode { name: word(field), uses, with, wait, supervision }
-}
-
-/// A record with the keys `usable`; those that are `reserved` are not unknown.
-pub(super) fn record<'t>(
-    tree: &'t Tree,
-    what: &str,
-    usable: &[&str],
-    reserved: &[&str],
-    reader: &mut Reader<'_, 't>,
-) -> Option<Fields<'t>> {
-    let fields = reader.mapping(tree, what)?;
-    for field in fields.iter().filter(|field| !usable.contains(&field.name)) {
-        let draft = if reserved.contains(&field.name) {
-            let message = format!("`{}` is reserved; this version of ezrun does not do it yet", field.name);
-            Draft::new(rules::UNSUPPORTED, field.span, message).help("take it out")
-        } else {
-            reader.unknown_key(what, field, usable)
-        };
-        reader.findings.add(draft);
-    }
-    Some(fields)
 }
 
 fn backend<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenBackend {
@@ -302,7 +283,7 @@ fn backend<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenBackend
         reader.report(rules::WRONG_TYPE, field.value.span, message, format!("write `[{node}]`"));
         return backend;
     }
-    let Some(fields) = record(field.value, &what, BACKEND_KEYS, &[], reader) else { return backend };
+    let Some(fields) = reader.record(field.value, &what, BACKEND_KEYS, &[]) else { return backend };
     match fields.get("nodes") {
         Some(nodes) => {
             if let Some(items) = reader.list(nodes.value, "`nodes`") {
@@ -336,10 +317,7 @@ fn environment<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>) -> BTreeMap<Stri
     let Some(fields) = reader.mapping(tree, "`env`") else { return BTreeMap::new() };
     let mut env = BTreeMap::new();
     for field in fields.iter() {
-        if field.name.is_empty() || field.name.contains(['=', '\0']) {
-            let message = format!("`{}` cannot be the name of a variable", field.name);
-            reader.report(rules::BAD_NAME, field.span, message, "take out the `=`");
-        }
+        variable_name(field, reader);
         match &field.value.kind {
             Kind::Seq(_) | Kind::Map(_) => {
                 let message = format!("the variable `{}` is a text, not {}", field.name, field.value.describe());
@@ -350,9 +328,24 @@ fn environment<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>) -> BTreeMap<Stri
             _ => {
                 let substituted = field.value.substituted.as_deref().map(SmolStr::as_str);
                 let text = substituted.unwrap_or_else(|| field.value.text(reader.file));
+                if text.contains('\0') {
+                    let message = format!("the variable `{}` has a NUL, and no variable can hold one", field.name);
+                    reader.report(rules::WRONG_VALUE, field.value.span, message, "take the `\\0` out");
+                }
                 env.insert(field.name.to_owned(), text.to_owned());
             }
         }
     }
     env
+}
+
+fn variable_name<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) {
+    let help = match field.name {
+        "" => "give it a name",
+        name if name.contains('=') => "take out the `=`",
+        name if name.contains('\0') => "take the `\\0` out",
+        _ => return,
+    };
+    let message = format!("`{}` cannot be the name of a variable", field.name);
+    reader.report(rules::BAD_NAME, field.span, message, help);
 }

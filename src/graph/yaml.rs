@@ -5,6 +5,9 @@
 use super::source::{FileId, SourceFile, Span};
 use smol_str::SmolStr;
 
+/// Up to here every whole number is a float of its own.
+const MAX_EXACT: f64 = (1_u64 << 53) as f64;
+
 /// A value and its place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tree {
@@ -67,6 +70,40 @@ impl Tree {
             Kind::Map(_) => "a mapping".to_owned(),
             Kind::Unknown => "a value that is not known yet".to_owned(),
         }
+    }
+
+    /// As [`describe`](Self::describe), numbers as they are written.
+    #[must_use]
+    pub fn describe_in(&self, file: &SourceFile) -> String {
+        match &self.kind {
+            Kind::Float(_) => format!("the number {}", shorten(self.written(file))),
+            _ => self.describe(),
+        }
+    }
+
+    /// The digits of an integer that 64 bits do not hold, as they are written.
+    #[must_use]
+    pub fn long_integer(&self, file: &SourceFile) -> Option<String> {
+        let written = self.written(file);
+        let digits = written.trim_start_matches(['-', '+']);
+        let is_beyond = matches!(self.kind, Kind::Float(value) if value.abs() >= i64::MAX as f64);
+        let is_long = is_beyond && digits.bytes().all(|byte| byte.is_ascii_digit());
+        is_long.then(|| shorten(written))
+    }
+
+    /// The integer that a number is although it is written with a point or an exponent, such as `1e3`.
+    #[must_use]
+    #[allow(clippy::cast_possible_truncation, reason = "it is whole, and small enough")]
+    pub fn whole_number(&self) -> Option<i64> {
+        match self.kind {
+            Kind::Float(value) if value.fract() == 0.0 && value.abs() < MAX_EXACT => Some(value as i64),
+            _ => None,
+        }
+    }
+
+    /// A scalar as it is written, or as the variable has it that stands there.
+    fn written<'t>(&'t self, file: &'t SourceFile) -> &'t str {
+        self.substituted.as_deref().map_or_else(|| self.text(file), SmolStr::as_str)
     }
 
     /// A key or scalar as it stands in the file, quotes taken off.

@@ -43,9 +43,12 @@ use std::fmt;
 /// ```
 pub struct NodeType {
     description: TypeDescription,
+    read: Read,
     make: Make,
 }
 
+/// Reads settings, and says which value is wrong, if one is.
+type Read = Box<dyn Fn(Value) -> Option<SettingError> + Send + Sync>;
 type Make = Box<dyn Fn(Value) -> Result<Instance, SettingError> + Send + Sync>;
 
 /// A node, of whichever kind.
@@ -115,6 +118,34 @@ impl NodeType {
     pub fn make(&self, settings: Value) -> Result<Instance, SettingError> {
         (self.make)(settings)
     }
+
+    /// Everything that is wrong with `settings`: with their values, or else with what they say together.
+    pub(crate) fn faults(&self, settings: &Value) -> Vec<SettingError> {
+        let make = |settings| self.make(settings).err();
+        let Some(first) = make(settings.clone()) else { return Vec::new() };
+        let mut faults = self.faults_of_values(settings);
+        if faults.is_empty() {
+            faults = one_by_one(settings, make);
+        }
+        if faults.is_empty() { vec![first] } else { faults }
+    }
+
+    /// The values in `settings` that are wrong whatever the others are, and whatever is missing.
+    pub(crate) fn faults_of_values(&self, settings: &Value) -> Vec<SettingError> {
+        one_by_one(settings, &self.read)
+    }
+}
+
+/// What `check` says of settings, each taken out once it is told, so that it does not hide the next one. What is said of
+/// settings that are not written may come of that.
+fn one_by_one(settings: &Value, check: impl Fn(Value) -> Option<SettingError>) -> Vec<SettingError> {
+    let mut rest = settings.as_object().cloned().unwrap_or_default();
+    let mut faults = Vec::new();
+    while let Some(fault) = check(Value::Object(rest.clone())) {
+        let Some(_) = fault.setting.as_ref().and_then(|setting| rest.shift_remove(setting)) else { break };
+        faults.push(fault);
+    }
+    faults
 }
 
 impl NodeTypeBuilder {
@@ -272,12 +303,12 @@ impl NodeTypeBuilder {
         F: Fn(S) -> Result<Instance, SettingError> + Send + Sync + 'static,
     {
         self.0.settings = schemars::schema_for!(S).to_value();
-        let make = move |settings: Value| {
+        let read = |settings: Value| {
             let settings = if settings.is_null() { Value::Object(serde_json::Map::new()) } else { settings };
-            let settings = serde_path_to_error::deserialize(settings).map_err(|e| refused(&e))?;
-            make(settings)
+            serde_path_to_error::deserialize::<_, S>(settings).map_err(|e| refused(&e))
         };
-        NodeType { description: self.0, make: Box::new(make) }
+        let make = move |settings: Value| make(read(settings)?);
+        NodeType { description: self.0, read: Box::new(move |settings| read(settings).err()), make: Box::new(make) }
     }
 
     fn change_input(mut self, change: impl FnOnce(&mut InputPort)) -> Self {

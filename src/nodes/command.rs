@@ -6,7 +6,7 @@ mod child;
 mod conversation;
 
 use super::support::framing::Framing;
-use crate::node::{NodeType, PortType};
+use crate::node::{NodeType, PortType, SettingError};
 use conversation::{Command, Launch};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -27,7 +27,18 @@ fn node_type_launched_by(launch: Launch) -> NodeType {
         .optional()
         .output("out", PortType::Bytes)
         .example("{ argv: [sed, -u, \"s/cat/dog/\"], framing: lines }")
-        .program(move |settings: Settings| Ok(Command::new(settings, launch)))
+        .program(move |settings: Settings| {
+            settings.env.keys().try_for_each(|name| check_name(name))?;
+            Ok(Command::new(settings, launch))
+        })
+}
+
+fn check_name(variable: &str) -> Result<(), SettingError> {
+    if variable.is_empty() || variable.contains(['=', '\0']) {
+        let message = format!("`{variable}` cannot be the name of a variable: it is empty, or has a `=` or a NUL");
+        return Err(SettingError::at("env", message));
+    }
+    Ok(())
 }
 
 /// The program's end is the node's end; a status other than 0 is a failure. Without an edge into `in` it is a source.

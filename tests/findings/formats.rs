@@ -49,6 +49,8 @@ fn json_has_every_field_and_a_summary() {
     let errors = json["findings"].as_array().unwrap().len();
     let summary = json!({ "files": 1, "unreadable": 1, "errors": errors, "warnings": 0, "hints": 0 });
     assert_eq!((&json["summary"], &json["version"]), (&summary, &json!(1)));
+    let message = "cannot read nowhere.yaml: No such file or directory (os error 2)";
+    assert_eq!(json["unreadable_files"], json!([{ "file": "nowhere.yaml", "message": message }]));
     assert_eq!(json["ezrun"], env!("CARGO_PKG_VERSION"));
 }
 
@@ -60,6 +62,8 @@ fn json_of_every_broken_graph_fits_its_schema() {
     let outcome = Folder::with(&[]).validate(&[graphs.to_str().unwrap(), "--format", "json"]);
     let json = outcome.json();
     assert!(json["findings"].as_array().unwrap().len() > 100);
+    let without_help = json["findings"].as_array().unwrap().iter().filter(|finding| finding["help"].is_null());
+    assert_eq!(without_help.collect::<Vec<_>>(), Vec::<&Value>::new(), "every finding has a way out");
     let faults: Vec<String> = validator.iter_errors(&json).map(|fault| fault.to_string()).collect();
     assert!(faults.is_empty(), "{faults:#?}");
     // The schema is strict: nothing more, nothing less.

@@ -49,16 +49,75 @@ fn a_folder_without_any_graph_is_an_error() {
 fn what_cannot_be_read_is_told_and_the_rest_is_checked() {
     let folder = Folder::with(&[("a.yaml", BROKEN), ("graphs/z.yaml", GOOD)]);
     std::fs::write(folder.path("graphs/binary.yaml"), b"ezrun: 1\xff\n").unwrap();
-    std::fs::write(folder.path("graphs/large.yaml"), " ".repeat(2 << 20)).unwrap();
+    std::fs::write(folder.path("graphs/large.yaml"), format!("ezrun: 1\n{}", " ".repeat(2 << 20))).unwrap();
     let outcome = folder.validate(&["nowhere.yaml", "a.yaml", "graphs"]);
     assert_eq!(outcome.code, 2);
     let told: Vec<&str> = outcome.stderr.lines().collect();
     assert_eq!(told.len(), 3, "{told:?}");
     assert!(told[0].starts_with("error: cannot read nowhere.yaml: "), "{told:?}");
     assert!(told[1].starts_with("error: graphs/binary.yaml is not UTF-8 text"), "{told:?}");
-    assert!(told[2].starts_with("error: graphs/large.yaml has 2097152 bytes"), "{told:?}");
+    assert!(told[2].starts_with("error: graphs/large.yaml has 2097161 bytes"), "{told:?}");
     assert!(outcome.stdout.contains("1 error in a.yaml"), "{}", outcome.stdout);
     assert!(outcome.stdout.contains("no findings in graphs/z.yaml"), "{}", outcome.stdout);
+}
+
+#[test]
+fn a_graph_below_a_folder_is_found_although_it_does_not_say_so_or_is_broken() {
+    let folder = Folder::with(&[
+        ("graphs/a.yaml", "nodes: { a: { use: counter } }\nedges: []\n"),
+        ("graphs/b.yaml", "ezrn: 1\nnodes: { a: { use: counter } }\nedges: [\n"),
+        ("graphs/c.yaml", "{ezrun: 1, nodes: {\n"),
+        ("graphs/d.YAML", GOOD),
+        ("graphs/e.Yml", BROKEN),
+        ("graphs/other.yaml", "a: { nodes: [], edges: [] }\nnodes: []\n"),
+    ]);
+    let outcome = folder.validate(&["graphs"]);
+    let summaries: Vec<&str> = outcome.stdout.lines().filter(|line| line.contains(" in graphs/")).collect();
+    let expected = [
+        "1 error, 1 warning in graphs/a.yaml",
+        "1 error in graphs/b.yaml",
+        "1 error in graphs/c.yaml",
+        "no findings in graphs/d.YAML",
+        "1 error in graphs/e.Yml",
+    ];
+    assert_eq!(summaries, expected, "{}", outcome.stdout);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (1, ""));
+}
+
+#[test]
+fn a_link_to_nothing_below_a_folder_cannot_be_read() {
+    let folder = Folder::with(&[("graphs/good.yaml", GOOD)]);
+    let link = |name: &str| std::os::unix::fs::symlink("nowhere.yaml", folder.path(name)).unwrap();
+    // An editor's lock.
+    link("graphs/.#good.yaml");
+    let outcome = folder.validate(&["graphs"]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
+    link("graphs/link.yaml");
+    let outcome = folder.validate(&["graphs"]);
+    assert_eq!(outcome.code, 2);
+    assert_eq!(outcome.stderr, "error: cannot read graphs/link.yaml: it is a link to nothing\n");
+    assert_eq!(outcome.stdout, "no findings in graphs/good.yaml\n");
+}
+
+#[test]
+fn what_has_nothing_to_do_with_graphs_is_passed_over_whatever_it_is() {
+    let large = format!("a: {}\n", "x".repeat(2 << 20));
+    let folder = Folder::with(&[("all/good.yaml", GOOD), ("all/large.yaml", &large)]);
+    std::fs::write(folder.path("all/latin.yaml"), b"# caf\xe9\nezrun is a word\n").unwrap();
+    std::fs::write(folder.path("all/nul.yaml"), b"a: \0\n").unwrap();
+    let outcome = folder.validate(&["all"]);
+    assert_eq!(outcome.stderr, "");
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "no findings in all/good.yaml\n"));
+    assert_eq!(folder.ezrun(&["fmt", "--check", "all"]).stderr, "");
+    // One that is named is asked for, and one that says what it is, as well.
+    assert_eq!(folder.validate(&["all/latin.yaml"]).code, 2);
+    let utf16 = "\u{feff}ezrun: 1\n".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let in_braces = format!("{{ ezrun: 1, name: {} }}\n", "x".repeat(2 << 20)).into_bytes();
+    for graph in [utf16, b"# \xe9\nezrun: 1\n".to_vec(), b"{ezrun: 1, name: '\0'}\n".to_vec(), in_braces] {
+        std::fs::write(folder.path("all/latin.yaml"), graph).unwrap();
+        let outcome = folder.validate(&["all"]);
+        assert_eq!((outcome.code, outcome.stderr.lines().count()), (2, 1), "{}", outcome.stderr);
+    }
 }
 
 #[test]

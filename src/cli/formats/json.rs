@@ -1,6 +1,6 @@
 //! Findings as JSON, whose schema is `schemas/findings.schema.json`.
 
-use super::Found;
+use super::{Found, Unread};
 use crate::graph::{Edit, Finding, Level, Place, Related, Sources};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
@@ -21,6 +21,8 @@ struct Report {
     ezrun: &'static str,
     /// Everything that was found, file by file, in the order of the places.
     findings: Vec<FindingReport>,
+    /// The files and directories that could not be read.
+    unreadable_files: Vec<UnreadableReport>,
     /// How much that is, those that are not listed included.
     summary: Summary,
 }
@@ -90,6 +92,16 @@ struct RelatedReport {
     message: String,
 }
 
+/// A file or directory that could not be read.
+#[derive(Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct UnreadableReport {
+    /// The file, as it was named or found.
+    file: String,
+    /// Why it could not be read.
+    message: String,
+}
+
 /// How bad a finding is.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -125,6 +137,7 @@ pub fn write(found: &Found) -> String {
         version: VERSION,
         ezrun: env!("CARGO_PKG_VERSION"),
         findings: found.findings_in_files().map(|(finding, sources)| finding_report(finding, sources)).collect(),
+        unreadable_files: found.unread.iter().map(unreadable_report).collect(),
         summary: Summary {
             files: found.checked.len(),
             unreadable: found.unread.len(),
@@ -162,6 +175,10 @@ fn finding_report(finding: &Finding, sources: &Sources) -> FindingReport {
         related: finding.related.iter().map(related_report).collect(),
         fix: finding.fix.iter().map(|edit| edit_report(edit, sources)).collect(),
     }
+}
+
+fn unreadable_report(unread: &Unread) -> UnreadableReport {
+    UnreadableReport { file: unread.file.clone(), message: unread.cause.clone() }
 }
 
 fn edit_report(edit: &Edit, sources: &Sources) -> EditReport {
