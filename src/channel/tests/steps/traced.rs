@@ -176,7 +176,8 @@ impl Child {
         let len = size_of::<libc::user_regs_struct>();
         let mut room = libc::iovec { iov_base: (&raw mut registers).cast(), iov_len: len };
         // SAFETY: the child is this thread's own and stands still; there is room for its registers.
-        let result = unsafe { libc::ptrace(libc::PTRACE_GETREGSET, self.pid, libc::NT_PRSTATUS, &raw mut room) };
+        let result =
+            unsafe { libc::ptrace(libc::PTRACE_GETREGSET, self.pid, libc::NT_PRSTATUS as usize, &raw mut room) };
         assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
         registers.pc as usize
     }
