@@ -1,26 +1,18 @@
 //! Processes that die and are started again: what the graph says of it, what becomes of messages, what the run tells.
 
-use crate::support::{Run, Running, TestGraph, Transport};
-use rustix::process::{Pid, Signal, kill_process};
+use crate::support::{Run, TestGraph, Transport, pid_in};
+use rustix::process::{Signal, kill_process};
 
 const RESTART: &str = "restart: on_failure, backoff: 1ms";
 const BETWEEN: [Transport; 2] = [Transport::Sealed, Transport::Named];
 
 /// Kills the process whose node has just written a line that ends with its number, as in `name | pid 123`.
 fn kill(line: &str) {
-    let pid = line.rsplit(' ').next().unwrap().parse().unwrap();
-    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    kill_process(pid_in(line), Signal::KILL).unwrap();
 }
 
 fn restarts_of(run: &Run, name: &str) -> u64 {
     run.node(name)["restarts"].as_u64().unwrap()
-}
-
-fn finish_well(running: Running) -> Run {
-    let run = running.finish();
-    assert_eq!(run.code, Some(0), "{}", run.stderr);
-    run.assert_balanced();
-    run
 }
 
 /// 3000 messages to a consumer that is killed after every thousandth and to a sibling that must get every one.
@@ -44,7 +36,7 @@ fn a_killed_consumer_goes_on_with_the_next_message_and_its_sibling_gets_every_on
             kill(&running.wait_for("mortal | pid"));
             kill(&running.wait_for("mortal | pid"));
             kill(&running.wait_for("mortal | pid"));
-            let run = finish_well(running);
+            let run = running.finish_well();
             assert_eq!(restarts_of(&run, "mortal"), 3, "{transport:?} {terms}");
             assert_eq!(run.count("numbers.out", "mortal.in", "sent"), 3000);
             assert_eq!(run.count("numbers.out", "mortal.in", "dropped"), 3, "what it had in hand, and nothing else");

@@ -1,6 +1,6 @@
 //! A process that is stopped with SIGSTOP, as by a debugger, a full machine or a job control, and then goes on.
 
-use crate::support::{Running, TestGraph, Transport, eventually};
+use crate::support::{Run, Running, TestGraph, Transport, eventually, pid_in};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
@@ -9,15 +9,20 @@ const BETWEEN: [Transport; 2] = [Transport::Sealed, Transport::Named];
 
 /// Stops the process of `held`, which has its first message in hand.
 fn stop(running: &Running) -> Pid {
-    let line = running.wait_for("held | pid");
-    let pid: i32 = line.rsplit(' ').next().unwrap().parse().unwrap();
-    let pid = Pid::from_raw(pid).unwrap();
+    let pid = pid_in(&running.wait_for("held | pid"));
     kill_process(pid, Signal::STOP).unwrap();
     let stat = format!("/proc/{}/stat", pid.as_raw_nonzero());
     // The state stands behind the name, which is in brackets.
     let is_stopped = || std::fs::read_to_string(&stat).unwrap().rsplit(')').next().unwrap().starts_with(" T");
     eventually("a stopped process", is_stopped);
     pid
+}
+
+/// Lets `held` go on, and take whatever comes, to the end of the run.
+fn let_go(held: Pid, running: Running) -> Run {
+    kill_process(held, Signal::USR1).unwrap();
+    kill_process(held, Signal::CONT).unwrap();
+    running.finish_well()
 }
 
 /// Memory behind the segments of all processes of a run, in bytes.
@@ -62,9 +67,7 @@ fn a_lossless_edge_whose_consumer_is_stopped_blocks_within_its_memory_is_named_a
             kill_process(held, Signal::CONT).unwrap();
             running.wait_for("node `held` goes on: the edge numbers.out -> held.in had blocked for");
             kill_process(held, Signal::USR1).unwrap();
-            let run = running.finish();
-            assert_eq!(run.code, Some(0), "{}", run.stderr);
-            run.assert_balanced();
+            let run = running.finish_well();
             let counts = |to: &str| ["sent", "received", "dropped"].map(|what| run.count("numbers.out", to, what));
             assert_eq!((counts("held.in"), counts("brisk.in")), ([1000, 1000, 0], [1000, 1000, 0]));
             assert_eq!(counts("beside.in")[0], 1000);
@@ -90,11 +93,7 @@ fn a_dropping_edge_whose_consumer_is_stopped_loses_what_its_queue_cannot_hold_an
             let held = stop(&running);
             // Everything goes through beside it.
             running.wait_for("talker | printed 499");
-            kill_process(held, Signal::USR1).unwrap();
-            kill_process(held, Signal::CONT).unwrap();
-            let run = running.finish();
-            assert_eq!(run.code, Some(0), "{terms}: {}", run.stderr);
-            run.assert_balanced();
+            let run = let_go(held, running);
             let counts = |to: &str| ["sent", "received", "dropped"].map(|what| run.count("numbers.out", to, what));
             assert_eq!(counts("talker.in"), [500, 500, 0]);
             assert_eq!(counts("held.in"), [500, 5, 495], "one in hand, four in the queue: {terms}");
@@ -133,11 +132,7 @@ fn an_edge_never_holds_more_than_two_queues_however_often_its_producer_dies() {
         running.wait_for(
             "`spout` is started again once more of what it sent through the edge spout.out -> held.in has been taken",
         );
-        kill_process(held, Signal::USR1).unwrap();
-        kill_process(held, Signal::CONT).unwrap();
-        let run = running.finish();
-        assert_eq!(run.code, Some(0), "{}", run.stderr);
-        run.assert_balanced();
+        let run = let_go(held, running);
         let counts = ["sent", "received", "dropped"].map(|what| run.count("spout.out", "held.in", what));
         assert_eq!(counts, [19, 19, 0]);
     }
@@ -159,11 +154,7 @@ fn an_output_never_has_more_than_four_segments_however_often_its_process_dies() 
         running.wait_for(
             "`spout` is started again once more of what it sent through the edge spout.out -> held.in has been taken",
         );
-        kill_process(held, Signal::USR1).unwrap();
-        kill_process(held, Signal::CONT).unwrap();
-        let run = running.finish();
-        assert_eq!(run.code, Some(0), "{}", run.stderr);
-        run.assert_balanced();
+        let run = let_go(held, running);
         assert_eq!(run.node("spout")["restarts"], 4);
         let dropped = run.count("spout.out", "beside.in", "dropped");
         assert!(

@@ -114,10 +114,7 @@ impl TestGraph {
 
     /// Runs it to its end, which must be a good one, with a ledger that balances.
     pub fn succeed(&self) -> Run {
-        let run = self.run(&[]);
-        assert_eq!(run.code, Some(0), "{}", run.stderr);
-        run.assert_balanced();
-        run
+        self.start(&[]).finish_well()
     }
 
     pub fn start(&self, args: &[&str]) -> Running {
@@ -200,6 +197,14 @@ impl Running {
 
     pub fn pid(&self) -> rustix::process::Pid {
         rustix::process::Pid::from_child(&self.child)
+    }
+
+    /// Waits for the end, which must be a good one, with a ledger that balances.
+    pub fn finish_well(self) -> Run {
+        let run = self.finish();
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        run.assert_balanced();
+        run
     }
 
     /// Waits for the end.
@@ -293,6 +298,12 @@ pub fn example(name: &str) -> PathBuf {
 }
 
 /// Waits until `condition` holds.
+/// The process whose number ends a line, as in `name | pid 123`.
+pub fn pid_in(line: &str) -> rustix::process::Pid {
+    let number = line.rsplit(' ').next().unwrap().parse().unwrap();
+    rustix::process::Pid::from_raw(number).unwrap()
+}
+
 pub fn eventually(what: &str, condition: impl Fn() -> bool) {
     let end = Instant::now() + DEADLINE;
     while !condition() {
