@@ -64,6 +64,14 @@ pub struct RestartPolicy {
     pub backoff: Duration,
 }
 
+impl RestartPolicy {
+    /// Whether any end is followed by a restart.
+    #[must_use]
+    pub fn restarts(&self) -> bool {
+        self.restart != Restart::Never
+    }
+}
+
 impl Default for RestartPolicy {
     fn default() -> Self {
         RestartPolicy {

@@ -238,7 +238,7 @@ fn process(plan: &Plan<'_>, backend: &Backend, own_program: &Path) -> BackendOut
 fn restart(policy: &RestartPolicy) -> Option<RestartOutline> {
     let &RestartPolicy { restart: when, max_restarts, window, backoff } = policy;
     let (window_ms, backoff_ms) = (milliseconds(window), milliseconds(backoff));
-    (when != Restart::Never).then_some(RestartOutline { when, max_restarts, window_ms, backoff_ms })
+    policy.restarts().then_some(RestartOutline { when, max_restarts, window_ms, backoff_ms })
 }
 
 fn milliseconds(time: Duration) -> u64 {
@@ -303,7 +303,7 @@ fn output_segment(plan: &Plan<'_>, port: &PortPlan) -> SegmentOutline {
     let node = &plan.graph[port.port.node];
     let output = &node.node_type.outputs[port.port.port].name;
     let prefaulted = port.layout.prefaulted().map(|(_, bytes)| bytes);
-    let may_restart = plan.graph[port.backend].supervision.restart.restart != Restart::Never;
+    let may_restart = plan.graph[port.backend].supervision.restart.restarts();
     SegmentOutline {
         holds: SegmentUse::Messages,
         name: format!("{}.{output}", node.name),

@@ -1,9 +1,9 @@
 //! Hands every segment to those who need it, and keeps a look at its counters.
 
-use super::lives::Lives;
-use crate::channel::{ChannelError, Handle, PortStart, ReadOnly, adopt, unlink};
+use super::lives::{self, Lives};
+use crate::channel::{ChannelError, ConsumerCounts, Handle, PortStart, ProducerCounts, ReadOnly, adopt, unlink};
 use crate::control::{SegmentOwner, ToBackend};
-use crate::graph::{BackendId, EdgeId, NodeId, Restart};
+use crate::graph::{BackendId, EdgeId, NodeId};
 use crate::plan::{MAX_SEGMENTS, Plan};
 use std::collections::{BTreeSet, VecDeque};
 use std::os::fd::OwnedFd;
@@ -52,8 +52,7 @@ pub struct Introduction {
 impl Exchange {
     pub fn new(plan: &Plan<'_>) -> Self {
         let (ports, stations) = (plan.ports.len(), plan.stations.len());
-        let restarts =
-            plan.graph.backends().iter().any(|backend| backend.supervision.restart.restart != Restart::Never);
+        let restarts = plan.graph.backends().iter().any(|backend| backend.supervision.restart.restarts());
         let kept = restarts.then(|| Kept {
             ports: (0..ports).map(|_| VecDeque::new()).collect(),
             stations: (0..stations).map(|_| None).collect(),
@@ -150,10 +149,7 @@ impl Exchange {
     fn prune(&mut self, plan: &Plan<'_>, port: usize) {
         let Some(kept) = &mut self.kept else { return };
         let segments = &mut kept.ports[port];
-        let is_read = |next: &PortSegment| {
-            let edges = plan.ports[port].edges.iter().zip(&next.begins);
-            edges.into_iter().all(|(&edge, &begin)| self.lives.has_read(plan, edge, begin, &self.stations))
-        };
+        let is_read = |next: &PortSegment| next.unread(plan, port, &self.lives, &self.stations).is_none();
         while segments.get(1).is_some_and(is_read) {
             segments.pop_front().iter().for_each(|read| forget(&mut self.names, &read.handle));
         }
@@ -162,20 +158,27 @@ impl Exchange {
     /// An edge whose consumer has to take some of what former lives of `backend` have sent before it is started once more: so
     /// no edge that blocks ever holds more than two queues, and no output more than so many segments.
     pub fn crowded_edge(&mut self, plan: &Plan<'_>, backend: BackendId) -> Option<EdgeId> {
-        let ports = (0..plan.ports.len()).filter(|&port| plan.ports[port].backend == backend);
-        ports.into_iter().find_map(|port| {
+        let mut ports = (0..plan.ports.len()).filter(|&port| plan.ports[port].backend == backend);
+        ports.find_map(|port| {
             self.prune(plan, port);
-            let outside = plan.ports[port].edges.iter().filter(|&&edge| plan.edge(edge).station.0 != backend);
-            let mut outside = outside.copied();
             let segments = self.kept.as_ref().map(|kept| &kept.ports[port])?;
             if let Some(next) = segments.get(1).filter(|_| segments.len() >= MAX_SEGMENTS) {
-                let begins: Vec<_> = plan.ports[port].edges.iter().copied().zip(next.begins.iter().copied()).collect();
-                let unread =
-                    begins.into_iter().find(|&(edge, at)| !self.lives.has_read(plan, edge, at, &self.stations));
-                return unread.map(|(edge, _)| edge);
+                return next.unread(plan, port, &self.lives, &self.stations);
             }
+            let edges = plan.ports[port].edges.iter().copied();
+            let mut outside = edges.filter(|&edge| plan.edge(edge).station.0 != backend);
             outside.find(|&edge| self.lives.is_overfull(plan, edge, &self.ports, &self.stations))
         })
+    }
+
+    /// What the present producer of an edge says of it.
+    pub fn producer(&self, plan: &Plan<'_>, edge: EdgeId) -> ProducerCounts {
+        lives::producer(plan, edge, &self.ports)
+    }
+
+    /// What the present consumer of an edge says of it.
+    pub fn consumer(&self, plan: &Plan<'_>, edge: EdgeId) -> ConsumerCounts {
+        lives::consumer(plan, edge, &self.stations)
     }
 
     /// For each edge of a backend's station, the word that says what was taken.
@@ -237,6 +240,14 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         self.forget_names();
+    }
+}
+
+impl PortSegment {
+    /// An edge of `port` whose consumer has not read everything that was sent before this segment.
+    fn unread(&self, plan: &Plan<'_>, port: usize, lives: &Lives, stations: &[Option<ReadOnly>]) -> Option<EdgeId> {
+        let mut edges = plan.ports[port].edges.iter().zip(&self.begins);
+        edges.find(|&(&edge, &begin)| !lives.has_read(plan, edge, begin, stations)).map(|(&edge, _)| edge)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::exchange::Exchange;
 use super::lives::EdgePast;
-use crate::channel::{ConsumerCounts, Latency, ProducerCounts, consumer_counts, expected_messages, producer_counts};
-use crate::graph::BackendId;
+use crate::channel::{ConsumerCounts, Latency, ProducerCounts, expected_messages};
+use crate::graph::{BackendId, EdgeId};
 use crate::node::Role;
 use crate::plan::Plan;
 
@@ -35,25 +35,14 @@ pub struct EdgeLedger {
 
 /// Reads the ledger of every edge. Consumers first, then producers, so that nothing seems received before it was sent.
 pub fn read(plan: &Plan<'_>, exchange: &Exchange, dead: impl Fn(BackendId) -> bool) -> Vec<EdgeLedger> {
-    let consumers: Vec<ConsumerCounts> = plan
-        .edges
-        .iter()
-        .map(|edge| {
-            let (backend, at) = edge.station;
-            let station = exchange.stations[backend.0].as_ref();
-            station.map(|s| consumer_counts(s, plan.stations[backend.0], at)).unwrap_or_default()
-        })
-        .collect();
-    let edges = plan.edges.iter().zip(consumers).zip(&exchange.lives.edges);
-    edges
-        .map(|((edge, consumer), past)| {
-            let (port, at) = edge.port;
-            let planned = &plan.ports[port];
-            let segment = exchange.ports[port].as_ref();
-            let producer = segment.map(|s| producer_counts(s, &planned.layout, at)).unwrap_or_default();
-            account(past, &producer, &consumer, dead(planned.backend), dead(edge.station.0))
-        })
-        .collect()
+    let edges = || (0..plan.edges.len()).map(EdgeId);
+    let consumers: Vec<ConsumerCounts> = edges().map(|edge| exchange.consumer(plan, edge)).collect();
+    let accounts = edges().zip(consumers).zip(&exchange.lives.edges).map(|((edge, consumer), past)| {
+        let (planned, producer) = (plan.edge(edge), exchange.producer(plan, edge));
+        let backend = plan.ports[planned.port.0].backend;
+        account(past, &producer, &consumer, dead(backend), dead(planned.station.0))
+    });
+    accounts.collect()
 }
 
 fn account(
@@ -103,10 +92,10 @@ pub fn progress(plan: &Plan<'_>, exchange: &Exchange) -> (u64, Option<u64>) {
     for (port, segment) in plan.ports.iter().zip(&exchange.ports) {
         let node = &plan.graph[port.port.node];
         let (Role::Source, Some(segment)) = (node.node_type.role, segment) else { continue };
-        let edges = port.edges.iter().enumerate();
-        let sent_on = edges.map(|(at, edge)| {
-            exchange.lives.edges[edge.0].sent.saturating_add(producer_counts(segment, &port.layout, at).sent)
-        });
+        let sent_on = port
+            .edges
+            .iter()
+            .map(|&edge| exchange.lives.edges[edge.0].sent.saturating_add(exchange.producer(plan, edge).sent));
         sent += sent_on.max().unwrap_or(0);
         let here = expected_messages(segment);
         expected = expected.filter(|_| here > 0).map(|sum| sum + here);

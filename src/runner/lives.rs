@@ -159,12 +159,14 @@ fn offered(plan: &Plan<'_>, port: usize, ports: &Segments) -> u64 {
     plan.ports[port].edges.iter().map(|&edge| producer(plan, edge, ports).sent).max().unwrap_or(0)
 }
 
-fn producer(plan: &Plan<'_>, edge: EdgeId, ports: &Segments) -> ProducerCounts {
+/// What the present producer of an edge says of it.
+pub fn producer(plan: &Plan<'_>, edge: EdgeId, ports: &Segments) -> ProducerCounts {
     let (port, at) = plan.edge(edge).port;
     ports[port].as_ref().map(|s| producer_counts(s, &plan.ports[port].layout, at)).unwrap_or_default()
 }
 
-fn consumer(plan: &Plan<'_>, edge: EdgeId, stations: &Segments) -> ConsumerCounts {
+/// What the present consumer of an edge says of it.
+pub fn consumer(plan: &Plan<'_>, edge: EdgeId, stations: &Segments) -> ConsumerCounts {
     let (backend, at) = plan.edge(edge).station;
     stations[backend.0].as_ref().map(|s| consumer_counts(s, plan.stations[backend.0], at)).unwrap_or_default()
 }

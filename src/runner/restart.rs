@@ -1,6 +1,6 @@
 //! Whether a process that has ended is started again, and when: a function of the policy and of what was tried before.
 
-use crate::graph::{MAX_BACKOFF, Restart, RestartPolicy};
+use crate::graph::{MAX_BACKOFF, RestartPolicy};
 use std::time::Duration;
 
 /// What becomes of a process that has failed.
@@ -21,7 +21,7 @@ pub enum Decision {
 
 /// Decides at `now` on a process that was started again at the times `history`, all counted from the start of the run.
 pub fn decide(policy: &RestartPolicy, history: &[Duration], now: Duration) -> Decision {
-    if policy.restart == Restart::Never {
+    if !policy.restarts() {
         return Decision::Final;
     }
     let counting = history.iter().filter(|&&at| now.saturating_sub(at) < policy.window).count();
@@ -38,6 +38,7 @@ pub fn decide(policy: &RestartPolicy, history: &[Duration], now: Duration) -> De
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::Restart;
 
     fn policy(restart: Restart) -> RestartPolicy {
         RestartPolicy { restart, max_restarts: 12, ..RestartPolicy::default() }

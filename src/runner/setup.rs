@@ -51,15 +51,15 @@ pub fn introduce(
     start: Introduced<'_>,
 ) -> anyhow::Result<()> {
     let planned = &plan.graph[id];
-    let restart = planned.supervision.restart.restart;
+    let policy = planned.supervision.restart;
     let setup = Setup {
         backend: id.0 as u32,
         name: planned.name.clone(),
         segments: plan.segments,
         station: plan.stations[id.0],
         begun: start.begun,
-        may_restart: restart != Restart::Never,
-        restarts_always: restart == Restart::Always,
+        may_restart: policy.restarts(),
+        restarts_always: policy.restart == Restart::Always,
         nodes: start.nodes.len() as u32,
         log_level: options.log_level,
         cpu: planned.cpu,

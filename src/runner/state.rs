@@ -13,7 +13,7 @@ pub use restarts::RestartMade;
 use super::event::{End, Event, Exit};
 use super::watch::Presence;
 use crate::control::{FromBackend, SegmentOwner, ToBackend, Verdict};
-use crate::graph::{BackendId, NodeId, Restart, Supervision};
+use crate::graph::{BackendId, NodeId, Supervision};
 use blame::{Blame, ViewFault};
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -261,7 +261,7 @@ impl State {
             Verdict::Failed { cause } => {
                 ended.status = NodeStatus::Failed;
                 let who = format!("node `{}`", ended.name);
-                let is_final = self.backends[backend.0].supervision.restart.restart == Restart::Never;
+                let is_final = !self.backends[backend.0].supervision.restart.restarts();
                 if is_final || self.phase == Phase::Starting {
                     let mut commands = self.fail(who, cause.clone(), backend);
                     commands.extend(self.is_flowing().then_some(Command::Left(node)));

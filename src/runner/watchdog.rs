@@ -3,8 +3,7 @@
 use super::exchange::Exchange;
 use super::state::State;
 use super::watch::{History, Look, Overdue, Silence, Snapshot, Stall, Watched, Why};
-use crate::channel::{consumer_counts, producer_counts};
-use crate::graph::{BackendId, EdgeId, NodeId};
+use crate::graph::{EdgeId, NodeId};
 use crate::plan::Plan;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -87,12 +86,8 @@ impl Watchdog {
 }
 
 fn snapshot(plan: &Plan<'_>, exchange: &Exchange, state: &State) -> Snapshot {
-    let edges = plan.edges.iter().map(|edge| {
-        let ((port, at), (BackendId(backend), place)) = (edge.port, edge.station);
-        let station = exchange.stations[backend].as_ref();
-        let consumer = station.map(|s| consumer_counts(s, plan.stations[backend], place)).unwrap_or_default();
-        let segment = exchange.ports[port].as_ref();
-        let producer = segment.map(|s| producer_counts(s, &plan.ports[port].layout, at)).unwrap_or_default();
+    let edges = (0..plan.edges.len()).map(EdgeId).map(|edge| {
+        let (consumer, producer) = (exchange.consumer(plan, edge), exchange.producer(plan, edge));
         let (offered, published) = (producer.sent, producer.published);
         Look { offered, published, taken: consumer.taken, left: consumer.left }
     });

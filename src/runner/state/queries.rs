@@ -1,7 +1,7 @@
 //! What others ask of the state of a run.
 
 use super::{Node, NodeStatus, Phase, RestartMade, State};
-use crate::graph::{BackendId, NodeId, Restart};
+use crate::graph::{BackendId, NodeId};
 use crate::runner::watch::Presence;
 
 impl State {
@@ -20,7 +20,7 @@ impl State {
 
     pub fn is_dead(&self, backend: BackendId) -> bool {
         // A node that failed has left its edges by itself, unless they were to be another process's.
-        let leaves = self.backends[backend.0].supervision.restart.restart == Restart::Never;
+        let leaves = !self.backends[backend.0].supervision.restart.restarts();
         let is_dead = |node: &Node| match node.status {
             NodeStatus::Killed => true,
             NodeStatus::Failed => !leaves,

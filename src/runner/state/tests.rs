@@ -2,7 +2,7 @@
 
 use super::ending::CUT_GRACE;
 use super::*;
-use crate::graph::{OnExit, RestartPolicy};
+use crate::graph::{OnExit, Restart, RestartPolicy};
 use crate::runner::event::Interruption;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
