@@ -34,16 +34,19 @@ fn comment(file: &SourceFile, whole: Span) -> Comment<'_> {
     Comment { text: file.slice(span), span, line: place.line, alone: file.slice(before).trim().is_empty() }
 }
 
+/// The key by which a file says that it is a graph.
+const SAYS_SO: &[&str] = &["ezrun"];
+
 /// Whether a file says that it is a graph: it is a mapping with a key `ezrun`, as far as it can be read.
 #[must_use]
 pub fn is_graph(file: &SourceFile) -> bool {
-    has_keys(file, &["ezrun"])
+    has_keys(file, &[SAYS_SO])
 }
 
 /// Whether a file is a graph, or looks like one that does not say so: it has nodes and edges.
 #[must_use]
 pub fn looks_like_graph(file: &SourceFile) -> bool {
-    is_graph(file) || has_keys(file, &["nodes", "edges"])
+    has_keys(file, &[SAYS_SO, &["nodes", "edges"]])
 }
 
 /// Whether bytes that are no text, or only the beginning of one, have a line that says that they are a graph.
@@ -52,14 +55,16 @@ pub fn says_it_is_a_graph(bytes: &[u8]) -> bool {
     has_line_with(bytes, "ezrun")
 }
 
-/// Whether a file is a mapping with all these keys; one that cannot be read, whether it has lines that begin with them.
-fn has_keys(file: &SourceFile, keys: &[&str]) -> bool {
+/// Whether a file is a mapping with all keys of one of these sets; one that cannot be read, whether it has lines that begin
+/// with them.
+fn has_keys(file: &SourceFile, sets: &[&[&str]]) -> bool {
     let mut depth = 0_usize;
     let mut is_key = false;
-    let mut missing = keys.to_vec();
+    let mut missing: Vec<Vec<&str>> = sets.iter().map(|set| set.to_vec()).collect();
     for event in Parser::new_from_str(file.text()) {
         let Ok((event, _)) = event else {
-            return keys.iter().all(|key| has_line_with(file.text().as_bytes(), key));
+            let has_line = |key: &&str| has_line_with(file.text().as_bytes(), key);
+            return sets.iter().any(|set| set.iter().all(has_line));
         };
         match event {
             Event::MappingStart(..) if depth == 0 => (depth, is_key) = (1, true),
@@ -69,8 +74,8 @@ fn has_keys(file: &SourceFile, keys: &[&str]) -> bool {
                 is_key = if depth == 1 { !is_key } else { is_key };
             }
             Event::Scalar(text, ..) if depth == 1 => {
-                missing.retain(|key| !is_key || *key != text);
-                if missing.is_empty() {
+                missing.iter_mut().for_each(|set| set.retain(|key| !is_key || *key != text));
+                if missing.iter().any(Vec::is_empty) {
                     return true;
                 }
                 is_key = !is_key;
@@ -127,6 +132,7 @@ mod tests {
             assert!(!is_graph(&file(text)), "{text}");
         }
     }
+
     #[test]
     fn nodes_and_edges_look_like_a_graph_whether_it_says_so_or_not() {
         for text in ["ezrn: 1\nnodes: {}\nedges: []\n", "edges: [\nnodes: {\n", "{nodes: {}, edges: []}"] {

@@ -176,18 +176,7 @@ impl<'t> Unfolding<'t, '_, '_> {
             });
             return Vec::new();
         };
-        if let Some(wait) = node.wait {
-            let message =
-                format!("`{}` stands for nodes of another file, and each node waits in its own way", node.name.text);
-            let draft =
-                Draft::new(rules::UNSUPPORTED, wait.span, message).help("write `wait` at the nodes in that file");
-            self.surroundings.findings.add(draft);
-        }
-        if let Some(span) = node.supervision.first_key {
-            let message = format!("`{}` stands for nodes of another file, and they are no process", node.name.text);
-            let help = "write it at the nodes in that file, or at a backend that names them";
-            self.surroundings.findings.add(Draft::new(rules::UNSUPPORTED, span, message).help(help));
-        }
+        self.refuse_keys_of_nodes(&node);
         let written = read(inner, self.surroundings);
         let (flat, interface) = unfold(inner, written, &format!("{}/", name.text), self.surroundings);
         self.flat.nodes.extend(flat.nodes);
@@ -206,6 +195,22 @@ impl<'t> Unfolding<'t, '_, '_> {
         self.groups.insert(node.name.text.clone(), names.clone());
         self.inner.insert(node.name.text, interface);
         names
+    }
+
+    /// What stands for nodes of another file neither waits nor is a process.
+    fn refuse_keys_of_nodes(&mut self, node: &WrittenNode<'_>) {
+        if let Some(wait) = node.wait {
+            let message =
+                format!("`{}` stands for nodes of another file, and each node waits in its own way", node.name.text);
+            let draft =
+                Draft::new(rules::UNSUPPORTED, wait.span, message).help("write `wait` at the nodes in that file");
+            self.surroundings.findings.add(draft);
+        }
+        if let Some(span) = node.supervision.first_key {
+            let message = format!("`{}` stands for nodes of another file, and they are no process", node.name.text);
+            let help = "write it at the nodes in that file, or at a backend that names them";
+            self.surroundings.findings.add(Draft::new(rules::UNSUPPORTED, span, message).help(help));
+        }
     }
 
     /// Adds an edge; several where it ends at a port that stands for several.

@@ -4,9 +4,9 @@ use super::fields::Word;
 use super::finding::{Draft, Findings};
 use super::model::{Model, ModelNode};
 use super::rules;
+use super::settings;
 use super::source::{SourceFile, Span};
 use super::sources::Sources;
-use super::yaml::Kind;
 use crate::node::{Role, Stream};
 use std::collections::{HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};
@@ -93,8 +93,9 @@ pub(super) fn paths(model: &Model<'_>, sources: &Sources, findings: &mut Finding
     let own: HashSet<PathBuf> = sources.iter().filter_map(own).collect();
     let mut users: HashMap<PathBuf, (&ModelNode<'_>, Role, Span)> = HashMap::new();
     for node in &model.nodes {
-        let Some((path, role, span)) = file_of(node) else { continue };
-        let full = normal(&sources.file(node.file).dir().join(path));
+        let file = sources.file(node.file);
+        let Some((path, role, span)) = file_of(node, file) else { continue };
+        let full = normal(&file.dir().join(path));
         // What is written there is gone: any number of sinks may share it.
         if full == Path::new("/dev/null") {
             continue;
@@ -122,12 +123,10 @@ pub(super) fn paths(model: &Model<'_>, sources: &Sources, findings: &mut Finding
 }
 
 /// The file that a source reads or a sink writes: its setting `path`, and where that is written.
-fn file_of<'m>(node: &'m ModelNode<'_>) -> Option<(&'m str, Role, Span)> {
-    let role = node.node_type.as_ref()?.role;
+fn file_of<'m>(node: &'m ModelNode<'_>, file: &SourceFile) -> Option<(&'m str, Role, Span)> {
+    let written = settings::file_name(node, file)?;
     let path = node.settings.as_ref()?.get("path")?.as_str()?;
-    let Kind::Map(entries) = &node.with?.kind else { return None };
-    let (_, value) = entries.iter().find(|(key, _)| matches!(&key.kind, Kind::String(name) if name == "path"))?;
-    (role != Role::Transform).then_some((path, role, value.span))
+    Some((path, node.node_type.as_ref()?.role, written.span))
 }
 
 /// The path without `.` and `..`, as far as its text alone tells.

@@ -26,7 +26,8 @@ pub(super) fn check(node: &mut ModelNode<'_>, registry: &Registry, file: &Source
         let faults = if is_whole { built_in.faults(&settings) } else { built_in.faults_of_values(&settings) };
         faults.iter().for_each(|fault| findings.add(refused(fault, node, &way_out, file)));
     }
-    if let Some(path) = written(node, "path", file).filter(|path| is_path_with_nul(path, &node_type)) {
+    let has_nul = |path: &&Tree| matches!(&path.kind, Kind::String(path) if path.contains('\0'));
+    if let Some(path) = file_name(node, file).filter(has_nul) {
         let message = format!("the setting `path` of `{}` has a NUL, and no path can have one", node.name.text);
         findings.add(Draft::new(rules::BAD_SETTING, path.span, message).help("take the `\\0` out"));
     }
@@ -35,10 +36,10 @@ pub(super) fn check(node: &mut ModelNode<'_>, registry: &Registry, file: &Source
     }
 }
 
-/// Whether `value`, which stands under `path`, is to be a file's, and can be none's. What a transform calls so may be
-/// anything.
-fn is_path_with_nul(value: &Tree, node_type: &TypeDescription) -> bool {
-    node_type.role != Role::Transform && matches!(&value.kind, Kind::String(path) if path.contains('\0'))
+/// Where a source or a sink names its file: the setting `path`. What a transform calls so may be anything.
+pub(super) fn file_name<'t>(node: &ModelNode<'t>, file: &SourceFile) -> Option<&'t Tree> {
+    let is_transform = node.node_type.as_ref()?.role == Role::Transform;
+    written(node, "path", file).filter(|_| !is_transform)
 }
 
 /// The value of a setting as it is written.

@@ -9,6 +9,7 @@ use super::variables::is_name;
 use super::yaml::{Kind, Tree};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// The format version that this ezrun reads.
 const VERSION: i128 = 1;
@@ -17,31 +18,9 @@ pub(super) const MAX_CPU: u32 = 1023;
 
 const GRAPH_KEYS: &[&str] = &["ezrun", "name", "params", "packs", "ports", "nodes", "edges", "backends"];
 const PORTS_KEYS: &[&str] = &["inputs", "outputs"];
-const NODE_KEYS: &[&str] = &[
-    "use",
-    "with",
-    "wait",
-    "restart",
-    "max_restarts",
-    "window",
-    "backoff",
-    "startup_timeout",
-    "stall_timeout",
-    "on_exit",
-];
-const BACKEND_KEYS: &[&str] = &[
-    "nodes",
-    "cpu",
-    "priority",
-    "env",
-    "restart",
-    "max_restarts",
-    "window",
-    "backoff",
-    "startup_timeout",
-    "stall_timeout",
-    "on_exit",
-];
+static NODE_KEYS: LazyLock<Vec<&str>> = LazyLock::new(|| [&["use", "with", "wait"], &supervision::KEYS[..]].concat());
+static BACKEND_KEYS: LazyLock<Vec<&str>> =
+    LazyLock::new(|| [&["nodes", "cpu", "priority", "env"], &supervision::KEYS[..]].concat());
 /// Keys that will mean something in a later version.
 const RESERVED_NODE_KEYS: &[&str] = &["align"];
 const WAITS: &[(&str, Wait)] = &[("block", Wait::Block), ("adaptive", Wait::Adaptive), ("busy", Wait::Busy)];
@@ -231,7 +210,7 @@ fn node<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenNode<'t> {
     };
     if let Kind::String(text) = &field.value.kind {
         let message = format!("{what} is a mapping, not {}", field.value.describe());
-        let help = lacks_space(text, NODE_KEYS).unwrap_or_else(|| match text.contains(['{', '}']) {
+        let help = lacks_space(text, &NODE_KEYS).unwrap_or_else(|| match text.contains(['{', '}']) {
             true => "write `{ use: type }`".to_owned(),
             false => format!("write `{{ use: {text} }}`"),
         });
@@ -246,7 +225,7 @@ fn node<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenNode<'t> {
         missing(reader);
         return unknown;
     }
-    let Some(fields) = reader.record(field.value, &what, NODE_KEYS, RESERVED_NODE_KEYS) else { return unknown };
+    let Some(fields) = reader.record(field.value, &what, &NODE_KEYS, RESERVED_NODE_KEYS) else { return unknown };
     let uses = match fields.get("use") {
         None => {
             missing(reader);
@@ -283,7 +262,7 @@ fn backend<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenBackend
         reader.report(rules::WRONG_TYPE, field.value.span, message, format!("write `[{node}]`"));
         return backend;
     }
-    let Some(fields) = reader.record(field.value, &what, BACKEND_KEYS, &[]) else { return backend };
+    let Some(fields) = reader.record(field.value, &what, &BACKEND_KEYS, &[]) else { return backend };
     match fields.get("nodes") {
         Some(nodes) => {
             if let Some(items) = reader.list(nodes.value, "`nodes`") {
