@@ -245,18 +245,18 @@ impl<'a, 'g> Runner<'a, 'g> {
             Ok(introduction) => introduction,
             Err(e) => return self.give_up(from, &e.to_string()),
         };
-        if let Some(backend) = introduction.station_anew {
-            let up = introduction.to.iter().copied().filter(|&to| self.state.is_up(to));
-            let up = up.collect();
-            self.state.awaits(backend, up);
-        }
         self.send_segment(from, &introduction);
     }
 
     fn send_segment(&mut self, from: BackendId, introduction: &Introduction) {
         for &to in &introduction.to {
             match introduction.descriptors() {
-                Ok(fds) => self.tell(to, &introduction.frame, fds),
+                Ok(fds) => {
+                    self.tell(to, &introduction.frame, fds);
+                    if let Some(backend) = introduction.station_anew.filter(|_| self.state.is_up(to)) {
+                        self.state.awaits(backend, to);
+                    }
+                }
                 Err(e) => return self.give_up(from, &format!("its segment cannot be shared: {e}")),
             }
         }

@@ -15,7 +15,7 @@ use super::watch::Presence;
 use crate::control::{FromBackend, SegmentOwner, ToBackend, Verdict};
 use crate::graph::{BackendId, NodeId, Supervision};
 use blame::{Blame, ViewFault};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 /// Lines of a backend's output that a report of its failure shows.
@@ -72,8 +72,10 @@ struct Backend {
     away: Option<Blame>,
     /// A node of it has failed, and the whole of it ends for that.
     failed: Option<Blame>,
-    /// Those that have not mapped its station, where it was started again and is not running yet.
-    awaits: Option<BTreeSet<BackendId>>,
+    /// It was started again, and is not running yet.
+    begins_anew: bool,
+    /// Those that have not mapped its station, and how many: of former lives, too, since they map one after the other.
+    awaits: BTreeMap<BackendId, u32>,
 }
 
 #[derive(Debug)]
@@ -162,7 +164,8 @@ impl State {
             history: Vec::new(),
             away: None,
             failed: None,
-            awaits: None,
+            begins_anew: false,
+            awaits: BTreeMap::new(),
         };
         let node = |(name, backend)| Node { name, backend, status: NodeStatus::Running, has_returned: false };
         State {
@@ -300,7 +303,7 @@ impl State {
         edge_name: impl Fn(u32) -> String,
     ) -> Vec<Command> {
         self.backends[backend.0].exited = true;
-        self.backends[backend.0].awaits = None;
+        self.backends[backend.0].begins_anew = false;
         let mut commands = self.nobody_awaits(backend);
         let failed = self.backends[backend.0].failed.take();
         let well = exit.status.is_some_and(|status| status.success()) && exit.complaint.is_none();

@@ -53,7 +53,7 @@ impl State {
     pub fn presence(&self, node: NodeId) -> Presence {
         let Node { status, backend, has_returned, .. } = self.nodes[node.0];
         let state = &self.backends[backend.0];
-        let begins = !state.ready || state.awaits.is_some();
+        let begins = !state.ready || state.begins_anew;
         match status {
             NodeStatus::Finished if !has_returned => Presence::Ended,
             _ if state.away.is_some() || state.failed.is_some() => Presence::Away,

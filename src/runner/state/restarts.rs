@@ -4,7 +4,6 @@ use super::blame::Blame;
 use super::{Command, Failure, NodeStatus, Phase, State};
 use crate::graph::{BackendId, NodeId, OnExit, RestartPolicy};
 use crate::runner::restart::{Decision, decide};
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// A process was started again.
@@ -23,11 +22,9 @@ pub struct RestartMade {
 }
 
 impl State {
-    /// A backend that was started again does not begin before these have mapped its station.
-    pub fn awaits(&mut self, backend: BackendId, others: BTreeSet<BackendId>) {
-        if let Some(awaits) = &mut self.backends[backend.0].awaits {
-            *awaits = others;
-        }
+    /// A backend that was started again does not begin before `other`, which was told of its station, has mapped that.
+    pub fn awaits(&mut self, backend: BackendId, other: BackendId) {
+        *self.backends[backend.0].awaits.entry(other).or_default() += 1;
     }
 
     /// A process has died of a fault, or of a signal: it is started again, or that was it.
@@ -87,7 +84,7 @@ impl State {
         (state.exited, state.introduced, state.ready) = (false, false, false);
         state.life += 1;
         (state.refusal, state.view_fault) = (None, None);
-        state.awaits = Some(BTreeSet::new());
+        state.begins_anew = true;
         let (window, max) = (state.supervision.restart.window, state.supervision.restart.max_restarts as usize);
         state.history.retain(|&at| now.saturating_sub(at) < window);
         debug_assert!(state.history.len() < max, "no more are made than may be");
@@ -117,24 +114,26 @@ impl State {
 
     pub(super) fn on_mapped(&mut self, by: BackendId, station: BackendId) -> Vec<Command> {
         let Some(state) = self.backends.get_mut(station.0) else { return Vec::new() };
-        if let Some(awaits) = &mut state.awaits {
-            awaits.remove(&by);
+        if let Some(left) = state.awaits.get_mut(&by) {
+            *left -= 1;
+            state.awaits.retain(|_, left| *left > 0);
         }
         self.go_if_due(station)
     }
 
     pub(super) fn nobody_awaits(&mut self, gone: BackendId) -> Vec<Command> {
-        (0..self.backends.len()).flat_map(|other| self.on_mapped(gone, BackendId(other))).collect()
+        for state in &mut self.backends {
+            state.awaits.remove(&gone);
+        }
+        (0..self.backends.len()).flat_map(|other| self.go_if_due(BackendId(other))).collect()
     }
 
     pub(super) fn go_if_due(&mut self, backend: BackendId) -> Vec<Command> {
         let state = &mut self.backends[backend.0];
-        match &state.awaits {
-            Some(awaits) if awaits.is_empty() && state.ready => {
-                state.awaits = None;
-                vec![Command::Go(backend)]
-            }
-            _ => Vec::new(),
+        if !state.begins_anew || !state.ready || !state.awaits.is_empty() {
+            return Vec::new();
         }
+        state.begins_anew = false;
+        vec![Command::Go(backend)]
     }
 }

@@ -130,13 +130,30 @@ fn a_process_that_is_started_again_begins_once_its_station_is_mapped() {
     assert_eq!(commands[1..], [Command::Pause(B, policy.backoff)]);
     assert!(!state.is_over());
     assert_eq!(on(&mut state, Event::PauseOver(B)), [Command::Start(B)]);
-    state.awaits(B, BTreeSet::from([A]));
+    state.awaits(B, A);
     assert_eq!(on(&mut state, Event::Frame(B, FromBackend::Ready, Vec::new())), []);
     let mapped = FromBackend::Mapped { station: 1 };
     assert_eq!(on(&mut state, Event::Frame(A, mapped, Vec::new())), [Command::Go(B)]);
     let commands = on(&mut state, Event::Exited(B, exit(9)));
     assert_eq!(commands, [Command::Mourn(B), Command::Tell(ToBackend::Stop), Command::Deadline(GRACE)]);
     assert!(state.into_parts().1[0].cause.contains("restarted 1 times within 1m"));
+}
+
+#[test]
+fn an_answer_to_what_a_former_life_sent_does_not_let_the_present_one_begin() {
+    let policy = RestartPolicy { restart: Restart::OnFailure, ..RestartPolicy::default() };
+    let mut state = starting_with(policy);
+    on(&mut state, Event::Frame(A, FromBackend::Ready, Vec::new()));
+    on(&mut state, Event::Frame(B, FromBackend::Ready, Vec::new()));
+    for _ in 0..2 {
+        on(&mut state, Event::Exited(B, exit(9)));
+        on(&mut state, Event::PauseOver(B));
+        state.awaits(B, A);
+    }
+    assert_eq!(on(&mut state, Event::Frame(B, FromBackend::Ready, Vec::new())), []);
+    let mapped = || Event::Frame(A, FromBackend::Mapped { station: 1 }, Vec::new());
+    assert_eq!(on(&mut state, mapped()), [], "the station of the life before");
+    assert_eq!(on(&mut state, mapped()), [Command::Go(B)]);
 }
 
 #[test]
