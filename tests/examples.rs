@@ -352,6 +352,37 @@ fn settings_that_only_the_pack_can_judge_are_refused_before_anything_starts() {
 }
 
 #[test]
+fn a_pack_judges_settings_by_the_signal_that_comes_in() {
+    let graph = |names: &str, channels: u32| {
+        format!(
+            "ezrun: 1\npacks: {{ strange: \"${{env:EZRUN_EXAMPLES}}/faults\" }}\nnodes:\n  \
+             hum: {{ use: sine, with: {{ rate: 250, channels: {channels}, count: 4 }} }}\n  \
+             named: {{ use: strange/picky, with: {{ names: {names} }} }}\nedges:\n  \
+             - {{ from: hum, to: named, zero_copy: true }}\n"
+        )
+    };
+    for (names, channels, found) in [
+        ("[left, right]", 2, None),
+        (
+            "[left, right]",
+            3,
+            Some("error[types/setting-mismatch]: the setting `names` of `named`: there are 3 channels"),
+        ),
+        ("[]", 3, Some("error[schema/bad-setting]: the setting `names` of `named`: there is no name")),
+    ] {
+        let bench = Bench::new(&graph(names, channels));
+        let validated = bench.ezrun_with(&built_packs(), "validate", &["--allow-exec"]);
+        let ran = bench.ezrun_with(&built_packs(), "run", &[]);
+        for (output, text) in [(&validated, &validated.stdout), (&ran, &ran.stderr)] {
+            let text = String::from_utf8_lossy(text);
+            assert_eq!(output.status.code(), Some(i32::from(found.is_some())), "{text}");
+            assert_eq!(text.matches("error[").count(), usize::from(found.is_some()), "{text}");
+            assert!(text.contains(found.unwrap_or_default()), "{text}");
+        }
+    }
+}
+
+#[test]
 fn a_pack_that_is_started_by_hand_says_what_it_is() {
     for pack in PACKS {
         let output = Command::new(built_packs().join(pack)).output().unwrap();

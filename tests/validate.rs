@@ -159,6 +159,53 @@ fn nothing_is_executed_unless_asked() {
     assert!(trace.exists());
 }
 
+/// A WAV file tells its rate and its channels only once it is read, the settings of `sine` before that.
+#[test]
+fn what_a_node_would_refuse_when_a_signal_comes_is_said_beforehand_in_the_same_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let graph = |name: &str, source: &str, node: &str| {
+        let text = format!(
+            "ezrun: 1\nnodes:\n  from: {source}\n  node: {node}\n  end: {{ use: null }}\nedges:\n  \
+             - {{ from: from, to: node }}\n  - {{ from: node, to: end }}\n"
+        );
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let sine = "{ use: sine, with: { rate: 250, channels: 2, block: 50, count: 4 } }";
+    let recorded = "ezrun: 1\nnodes:\n  from: SINE\n  end: { use: wav_sink, with: { path: tone.wav } }\nedges:\n  \
+                    - { from: from, to: end, zero_copy: true }\n";
+    let record = dir.path().join("record.yaml");
+    std::fs::write(&record, recorded.replace("SINE", sine)).unwrap();
+    let (code, _, said) = ezrun("run", &[record.to_str().unwrap()]);
+    assert_eq!(code, 0, "{said}");
+    for node in [
+        "{ use: lowpass, with: { cutoff: 125 } }",
+        "{ use: bandpass, with: { low: 1, high: 200 } }",
+        "{ use: notch, with: { frequency: 120, q: 2 } }",
+        "{ use: highpass, with: { cutoff: 1.0e-9, order: 8 } }",
+        "{ use: downsample, with: { factor: 1000000000 } }",
+        "{ use: resample, with: { rate: 250.01234567 } }",
+        "{ use: select, with: { channels: [0, 2] } }",
+        "{ use: peaks, with: { threshold: 1, channel: 2 } }",
+        "{ use: rereference, with: { reference: [3] } }",
+        "{ use: window, with: { length: 1 ms } }",
+    ] {
+        let (code, found, _) = ezrun("validate", &["--format", "json", &graph("known.yaml", sine, node)]);
+        assert_eq!(code, 1, "{node}");
+        let found: serde_json::Value = serde_json::from_str(&found).unwrap();
+        let errors: Vec<_> =
+            found["findings"].as_array().unwrap().iter().filter(|finding| finding["level"] == "error").collect();
+        assert!(errors.len() == 1 && errors[0]["code"] == "types/setting-mismatch", "{node}: {errors:?}");
+        let (_, cause) = errors[0]["message"].as_str().unwrap().split_once("`node`: ").unwrap();
+
+        let unknown = graph("unknown.yaml", "{ use: wav_source, with: { path: tone.wav } }", node);
+        assert_eq!(ezrun("validate", &[&unknown]).0, 0, "{node}");
+        let (code, _, said) = ezrun("run", &[&unknown]);
+        assert!(code == 3 && said.contains(cause), "{node}: {cause}, but\n{said}");
+    }
+}
+
 #[test]
 fn a_pack_that_fails_or_talks_nonsense_is_refused_at_its_path() {
     let dir = tempfile::tempdir().unwrap();

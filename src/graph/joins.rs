@@ -52,6 +52,28 @@ pub(super) fn differing_rates(model: &Model<'_>, streams: &Streams, findings: &m
     }
 }
 
+/// What becomes one stream has the same channels all along.
+pub(super) fn differing_channels(model: &Model<'_>, streams: &Streams, findings: &mut Findings) {
+    for node in (0..model.nodes.len()).filter(|&node| joins(model, node) == Joins::Freely) {
+        let mut first: HashMap<usize, (Wire<'_>, f64)> = HashMap::new();
+        for wire in model.wires_into(node) {
+            let Some(channels) = streams.received(&wire).channels else { continue };
+            let &mut (other, others) = first.entry(wire.to.1).or_insert((wire, channels));
+            if channels != others {
+                let to = &model.nodes[node].name.text;
+                let (channels, others) = (number_in_words(channels), number_in_words(others));
+                let message = format!(
+                    "`{to}` makes one stream of signals with {others} and {channels} channels, and most nodes after it \
+                     need one that stays"
+                );
+                let draft = Draft::new(rules::DIFFERING_CHANNELS, wire.to_span, message);
+                let draft = draft.help("put a `select` before it, or let each signal have nodes of its own");
+                findings.add(draft.related(other.to_span, format!("channels here: {others}")));
+            }
+        }
+    }
+}
+
 fn differ(a: f64, b: f64) -> bool {
     (a - b).abs() > TOLERANCE * a.max(b)
 }

@@ -13,7 +13,7 @@ use super::supervision::{self, Supervision};
 use super::types::KnownTypes;
 use super::variables::Override;
 use super::{Backend, BackendId, Delivery, Edge, Graph, Node, NodeId, Overflow, PortRef, Wait};
-use super::{allow, delivery, flow, joins, memory, mismatch, parse, resources, settings, units, wiring};
+use super::{allow, delivery, fitting, flow, joins, memory, mismatch, parse, resources, settings, units, wiring};
 use crate::node::Registry;
 use std::collections::{BTreeMap, HashSet};
 
@@ -124,7 +124,7 @@ fn read(sources: &mut Sources, options: &LoadOptions<'_>, packs: &dyn Packs, fin
         settings::check(node, options.registry, sources.file(node.file), findings);
     }
     if !options.only_written {
-        settings::ask_packs(&mut model.nodes, packs, sources, findings);
+        settings::ask_packs(&mut model, packs, sources, findings);
     }
     for rule in RULES {
         rule(&model, findings);
@@ -133,6 +133,7 @@ fn read(sources: &mut Sources, options: &LoadOptions<'_>, packs: &dyn Packs, fin
     for rule in STREAM_RULES {
         rule(&model, &streams, findings);
     }
+    fitting::misfits(&model, &streams, options.registry, sources, findings);
     if let Some(limit) = &options.memory {
         memory::budget(&model, &streams, limit, findings);
     }
@@ -167,8 +168,13 @@ const RULES: &[fn(&Model<'_>, &mut Findings)] = &[
 ];
 
 /// The rules that reckon with how often messages come, and how large they are.
-const STREAM_RULES: &[fn(&Model<'_>, &Streams, &mut Findings)] =
-    &[delivery::needless_copies, delivery::too_large, joins::differing_rates, joins::deadlocks];
+const STREAM_RULES: &[fn(&Model<'_>, &Streams, &mut Findings)] = &[
+    delivery::needless_copies,
+    delivery::too_large,
+    joins::differing_rates,
+    joins::differing_channels,
+    joins::deadlocks,
+];
 
 /// The graph, unless something in it is not known yet.
 fn build(name: String, model: Model<'_>, sources: &Sources) -> Option<Graph> {

@@ -15,6 +15,7 @@ mod edit;
 mod fields;
 mod file_schema;
 mod finding;
+mod fitting;
 mod flatten;
 mod flow;
 mod format;

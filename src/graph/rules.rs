@@ -56,6 +56,7 @@ rules! {
     UNCONNECTED_INPUT = Error "wiring/unconnected-input": "a required input has an edge";
 
     TYPE_MISMATCH = Error "types/mismatch": "an input accepts what the output sends";
+    SETTING_MISMATCH = Error "types/setting-mismatch": "settings are possible with the signal that comes in";
 
     IN_PLACE_VIEW = Error "delivery/in-place-view": "an input that is written in place gets a copy";
     NEEDS_VIEWS = Error "delivery/needs-views": "an input that asks for views gets views";
@@ -69,6 +70,7 @@ rules! {
     NO_FEEDBACK = Warning "flow/no-feedback": "an edge with `feedback: true` closes a cycle";
     UNREACHED = Warning "flow/unreached": "a source leads to every node";
     ONLY_FEEDBACK = Warning "flow/only-feedback": "a node has an edge into it that is no feedback";
+    DIFFERING_CHANNELS = Warning "flow/differing-channels": "signals that become one stream have the same channels";
     DIFFERING_RATES = Warning "flow/differing-rates": "streams that are joined have one rate";
     DEADLOCK = Warning "flow/deadlock": "no node waits for a message that waits for that node";
     UNREAD_OUTPUT = Warning "flow/unread-output": "an output is read";

@@ -1,13 +1,14 @@
 //! Rules on settings: what follows `with:` is what the node type's JSON Schema asks for, and what the type itself takes.
 
 use super::finding::{Draft, Findings};
-use super::model::ModelNode;
+use super::model::{Model, ModelNode};
 use super::packs::Packs;
-use super::rules;
 use super::source::SourceFile;
 use super::sources::Sources;
+use super::streams::Streams;
 use super::walker::Walker;
 use super::yaml::{Kind, Tree};
+use super::{fitting, rules};
 use crate::node::{Registry, Role, SettingError, SettingsToCheck, TypeDescription};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -43,7 +44,7 @@ pub(super) fn file_name<'t>(node: &ModelNode<'t>, file: &SourceFile) -> Option<&
 }
 
 /// The value of a setting as it is written.
-fn written<'t>(node: &ModelNode<'t>, setting: &str, file: &SourceFile) -> Option<&'t Tree> {
+pub(super) fn written<'t>(node: &ModelNode<'t>, setting: &str, file: &SourceFile) -> Option<&'t Tree> {
     match node.with.map(|with| &with.kind) {
         Some(Kind::Map(entries)) => entries.iter().find(|(key, _)| key.text(file) == setting).map(|(_, value)| value),
         _ => None,
@@ -68,35 +69,68 @@ fn refused(error: &SettingError, node: &ModelNode<'_>, way_out: &str, file: &Sou
     Draft::new(rules::BAD_SETTING, at.unwrap_or(node.name.span), message).help(way_out)
 }
 
-/// Has packs check what only their types know of settings: each pack is asked once, for all its nodes.
-pub(super) fn ask_packs(nodes: &mut [ModelNode<'_>], packs: &dyn Packs, sources: &Sources, findings: &mut Findings) {
+/// Has packs check what only their types know of settings: each pack is asked once, for all its nodes, whether their
+/// settings are right, and possible with the signals that come in.
+pub(super) fn ask_packs(model: &mut Model<'_>, packs: &dyn Packs, sources: &Sources, findings: &mut Findings) {
     let mut by_pack: BTreeMap<PathBuf, Vec<usize>> = BTreeMap::new();
-    for (at, node) in nodes.iter().enumerate() {
+    for (at, node) in model.nodes.iter().enumerate() {
         if let (Some(pack), Some(_), Some(_)) = (&node.pack, &node.node_type, &node.settings) {
             by_pack.entry(pack.clone()).or_default().push(at);
         }
     }
-    for (pack, asked) in by_pack {
-        let question = |&at: &usize| {
-            let node = &nodes[at];
-            let (node_type, settings) = (node.node_type.as_ref()?.name.clone(), node.settings.clone()?);
-            Some(SettingsToCheck { node_type, settings })
-        };
-        let settings: Vec<SettingsToCheck> = asked.iter().filter_map(question).collect();
-        let verdicts = match packs.check(&pack, &settings) {
+    if by_pack.is_empty() {
+        return;
+    }
+    let streams = Streams::of(model);
+    for (pack, nodes) in by_pack {
+        let questions: Vec<Question> = nodes.iter().flat_map(|&at| questions(model, &streams, at)).collect();
+        let asked: Vec<SettingsToCheck> = questions.iter().map(|question| question.asked.clone()).collect();
+        let verdicts = match packs.check(&pack, &asked) {
             Ok(verdicts) => verdicts,
             Err(fault) => {
-                let span = nodes[asked[0]].uses.as_ref().map_or(nodes[asked[0]].name.span, |uses| uses.span);
+                let node = &model.nodes[nodes[0]];
+                let span = node.uses.as_ref().map_or(node.name.span, |uses| uses.span);
                 findings.add(Draft::new(rules::BAD_PACK, span, fault.to_string()).help(fault.help()));
                 continue;
             }
         };
-        for (&at, error) in asked.iter().zip(verdicts) {
-            if let (Some(error), Some(node_type)) = (error, nodes[at].node_type.clone()) {
-                let file = sources.file(nodes[at].file);
-                let way_out = way_out(&nodes[at], &node_type);
-                findings.add(refused(&error, &nodes[at], &way_out, file));
-                nodes[at].settings = None;
+        for (question, error) in questions.iter().zip(verdicts) {
+            // What is wrong in itself is not held against a signal as well.
+            if let Some(error) = error.filter(|_| model.nodes[question.node].settings.is_some()) {
+                findings.add(question.refused(&error, model, &streams, sources));
+                model.nodes[question.node].settings = None;
+            }
+        }
+    }
+}
+
+/// What a pack is asked of a node.
+struct Question {
+    node: usize,
+    asked: SettingsToCheck,
+}
+
+/// Whether the settings of a node are right, and, where something is known of it, possible with the signal that comes in.
+fn questions(model: &Model<'_>, streams: &Streams, node: usize) -> Vec<Question> {
+    let ModelNode { node_type: Some(node_type), settings: Some(settings), .. } = &model.nodes[node] else {
+        return Vec::new();
+    };
+    let signal = fitting::incoming(model, streams, node).map(|incoming| incoming.signal);
+    let question = |signal| {
+        let (node_type, settings) = (node_type.name.clone(), settings.clone());
+        Question { node, asked: SettingsToCheck { node_type, settings, signal } }
+    };
+    [Some(question(None)), signal.map(|signal| question(Some(signal)))].into_iter().flatten().collect()
+}
+
+impl Question {
+    fn refused(&self, error: &SettingError, model: &Model<'_>, streams: &Streams, sources: &Sources) -> Draft {
+        let node = &model.nodes[self.node];
+        match fitting::incoming(model, streams, self.node).filter(|_| self.asked.signal.is_some()) {
+            Some(incoming) => fitting::misfit(error, node, &incoming, sources),
+            None => {
+                let way_out = node.node_type.as_ref().map(|node_type| way_out(node, node_type)).unwrap_or_default();
+                refused(error, node, &way_out, sources.file(node.file))
             }
         }
     }

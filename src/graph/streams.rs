@@ -3,7 +3,7 @@
 
 use super::Overflow;
 use super::model::{Model, ModelNode, Wire};
-use crate::node::{Amount, Cadence, OutputPort, PortType, Quantity};
+use crate::node::{Amount, Cadence, KnownSignal, OutputPort, PortType, Quantity};
 use serde_json::Value;
 
 /// A node's index and a port's.
@@ -23,10 +23,11 @@ pub(super) struct Stream {
     pub messages_per_s: Option<f64>,
     /// Sampling rate in Hz.
     pub rate: Option<f64>,
-    /// Samples per message.
+    /// Samples per message; of a spectrum, those that it is of.
     pub samples: Option<f64>,
-    /// Bytes per sample, over all channels.
-    pub row_bytes: Option<f64>,
+    pub channels: Option<f64>,
+    /// Bytes per sample and channel.
+    pub item_bytes: Option<f64>,
     /// Bytes per message.
     pub bytes: Option<f64>,
     pub realtime: bool,
@@ -65,12 +66,13 @@ impl Streams {
     }
 
     /// What comes in at an input where `wires` end: of several, what they have in common.
-    fn joined<'m>(&self, wires: impl Iterator<Item = Wire<'m>>) -> Stream {
+    pub fn joined<'m>(&self, wires: impl Iterator<Item = Wire<'m>>) -> Stream {
         let join = |a: Stream, b: Stream| Stream {
             messages_per_s: a.messages_per_s.zip(b.messages_per_s).map(|(a, b)| a + b),
             rate: a.rate.filter(|_| a.rate == b.rate),
             samples: a.samples.filter(|_| a.samples == b.samples),
-            row_bytes: a.row_bytes.filter(|_| a.row_bytes == b.row_bytes),
+            channels: a.channels.filter(|_| a.channels == b.channels),
+            item_bytes: a.item_bytes.filter(|_| a.item_bytes == b.item_bytes),
             bytes: a.bytes.filter(|_| a.bytes == b.bytes),
             realtime: a.realtime && b.realtime,
         };
@@ -79,22 +81,39 @@ impl Streams {
 }
 
 impl Stream {
-    /// Of a signal whose rate, samples and rows are set: what follows from them.
+    /// Of a signal whose rate, samples and channels are set: what follows from them.
     fn signal(self) -> Self {
         // Two numbers that are too large to be told come to nothing that is known.
         let known = |number: &f64| !number.is_nan();
         Stream {
             messages_per_s: self.rate.zip(self.samples).map(|(rate, samples)| rate / samples).filter(known),
-            bytes: self.samples.zip(self.row_bytes).map(|(samples, row)| samples * row).filter(known),
+            bytes: self.block_bytes(self.samples).filter(known),
             ..self
         }
+    }
+
+    /// Bytes of so many rows with a number for each channel.
+    fn block_bytes(&self, rows: Option<f64>) -> Option<f64> {
+        Some(rows? * self.channels? * self.item_bytes?)
+    }
+
+    /// What of this a node type may reckon with.
+    pub fn known(&self) -> KnownSignal {
+        let count =
+            |number: Option<f64>| number.filter(|n| n.fract() == 0.0 && (1.0..MANY).contains(n)).map(|n| n as u64);
+        let rate_hz = self.rate.filter(|rate| (0.0..MANY).contains(rate));
+        KnownSignal { rate_hz, channels: count(self.channels), samples: count(self.samples) }
     }
 
     /// How many messages of this stream come in before a node with this cadence has sent `outputs`; nothing where that is
     /// not known. Infinite where no number is enough.
     pub fn needed_for(&self, outputs: f64, cadence: &Cadence, settings: &Value) -> Option<f64> {
         match cadence {
-            Cadence::Same | Cadence::Each | Cadence::Limited { .. } => Some(outputs),
+            Cadence::Same
+            | Cadence::Each
+            | Cadence::Selected { .. }
+            | Cadence::Spectra { .. }
+            | Cadence::Limited { .. } => Some(outputs),
             Cadence::Sparse => Some(f64::INFINITY),
             Cadence::Windows { length, hop } => {
                 let (length, hop) = self.window(length, hop, settings)?;
@@ -142,6 +161,15 @@ fn sent(output: &OutputPort, settings: &Value, incoming: Stream) -> Stream {
         Cadence::Unknown | Cadence::Sparse => nothing,
         Cadence::Same => incoming,
         Cadence::Each => Stream { messages_per_s: incoming.messages_per_s, ..nothing },
+        Cadence::Selected { channels } => {
+            let selected = Stream { channels: channels.number(settings), ..incoming };
+            Stream { bytes: selected.block_bytes(selected.samples), ..selected }
+        }
+        Cadence::Spectra { segment } => {
+            let samples = segment.number(settings).or(incoming.samples);
+            let spectra = Stream { samples, item_bytes: item_bytes(output), ..incoming };
+            Stream { bytes: spectra.block_bytes(samples.map(|samples| (samples / 2.0).floor() + 1.0)), ..spectra }
+        }
         // A second of the signal may take longer from here on.
         Cadence::Limited { rate } => {
             let limit = rate.number(settings);
@@ -154,7 +182,8 @@ fn sent(output: &OutputPort, settings: &Value, incoming: Stream) -> Stream {
             Stream {
                 rate: rate.number(settings),
                 samples: block.number(settings),
-                row_bytes: channels.number(settings).zip(item_bytes(output)).map(|(channels, bytes)| channels * bytes),
+                channels: channels.number(settings),
+                item_bytes: item_bytes(output),
                 realtime: realtime.unwrap_or(false),
                 ..nothing
             }

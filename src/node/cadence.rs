@@ -28,6 +28,16 @@ pub enum Cadence {
     Same,
     /// One message for each that comes in, of a size of its own.
     Each,
+    /// As [`Cadence::Same`], with some of the channels that come in.
+    Selected {
+        /// Channels.
+        channels: Quantity,
+    },
+    /// One message for each that comes in: the spectrum of its samples, or of segments of them.
+    Spectra {
+        /// Samples per segment; where it is not known, all of a message.
+        segment: Quantity,
+    },
     /// A message where what came in gives rise to one, such as an event; any number may come in before.
     Sparse,
     /// As [`Cadence::Same`], but slowed down to this many messages per second: the place where a queue is meant to

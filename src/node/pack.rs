@@ -2,7 +2,7 @@
 //! standard output.
 
 use super::description::MAX_HOLDS;
-use super::{Registry, SettingError, TypeDescription};
+use super::{KnownSignal, Registry, SettingError, TypeDescription};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -79,12 +79,21 @@ pub struct SettingsToCheck {
     pub node_type: String,
     /// The settings, right as far as the type's schema can tell.
     pub settings: serde_json::Value,
+    /// The signal that comes in, where the question is whether the settings, right in themselves, are possible with it.
+    #[serde(default)]
+    pub signal: Option<KnownSignal>,
 }
 
 /// What the types themselves say of settings: for each, what is wrong with it, if anything is.
 #[must_use]
 pub fn check(registry: &Registry, settings: Vec<SettingsToCheck>) -> Vec<Option<SettingError>> {
-    let verdict = |asked: SettingsToCheck| registry.get(&asked.node_type)?.make(asked.settings).err();
+    let verdict = |asked: SettingsToCheck| {
+        let node_type = registry.get(&asked.node_type)?;
+        match asked.signal {
+            Some(signal) => node_type.misfit(&asked.settings, &signal),
+            None => node_type.make(asked.settings).err(),
+        }
+    };
     settings.into_iter().map(verdict).collect()
 }
 

@@ -2,7 +2,8 @@
 
 use super::description::MAX_HOLDS;
 use super::{
-    Cadence, InputPort, Joins, Node, OutputPort, PortType, Program, Records, Role, Source, Stream, TypeDescription,
+    Cadence, InputPort, Joins, KnownSignal, Node, OutputPort, PortType, Program, Records, Role, Source, Stream,
+    TypeDescription,
 };
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -13,11 +14,12 @@ use std::fmt;
 
 /// A node type: its description, and how to make a node of it.
 ///
-/// Three things that a type may say let a graph be checked for more than its wiring:
+/// Four things that a type may say let a graph be checked for more than its wiring:
 ///
 /// - [`records`](NodeTypeBuilder::records), of an input: what was dropped on the way is missed here.
 /// - [`cadence`](NodeTypeBuilder::cadence), of an output: how often its messages come, and how large they are.
 /// - [`joins`](NodeTypeBuilder::joins), of the node: whether messages of several inputs belong together.
+/// - [`fits`](Self::fits), of the settings: whether they are possible with the signal that comes in.
 ///
 /// ```
 /// use ezrun::message::Received;
@@ -45,11 +47,14 @@ pub struct NodeType {
     description: TypeDescription,
     read: Read,
     make: Make,
+    misfit: Option<Misfit>,
 }
 
 /// Reads settings, and says which value is wrong, if one is.
 type Read = Box<dyn Fn(Value) -> Option<SettingError> + Send + Sync>;
 type Make = Box<dyn Fn(Value) -> Result<Instance, SettingError> + Send + Sync>;
+/// Reads settings that are right in themselves, and says which is impossible with a signal, if one is.
+type Misfit = Box<dyn Fn(Value, &KnownSignal) -> Option<SettingError> + Send + Sync>;
 
 /// A node, of whichever kind.
 #[allow(missing_docs, reason = "the names say it")]
@@ -117,6 +122,50 @@ impl NodeType {
     /// [`SettingError`] where the settings are not right.
     pub fn make(&self, settings: Value) -> Result<Instance, SettingError> {
         (self.make)(settings)
+    }
+
+    /// Adds what the node would refuse once the first message has come: `check` gets settings that are right in themselves,
+    /// and what is known beforehand of the signal at the first input.
+    ///
+    /// ```
+    /// use ezrun::node::{KnownSignal, NodeType, SettingError};
+    /// # use ezrun::message::Received;
+    /// # use ezrun::node::{Flow, InputId, Node, Outputs, PortType, Result};
+    /// # struct Gate;
+    /// # impl Node for Gate {
+    /// #     fn process(&mut self, _: InputId, _: Received<'_>, _: &mut Outputs) -> Result<Flow> { Ok(Flow::Continue) }
+    /// # }
+    ///
+    /// #[derive(serde::Deserialize, schemars::JsonSchema)]
+    /// struct Settings {
+    ///     /// Index of the channel to look at.
+    ///     channel: u64,
+    /// }
+    ///
+    /// let node_type = NodeType::sink("gate", "Looks at one channel.")
+    ///     .input("in", PortType::signal())
+    ///     .node(|_: Settings| Ok(Gate))
+    ///     .fits(|settings: Settings, signal: &KnownSignal| match signal.channels {
+    ///         Some(channels) if settings.channel >= channels => {
+    ///             Err(SettingError::at("channel", format!("the signal has {channels} channels, counted from 0")))
+    ///         }
+    ///         _ => Ok(()),
+    ///     });
+    /// # assert_eq!(node_type.description().name, "gate");
+    /// ```
+    #[must_use]
+    pub fn fits<S, F>(mut self, check: F) -> Self
+    where
+        S: DeserializeOwned,
+        F: Fn(S, &KnownSignal) -> Result<(), SettingError> + Send + Sync + 'static,
+    {
+        self.misfit = Some(Box::new(move |settings, signal| check(read(settings).ok()?, signal).err()));
+        self
+    }
+
+    /// What of `settings`, right in themselves, is impossible with `signal`.
+    pub(crate) fn misfit(&self, settings: &Value, signal: &KnownSignal) -> Option<SettingError> {
+        self.misfit.as_ref()?(settings.clone(), signal)
     }
 
     /// Everything that is wrong with `settings`: with their values, or else with what they say together.
@@ -303,18 +352,24 @@ impl NodeTypeBuilder {
         F: Fn(S) -> Result<Instance, SettingError> + Send + Sync + 'static,
     {
         self.0.settings = schemars::schema_for!(S).to_value();
-        let read = |settings: Value| {
-            let settings = if settings.is_null() { Value::Object(serde_json::Map::new()) } else { settings };
-            serde_path_to_error::deserialize::<_, S>(settings).map_err(|e| refused(&e))
-        };
-        let make = move |settings: Value| make(read(settings)?);
-        NodeType { description: self.0, read: Box::new(move |settings| read(settings).err()), make: Box::new(make) }
+        NodeType {
+            description: self.0,
+            read: Box::new(|settings| read::<S>(settings).err()),
+            make: Box::new(move |settings| make(read(settings)?)),
+            misfit: None,
+        }
     }
 
     fn change_input(mut self, change: impl FnOnce(&mut InputPort)) -> Self {
         change(self.0.inputs.last_mut().expect("an input is declared before its properties"));
         self
     }
+}
+
+/// Settings of the type that the node type declares for them.
+fn read<S: DeserializeOwned>(settings: Value) -> Result<S, SettingError> {
+    let settings = if settings.is_null() { Value::Object(serde_json::Map::new()) } else { settings };
+    serde_path_to_error::deserialize(settings).map_err(|e| refused(&e))
 }
 
 /// What the settings' own types refuse, at the setting in which it stands.

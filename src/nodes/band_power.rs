@@ -28,6 +28,11 @@ pub fn node_type() -> NodeType {
         check(&bands)?;
         Ok(BandPower { bands: bands.0, relative, known: None })
     })
+    .fits(|settings: Settings, signal| {
+        let (Some(rate_hz), Some(segment)) = (signal.rate_hz, signal.samples) else { return Ok(()) };
+        let (step, count) = (rate_hz / segment as f64, segment as usize / 2 + 1);
+        settings.bands.0.iter().try_for_each(|(name, edges)| band_bins(name, *edges, 0.0, step, count).map(drop))
+    })
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -105,7 +110,7 @@ impl Bins {
             Some(unit) if !relative => metadata = metadata.with("unit", &unit),
             _ => _ = metadata.attributes.remove("unit"),
         }
-        Ok(Bins { bands: bins.collect::<Result<_>>()?, step_hz: step, metadata: Arc::new(metadata) })
+        Ok(Bins { bands: bins.collect::<Result<_, _>>()?, step_hz: step, metadata: Arc::new(metadata) })
     }
 
     /// The powers, `[band, channel]`.
@@ -139,17 +144,24 @@ fn spectrum_spec(metadata: &Metadata) -> Result<&TensorSpec> {
     }
 }
 
-fn band_bins(name: &str, [low, high]: [f64; 2], start: f64, step: f64, count: usize) -> Result<RangeInclusive<usize>> {
+fn band_bins(
+    name: &str,
+    [low, high]: [f64; 2],
+    start: f64,
+    step: f64,
+    count: usize,
+) -> Result<RangeInclusive<usize>, SettingError> {
     // An edge on a bin must find that bin, whatever the last digits of the step are.
     const SLACK: f64 = 1e-9;
     let first = ((low - start) / step - SLACK).ceil().max(0.0) as usize;
     let last = ((high - start) / step + SLACK).floor();
     if last < first as f64 || first >= count {
         let end = start + step * count.saturating_sub(1) as f64;
-        bail!(
+        let message = format!(
             "band `{name}`, {low} to {high} Hz, holds none of the spectrum's bins, which are {step} Hz apart and end \
              at {end} Hz"
         );
+        return Err(SettingError::at("bands", message));
     }
     Ok(first..=(last as usize).min(count - 1))
 }

@@ -1,5 +1,6 @@
 //! How a user names a channel in the settings: by its label, or by its index from 0.
 
+use crate::node::{KnownSignal, SettingError};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::borrow::Cow;
@@ -20,6 +21,26 @@ impl fmt::Display for ChannelName {
             ChannelName::Index(index) => write!(f, "{index}"),
             ChannelName::Label(label) => write!(f, "`{label}`"),
         }
+    }
+}
+
+/// Whether the channels that `setting` gives by index are there, as far as it is known how many there are.
+///
+/// # Errors
+/// For the first that is not.
+pub fn all_there(setting: &str, names: &[ChannelName], signal: &KnownSignal) -> Result<(), SettingError> {
+    let Some(channels) = signal.channels else { return Ok(()) };
+    match names.iter().find(|name| matches!(name, ChannelName::Index(index) if *index >= channels)) {
+        Some(name) => Err(SettingError::at(setting, no_channel(name, channels))),
+        None => Ok(()),
+    }
+}
+
+/// That one of `channels` channels, counted from 0, was asked for that is not there.
+pub fn no_channel(name: &ChannelName, channels: u64) -> String {
+    match channels {
+        1 => format!("there is no channel {name}: the only channel is 0"),
+        _ => format!("there is no channel {name}: the channels are 0 to {}", channels - 1),
     }
 }
 

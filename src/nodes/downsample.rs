@@ -1,6 +1,6 @@
 //! `downsample`: keeps every n-th sample, after a low-pass filter.
 
-use super::filter::{Cascade, Design};
+use super::filter::{Cascade, Design, Section};
 use super::signal::{Layout, SampleClock, Stream, rows, samples, send};
 use crate::message::{Metadata, Received};
 use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Quantity, Result, SettingError};
@@ -19,6 +19,10 @@ pub fn node_type() -> NodeType {
                 return Err(SettingError::at("factor", "`factor` is 0, and it must be 1 or more"));
             }
             Ok(Downsample { factor, filter, stream: Stream::default() })
+        })
+        .fits(|Settings { factor, filter }, signal| match signal.rate_hz {
+            Some(rate_hz) => sections(factor, filter, rate_hz).map(drop),
+            None => Ok(()),
         })
 }
 
@@ -54,17 +58,26 @@ struct State {
     metadata: Arc<Metadata>,
 }
 
+/// The filter before every `factor`-th sample of a signal at `rate_hz` is kept.
+fn sections(factor: u64, filter: bool, rate_hz: f64) -> Result<Vec<Section>, SettingError> {
+    if !filter || factor == 1 {
+        return Ok(Vec::new());
+    }
+    let lowpass = Design::Lowpass { cutoff: CORNER * rate_hz / factor as f64 / 2.0, order: ORDER };
+    lowpass.sections(rate_hz).map_err(|_| {
+        let message = format!(
+            "`factor` is {factor}, too large for one filter: put several nodes one after another, or set `filter: false`"
+        );
+        SettingError::at("factor", message)
+    })
+}
+
 impl State {
     fn new(factor: u64, filter: bool, layout: &Layout, like: &Metadata) -> Result<Self> {
         let rate = layout.rate()?;
         let new_rate = rate / factor as f64;
-        let sections = if filter && factor > 1 {
-            Design::Lowpass { cutoff: CORNER * new_rate / 2.0, order: ORDER }.sections(rate)?
-        } else {
-            Vec::new()
-        };
         Ok(State {
-            cascade: Cascade::new(sections, layout.channels),
+            cascade: Cascade::new(sections(factor, filter, rate)?, layout.channels),
             channels: layout.channels,
             clock: SampleClock::new(rate),
             metadata: Arc::new(layout.metadata(Some(new_rate), like)),

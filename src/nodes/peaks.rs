@@ -4,7 +4,7 @@
 //! peaks that are closer together than the refractory time the highest counts; so a peak is sent only once that time
 //! has passed and nothing higher has come.
 
-use super::channels::ChannelName;
+use super::channels::{ChannelName, all_there};
 use super::signal::{Layout, SampleClock, Stream, rows, samples};
 use crate::message::{Capture, Metadata, Received, Record, codec};
 use crate::node::settings::Span;
@@ -31,6 +31,7 @@ pub fn node_type() -> NodeType {
             let metadata = Arc::new(Metadata::record(Peak::spec()));
             Ok(Peaks { settings, metadata, stream: Stream::default() })
         })
+        .fits(|settings: Settings, signal| all_there("channel", &[settings.channel], signal))
 }
 
 const DEFAULT_REFRACTORY_S: f64 = 0.25;

@@ -1,6 +1,6 @@
 //! `rereference`: subtracts the mean over channels from each channel.
 
-use super::channels::ChannelName;
+use super::channels::{ChannelName, all_there};
 use super::signal::{Layout, Stream, change_rows};
 use crate::message::Received;
 use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError};
@@ -19,6 +19,9 @@ pub fn node_type() -> NodeType {
                 Err(SettingError::at("reference", "`reference` names no channel: leave it out to take them all"))
             }
             _ => Ok(Rereference { reference: settings.reference, stream: Stream::default() }),
+        })
+        .fits(|settings: Settings, signal| {
+            all_there("reference", settings.reference.as_deref().unwrap_or_default(), signal)
         })
 }
 

@@ -3,11 +3,10 @@
 //! The filter is the one of SciPy's `resample_poly`: a sinc under a Kaiser window, ten of the slower rate's samples to
 //! each side. Input that is not there, before the first and after the last sample, counts as zero.
 
-use super::signal::{Layout, SampleClock, Stream, rows, samples, send};
+use super::signal::{Layout, SampleClock, Stream, rows, samples, send, shown};
 use crate::message::{Metadata, Received};
 use crate::node::settings::Positive;
-use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Quantity, Result};
-use anyhow::bail;
+use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Quantity, Result, SettingError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::f64::consts::PI;
@@ -20,6 +19,10 @@ pub fn node_type() -> NodeType {
         .cadence(Cadence::Resampled { rate: Quantity::of("rate") })
         .example("{ rate: 250 }")
         .node(|settings: Settings| Ok(Resample { rate: settings.rate.get(), stream: Stream::default() }))
+        .fits(|settings: Settings, signal| match signal.rate_hz {
+            Some(rate_hz) => ratio(rate_hz, settings.rate.get()).map(drop),
+            None => Ok(()),
+        })
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -60,6 +63,18 @@ impl Node for Resample {
     }
 }
 
+/// How many samples there are at `new_rate` for how many at `rate`.
+fn ratio(rate: f64, new_rate: f64) -> Result<(usize, usize), SettingError> {
+    fraction(new_rate / rate).ok_or_else(|| {
+        let message = format!(
+            "cannot go from {rate} Hz to `rate`, {} Hz: their ratio is no fraction of whole numbers up to \
+             {MAX_RATIO_TERM}",
+            shown(new_rate)
+        );
+        SettingError::at("rate", message)
+    })
+}
+
 /// Output k is the sum over inputs i of `taps[reach + k * down - i * up] * input[i]`.
 struct Polyphase {
     up: usize,
@@ -78,12 +93,7 @@ struct Polyphase {
 impl Polyphase {
     fn new(layout: &Layout, new_rate: f64, like: &Metadata) -> Result<Self> {
         let rate = layout.rate()?;
-        let Some((up, down)) = fraction(new_rate / rate) else {
-            bail!(
-                "cannot go from {rate} Hz to `rate`, {new_rate} Hz: their ratio is no fraction of whole numbers up to \
-                 {MAX_RATIO_TERM}"
-            );
-        };
+        let (up, down) = ratio(rate, new_rate)?;
         Ok(Polyphase {
             up,
             down,

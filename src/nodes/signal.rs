@@ -1,6 +1,6 @@
 //! What the transforms share: a message read as a signal, `[time, channel]`, and a state that belongs to one stream.
 
-use super::channels::ChannelName;
+use super::channels::{ChannelName, no_channel};
 use crate::message::{
     Axis, Capture, DType, Element, Metadata, Owned, Payload, Received, Tensor, TensorMut, TensorSpec,
 };
@@ -101,9 +101,9 @@ impl Layout {
             ChannelName::Index(index) => Some(*index as usize).filter(|&i| i < self.channels),
             ChannelName::Label(label) => labels.iter().position(|l| l == label),
         };
-        found.with_context(|| match self.channels {
-            n if labels.is_empty() => format!("there is no channel {name}: the channels are 0 to {}", n - 1),
-            n => format!("there is no channel {name}: the channels are 0 to {}, called {}", n - 1, labels.join(", ")),
+        found.with_context(|| {
+            let message = no_channel(name, self.channels as u64);
+            if labels.is_empty() { message } else { format!("{message}, called {}", labels.join(", ")) }
         })
     }
 }
@@ -126,6 +126,11 @@ impl fmt::Display for Layout {
 fn tidy(rate_hz: f64) -> f64 {
     let tidied = (rate_hz * 1e6).round() / 1e6;
     if (rate_hz - tidied).abs() <= 1e-12 * rate_hz { tidied } else { rate_hz }
+}
+
+/// A number as a person writes it.
+pub fn shown(number: f64) -> String {
+    if number.abs() < 1e12 { number.to_string() } else { format!("{number:e}") }
 }
 
 /// The attribute in which a node that makes blocks of its own says how many there are per second.

@@ -2,8 +2,7 @@
 
 use super::signal::{Layout, Stream, rows, samples, send};
 use crate::message::{Axis, DType, Dim, Metadata, Received, TensorSpec};
-use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError};
-use anyhow::bail;
+use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Quantity, Result, SettingError};
 use realfft::num_complex::Complex64;
 use realfft::{RealFftPlanner, RealToComplex};
 use schemars::JsonSchema;
@@ -16,9 +15,13 @@ pub fn node_type() -> NodeType {
     NodeType::transform("spectrum", "One-sided power density of each block, in the signal's unit squared per Hz.")
         .input("in", PortType::signal())
         .output("out", PortType::Tensor { dtypes: vec![DType::F64], dims })
-        .cadence(Cadence::Each)
+        .cadence(Cadence::Spectra { segment: Quantity::of("segment") })
         .example("{ segment: 256, overlap: 0.5 }")
         .node(|settings: Settings| Ok(Spectrum { method: settings.check()?, stream: Stream::default() }))
+        .fits(|settings: Settings, signal| match (settings.segment, signal.samples) {
+            (Some(segment), Some(samples)) => long_enough(samples as usize, segment),
+            _ => Ok(()),
+        })
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -101,6 +104,16 @@ impl Settings {
     }
 }
 
+/// Whether a block of `rows` samples has a segment of `segment`.
+fn long_enough(rows: usize, segment: usize) -> Result<(), SettingError> {
+    if rows >= segment {
+        return Ok(());
+    }
+    let message =
+        format!("a block of {rows} samples is shorter than `segment`, {segment}: put a `window` node before this one");
+    Err(SettingError::at("segment", message))
+}
+
 struct Spectrum {
     method: Checked,
     stream: Stream<State>,
@@ -125,9 +138,7 @@ impl Node for Spectrum {
             return Ok(Flow::Continue);
         }
         let length = self.method.segment.unwrap_or(rows);
-        if rows < length {
-            bail!("a block of {rows} samples is shorter than `segment`, {length}: put a `window` node before this one");
-        }
+        long_enough(rows, length)?;
         let plan = state.plan(length, self.method, message.metadata());
         let density = plan.density(&samples(&message.tensor()?)?)?;
         send(out, &plan.metadata, &density, message.header().capture)?;

@@ -3,8 +3,7 @@
 use super::signal::{BLOCK_RATE, Layout, SampleClock, Stream, rows};
 use crate::message::{Metadata, Received};
 use crate::node::settings::Span;
-use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Quantity, Result};
-use anyhow::bail;
+use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Quantity, Result, SettingError};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IntoDeserializer, Unexpected, Visitor};
@@ -20,6 +19,11 @@ pub fn node_type() -> NodeType {
         .cadence(Cadence::Windows { length: Quantity::of("length"), hop: Quantity::of("hop") })
         .example("{ length: 2 s, hop: 500 ms }")
         .node(|Settings { length, hop }| Ok(Window { hop: hop.unwrap_or(length), length, stream: Stream::default() }))
+        .fits(|Settings { length, hop }, signal| {
+            let Some(rate_hz) = signal.rate_hz else { return Ok(()) };
+            length.samples("length", rate_hz)?;
+            hop.map_or(Ok(()), |hop| hop.samples("hop", rate_hz).map(drop))
+        })
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -42,15 +46,16 @@ enum Length {
 }
 
 impl Length {
-    fn samples(self, setting: &str, layout: &Layout) -> Result<usize> {
+    /// Samples of a signal at `rate_hz`; `setting` says so.
+    fn samples(self, setting: &str, rate_hz: f64) -> Result<usize, SettingError> {
         let seconds = match self {
             Length::Samples(samples) => return Ok(samples as usize),
             Length::Seconds(seconds) => seconds,
         };
-        let rate = layout.rate()?;
-        let samples = (seconds * rate).round() as usize;
+        let samples = (seconds * rate_hz).round() as usize;
         if samples == 0 {
-            bail!("`{setting}` is {seconds} s, less than one sample of a signal at {rate} Hz");
+            let message = format!("`{setting}` is {seconds} s, less than one sample of a signal at {rate_hz} Hz");
+            return Err(SettingError::at(setting, message));
         }
         Ok(samples)
     }
@@ -77,8 +82,8 @@ struct State {
 
 impl State {
     fn new(window: (Length, Length), layout: &Layout, like: &Metadata) -> Result<Self> {
-        let (length, hop) = (window.0.samples("length", layout)?, window.1.samples("hop", layout)?);
         let rate = layout.rate()?;
+        let (length, hop) = (window.0.samples("length", rate)?, window.1.samples("hop", rate)?);
         let metadata = layout.metadata(Some(rate), like).with(BLOCK_RATE, &(rate / hop as f64).to_string());
         Ok(State {
             length,

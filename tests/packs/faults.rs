@@ -4,7 +4,8 @@
 use anyhow::{Context as _, bail, ensure};
 use ezrun::message::{Metadata, Received};
 use ezrun::node::{
-    Context, Flow, InputId, Inputs, NoSettings, Node, NodeType, Outputs, PortType, Program, Registry, Result, Source,
+    Context, Flow, InputId, Inputs, KnownSignal, NoSettings, Node, NodeType, Outputs, PortType, Program, Registry,
+    Result, SettingError, Source,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
             .with(sizes())
             .with(asks_wrongly())
             .with(talker())
+            .with(picky())
             .with(witness())
             .with(mortal())
             .with(phoenix())
@@ -721,6 +723,36 @@ impl Program for AsksWrongly {
 
 /// Says things on every channel that a node has.
 struct Talker;
+
+/// Takes signals with one channel for each name.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Picky {
+    names: Vec<String>,
+}
+
+fn picky() -> NodeType {
+    let fits = |settings: Picky, signal: &KnownSignal| match signal.channels {
+        Some(channels) if channels != settings.names.len() as u64 => {
+            Err(SettingError::at("names", format!("there are {channels} channels")))
+        }
+        _ => Ok(()),
+    };
+    NodeType::sink("picky", "Knows the names of its channels.")
+        .input("in", PortType::signal())
+        .node(|settings: Picky| match settings.names.is_empty() {
+            true => Err(SettingError::at("names", "there is no name")),
+            false => Ok(settings),
+        })
+        .fits(fits)
+}
+
+impl Node for Picky {
+    fn process(&mut self, _: InputId, message: Received<'_>, _: &mut Outputs) -> Result<Flow> {
+        ensure!(message.tensor()?.shape[1] == self.names.len(), "other channels than names");
+        Ok(Flow::Continue)
+    }
+}
 
 fn talker() -> NodeType {
     NodeType::sink("talker", "Prints and logs.").input("in", PortType::Any).node(|_: NoSettings| Ok(Talker))

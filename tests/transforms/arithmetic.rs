@@ -74,7 +74,7 @@ fn select_names_the_channels_that_there_are() {
     let said = complaint(&mut node("select", json!({"channels": [2]})), message(&[0.0; 2], 2, 0));
     assert_eq!(said, "there is no channel 2: the channels are 0 to 1");
     let said = complaint(&mut node("select", json!({"channels": ["x"]})), with_metadata(&labelled(&["a"]), &[0.0], 0));
-    assert_eq!(said, "there is no channel `x`: the channels are 0 to 0, called a");
+    assert_eq!(said, "there is no channel `x`: the only channel is 0, called a");
     assert!(refusal("select", json!({"channels": []})).contains("name those to keep"));
     assert!(refusal("select", json!({"channels": [-1]})).contains("index from 0"));
 }

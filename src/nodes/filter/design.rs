@@ -3,8 +3,8 @@
 //! A Butterworth filter starts as an analog low-pass with its poles on the unit circle, is moved to the wanted band at
 //! frequencies that are warped beforehand, and is made digital by the bilinear transform.
 
-use crate::node::Result;
-use anyhow::bail;
+use crate::node::SettingError;
+use crate::nodes::signal::shown;
 use realfft::num_complex::Complex64;
 use std::f64::consts::PI;
 
@@ -34,15 +34,16 @@ impl Design {
     /// The sections of the filter for a signal sampled at `rate_hz`.
     ///
     /// # Errors
-    /// Where a frequency is at or above half that rate, or so low that the filter would not be stable.
-    pub fn sections(&self, rate_hz: f64) -> Result<Vec<Section>> {
+    /// Where a frequency is at or above half that rate, or so low that the filter would not be stable: names the setting.
+    pub fn sections(&self, rate_hz: f64) -> Result<Vec<Section>, SettingError> {
         for (setting, frequency) in self.frequencies() {
             let nyquist = rate_hz / 2.0;
             if frequency >= nyquist {
-                bail!(
-                    "`{setting}` is {frequency} Hz, but a signal at {rate_hz} Hz has frequencies below \
-                     {nyquist} Hz only"
+                let message = format!(
+                    "`{setting}` is {} Hz, but a signal at {rate_hz} Hz has frequencies below {nyquist} Hz only",
+                    shown(frequency)
                 );
+                return Err(SettingError::at(setting, message));
             }
         }
         let sections = match *self {
@@ -56,7 +57,10 @@ impl Design {
         };
         if !sections.iter().all(is_stable) {
             let (setting, frequency) = self.frequencies()[0];
-            bail!("`{setting}`, {frequency} Hz, is too low for a filter at {rate_hz} Hz: downsample the signal first");
+            let message = format!(
+                "`{setting}`, {frequency} Hz, is too low for a filter at {rate_hz} Hz: downsample the signal first"
+            );
+            return Err(SettingError::at(setting, message));
         }
         Ok(sections)
     }
@@ -148,24 +152,25 @@ fn second_order(p: Complex64, q: Complex64, b: [f64; 3]) -> Section {
 }
 
 /// Whether the band that a notch takes out lies within what the signal has; `setting` is what made it so wide.
-fn notch_fits(frequency: f64, q: f64, setting: &str, rate_hz: f64) -> Result<()> {
+fn notch_fits(frequency: f64, q: f64, setting: &str, rate_hz: f64) -> Result<(), SettingError> {
     let (nyquist, width) = (rate_hz / 2.0, frequency / q);
     let (low, high) = (frequency - width / 2.0, frequency + width / 2.0);
     if low > 0.0 && high < nyquist {
         return Ok(());
     }
-    let shown = |x: f64| (x * 1e3).round() / 1e3;
+    let rounded = |x: f64| (x * 1e3).round() / 1e3;
     let widest = 2.0 * frequency.min(nyquist - frequency);
     let (value, way_out) = match setting {
-        "width" => (format!("{} Hz", shown(width)), format!("below {} Hz", shown(widest))),
-        _ => (shown(q).to_string(), format!("above {}", shown(frequency / widest))),
+        "width" => (format!("{} Hz", rounded(width)), format!("below {} Hz", rounded(widest))),
+        _ => (rounded(q).to_string(), format!("above {}", rounded(frequency / widest))),
     };
-    bail!(
+    let message = format!(
         "`{setting}` is {value}, which takes out the band from {} to {} Hz, but a signal at {rate_hz} Hz has frequencies \
          from 0 to {nyquist} Hz: give a `{setting}` {way_out}",
-        shown(low),
-        shown(high)
-    )
+        rounded(low),
+        rounded(high)
+    );
+    Err(SettingError::at(setting, message))
 }
 
 /// A notch that is `frequency / q` wide where power is halved.

@@ -4,7 +4,7 @@ mod cascade;
 mod design;
 
 pub use cascade::Cascade;
-pub use design::Design;
+pub use design::{Design, Section};
 
 use super::signal::{Layout, Stream, change_rows};
 use crate::message::Received;
@@ -17,10 +17,10 @@ pub fn filter_type<S>(
     name: &str,
     summary: &str,
     example: &str,
-    design: impl Fn(S) -> Result<Design, SettingError> + Send + Sync + 'static,
+    design: fn(S) -> Result<Design, SettingError>,
 ) -> NodeType
 where
-    S: DeserializeOwned + JsonSchema,
+    S: DeserializeOwned + JsonSchema + 'static,
 {
     NodeType::transform(name, summary)
         .input("in", PortType::signal())
@@ -29,6 +29,10 @@ where
         .cadence(Cadence::Same)
         .example(example)
         .node(move |settings| Ok(Filter { design: design(settings)?, stream: Stream::default() }))
+        .fits(move |settings, signal| match signal.rate_hz {
+            Some(rate_hz) => design(settings)?.sections(rate_hz).map(drop),
+            None => Ok(()),
+        })
 }
 
 /// Filters each channel of a signal, where it lies. The state is kept from message to message and never reset.

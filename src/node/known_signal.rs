@@ -1,0 +1,24 @@
+//! What is known of a signal before any of it flows.
+
+use serde::{Deserialize, Serialize};
+
+/// What is known of the signal that comes in at a node's first input, before any of it flows. Of a spectrum it is what is
+/// known of the signal that it is of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnownSignal {
+    /// Samples per second and channel.
+    pub rate_hz: Option<f64>,
+    /// Channels.
+    pub channels: Option<u64>,
+    /// Samples per message and channel; the last message may have fewer.
+    pub samples: Option<u64>,
+}
+
+impl KnownSignal {
+    /// Whether anything is known.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        *self != KnownSignal::default()
+    }
+}
