@@ -187,15 +187,17 @@ fn bytes_of(edges: &[EdgeDemand], of: fn(&PortLayout) -> usize) -> u64 {
     if !edges.iter().all(moves) {
         return of(&layout) as u64;
     }
-    layout.slot_payload_bytes = 0;
-    let queued = edges.iter().map(|demand| u64::from(demand.queue).saturating_mul(demand.max_message));
+    let largest = std::mem::take(&mut layout.slot_payload_bytes);
+    let queued = edges.iter().map(|demand| u64::from(demand.queue).saturating_mul(largest));
     queued.fold(of(&layout) as u64, u64::saturating_add)
 }
 
-/// What an edge adds to its output's segment.
+/// What an edge adds to its output's segment. A message goes to all edges of an output, so the least limit is that of all.
 fn add_edge(layout: &mut PortLayout, demand: &EdgeDemand) {
+    let limit = demand.max_message.max(1);
+    let least = if layout.edges.is_empty() { limit } else { layout.slot_payload_bytes.min(limit) };
+    layout.slot_payload_bytes = least;
     layout.edges.push(EdgeLayout { queue: demand.queue, holds: holds(demand) });
-    layout.slot_payload_bytes = layout.slot_payload_bytes.max(demand.max_message.max(1));
 }
 
 /// Whether messages may travel as private memory on this edge; they do where that is so for all edges of the output.

@@ -94,7 +94,7 @@ fn b04_sizes_may_jump_also_while_older_views_are_kept() {
             .node("keeper", "faults/keeper", "")
             .node("digest", "digest", "path: out.txt")
             .edge("sizes", "keeper", "zero_copy: true")
-            .edge("sizes", "digest", "zero_copy: false, queue: 2")
+            .edge("sizes", "digest", "zero_copy: false, queue: 2, max_message: 10000000")
             .succeed();
         assert!(run.stderr.contains("kept to the end"));
         let mut expected = blake3::Hasher::new();
