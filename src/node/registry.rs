@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::LazyLock;
 
 /// A node type: its description, and how to make a node of it.
 ///
@@ -44,12 +45,15 @@ use std::fmt;
 /// assert_eq!(node_type.description().inputs[0].name, "in");
 /// ```
 pub struct NodeType {
-    description: TypeDescription,
+    name: String,
+    /// Made when it is asked for: to run a node nobody needs the schema of its settings.
+    description: LazyLock<TypeDescription, Describe>,
     read: Read,
     make: Make,
     misfit: Option<Misfit>,
 }
 
+type Describe = Box<dyn FnOnce() -> TypeDescription + Send>;
 /// Reads settings, and says which value is wrong, if one is.
 type Read = Box<dyn Fn(Value) -> Option<SettingError> + Send + Sync>;
 type Make = Box<dyn Fn(Value) -> Result<Instance, SettingError> + Send + Sync>;
@@ -351,9 +355,12 @@ impl NodeTypeBuilder {
         S: DeserializeOwned + JsonSchema,
         F: Fn(S) -> Result<Instance, SettingError> + Send + Sync + 'static,
     {
-        self.0.settings = schemars::schema_for!(S).to_value();
         NodeType {
-            description: self.0,
+            name: self.0.name.clone(),
+            description: LazyLock::new(Box::new(move || {
+                self.0.settings = schemars::schema_for!(S).to_value();
+                self.0
+            })),
             read: Box::new(|settings| read::<S>(settings).err()),
             make: Box::new(move |settings| make(read(settings)?)),
             misfit: None,
@@ -397,7 +404,7 @@ impl Registry {
     /// Adds a type. One of the same name is replaced.
     #[must_use]
     pub fn with(mut self, node_type: NodeType) -> Self {
-        self.types.insert(node_type.description.name.clone(), node_type);
+        self.types.insert(node_type.name.clone(), node_type);
         self
     }
 
@@ -424,7 +431,7 @@ impl Registry {
 
 impl fmt::Debug for NodeType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "NodeType({})", self.description.name)
+        write!(f, "NodeType({})", self.name)
     }
 }
 
