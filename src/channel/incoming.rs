@@ -18,6 +18,8 @@ pub struct Incoming {
     metadata: RefCell<(u32, Arc<Metadata>)>,
     /// Length of the metadata in the slot read last.
     metadata_bytes: Cell<usize>,
+    /// The slots read last and before that.
+    slots: Cell<(u32, u32)>,
 }
 
 /// Where things lie in the producer's segment, worked out once.
@@ -64,6 +66,7 @@ impl Incoming {
             places: Places::of(layout, edge),
             metadata: RefCell::default(),
             metadata_bytes: Cell::new(0),
+            slots: Cell::new((0, 0)),
         }
     }
 
@@ -88,7 +91,18 @@ impl Incoming {
     /// Has the first lines of a message brought near: by the time that the node is done with the one before it, they
     /// are.
     pub fn prefetch(&self, position: u64) {
-        let slot_at = self.places.slots.slot(self.entry(position).slot.load(Relaxed));
+        self.prefetch_slot(self.entry(position).slot.load(Relaxed));
+    }
+
+    /// As [`Incoming::prefetch`] before the message's entry has come near: its slot is likely as far from the last one as
+    /// that was from the one before.
+    pub fn prefetch_likely(&self) {
+        let (last, before) = self.slots.get();
+        self.prefetch_slot(last.wrapping_add(last.wrapping_sub(before)));
+    }
+
+    fn prefetch_slot(&self, slot: u32) {
+        let slot_at = self.places.slots.slot(slot);
         self.mapped.segment().prefetch(slot_at);
         self.mapped.segment().prefetch(slot_at.saturating_add(payload_offset(self.metadata_bytes.get())));
     }
@@ -121,6 +135,7 @@ impl Incoming {
         if found.slot >= slots.count || found.payload_bytes > slots.payload_bytes {
             return Err(corrupt(name, "an entry names a slot or a length that is not there"));
         }
+        self.slots.set((found.slot, self.slots.get().0));
         let slot_at = slots.slot(found.slot);
         let header: &SlotHeader = self.mapped.segment().at(slot_at);
         let metadata_bytes = header.metadata_bytes.load(Relaxed) as usize;

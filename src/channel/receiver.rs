@@ -167,6 +167,7 @@ impl Receiver {
 
     fn recv_copy(&self) -> Result<Option<Owned>, ChannelError> {
         let position = self.next.get();
+        self.prefetch_newest(position);
         // Where nothing can be overwritten, the place in the queue holds the slot until it is left.
         let borrow = if self.may_lose() { Some(self.borrow(position)?) } else { None };
         let Some(found) = self.incoming.entry_at(position) else {
@@ -214,6 +215,7 @@ impl Receiver {
     pub fn recv_zero_copy(&self) -> Result<Option<View<'_>>, ChannelError> {
         self.done();
         let position = self.next.get();
+        self.prefetch_newest(position);
         let borrow = self.borrow(position)?;
         let Some(found) = self.incoming.entry_at(position) else {
             self.give_back(Some(borrow));
@@ -274,6 +276,13 @@ impl Receiver {
     fn prefetch(&self, position: u64) {
         if position < self.known.get() {
             self.incoming.prefetch(position);
+        }
+    }
+
+    /// Has a message brought near that has only just been published, while its entry is on its way as well.
+    fn prefetch_newest(&self, position: u64) {
+        if position + 1 == self.known.get() {
+            self.incoming.prefetch_likely();
         }
     }
 
