@@ -22,6 +22,7 @@ mod indentation;
 mod interface;
 mod joins;
 mod load;
+mod machine;
 mod memory;
 mod mismatch;
 mod model;

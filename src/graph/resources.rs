@@ -89,13 +89,14 @@ pub(super) fn standard_input(model: &Model<'_>, findings: &mut Findings) {
 
 /// A file that a sink writes is neither written nor read by another node, and is not the graph file.
 pub(super) fn paths(model: &Model<'_>, sources: &Sources, findings: &mut Findings) {
-    let own = |file: &SourceFile| Path::new(&**file.name()).file_name().map(|name| normal(&file.dir().join(name)));
+    let mut real = RealPaths::default();
+    let own = |file: &SourceFile| Path::new(&**file.name()).file_name().map(|name| real.of(&file.dir().join(name)));
     let own: HashSet<PathBuf> = sources.iter().filter_map(own).collect();
     let mut users: HashMap<PathBuf, (&ModelNode<'_>, Role, Span)> = HashMap::new();
     for node in &model.nodes {
         let file = sources.file(node.file);
         let Some((path, role, span)) = file_of(node, file) else { continue };
-        let full = normal(&file.dir().join(path));
+        let full = real.of(&file.dir().join(path));
         // What is written there is gone: any number of sinks may share it.
         if full == Path::new("/dev/null") {
             continue;
@@ -127,6 +128,39 @@ fn file_of<'m>(node: &'m ModelNode<'_>, file: &SourceFile) -> Option<(&'m str, R
     let written = settings::file_name(node, file)?;
     let path = node.settings.as_ref()?.get("path")?.as_str()?;
     Some((path, node.node_type.as_ref()?.role, written.span))
+}
+
+/// Where paths lead, whatever links are on the way.
+#[derive(Default)]
+struct RealPaths {
+    /// Folders that were asked for.
+    folders: HashMap<PathBuf, PathBuf>,
+}
+
+impl RealPaths {
+    /// The path of the file that is called `path`, which need not be there, nor its folder.
+    fn of(&mut self, path: &Path) -> PathBuf {
+        if path.is_symlink()
+            && let Ok(real) = std::fs::canonicalize(path)
+        {
+            return real;
+        }
+        match (path.parent(), path.file_name()) {
+            (Some(folder), Some(name)) => self.folder(folder).join(name),
+            _ => normal(path),
+        }
+    }
+
+    fn folder(&mut self, folder: &Path) -> PathBuf {
+        if let Some(known) = self.folders.get(folder) {
+            return known.clone();
+        }
+        let there = folder.ancestors().find_map(|there| Some((there, std::fs::canonicalize(there).ok()?)));
+        let real = there.and_then(|(there, real)| Some(normal(&real.join(folder.strip_prefix(there).ok()?))));
+        let real = real.unwrap_or_else(|| normal(folder));
+        self.folders.insert(folder.to_owned(), real.clone());
+        real
+    }
 }
 
 /// The path without `.` and `..`, as far as its text alone tells.

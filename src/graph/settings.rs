@@ -43,7 +43,7 @@ pub(super) fn file_name<'t>(node: &ModelNode<'t>, file: &SourceFile) -> Option<&
 }
 
 /// The value of a setting as it is written.
-fn written<'t>(node: &ModelNode<'t>, setting: &str, file: &SourceFile) -> Option<&'t Tree> {
+pub(super) fn written<'t>(node: &ModelNode<'t>, setting: &str, file: &SourceFile) -> Option<&'t Tree> {
     match node.with.map(|with| &with.kind) {
         Some(Kind::Map(entries)) => entries.iter().find(|(key, _)| key.text(file) == setting).map(|(_, value)| value),
         _ => None,
