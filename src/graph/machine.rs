@@ -17,6 +17,9 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::Path;
 
+/// Most nodes whose programs are looked for: each may be in any folder of PATH.
+const MAX_PROGRAMS: usize = 1000;
+
 /// What is looked at.
 struct Machine<'a> {
     model: &'a Model<'a>,
@@ -63,7 +66,7 @@ impl Machine<'_> {
         let is_command = |node: &&ModelNode<'_>| {
             node.pack.is_none() && node.node_type.as_ref().is_some_and(|node_type| node_type.name == COMMAND)
         };
-        for node in self.model.nodes.iter().filter(is_command) {
+        for node in self.model.nodes.iter().filter(is_command).take(MAX_PROGRAMS) {
             let file = self.sources.file(node.file);
             let Some(Tree { kind: Kind::Seq(argv), .. }) = settings::written(node, "argv", file) else { continue };
             let Some((program, name)) = argv.first().and_then(|first| Some((first, path_in(first)?))) else { continue };

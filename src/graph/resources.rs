@@ -133,7 +133,7 @@ fn file_of<'m>(node: &'m ModelNode<'_>, file: &SourceFile) -> Option<(&'m str, R
 /// Where paths lead, whatever links are on the way.
 #[derive(Default)]
 struct RealPaths {
-    /// Folders that were asked for.
+    /// Folders that are there.
     folders: HashMap<PathBuf, PathBuf>,
 }
 
@@ -152,14 +152,15 @@ impl RealPaths {
     }
 
     fn folder(&mut self, folder: &Path) -> PathBuf {
-        if let Some(known) = self.folders.get(folder) {
-            return known.clone();
-        }
-        let there = folder.ancestors().find_map(|there| Some((there, std::fs::canonicalize(there).ok()?)));
-        let real = there.and_then(|(there, real)| Some(normal(&real.join(folder.strip_prefix(there).ok()?))));
-        let real = real.unwrap_or_else(|| normal(folder));
-        self.folders.insert(folder.to_owned(), real.clone());
-        real
+        // Below what is not there nothing is.
+        let ancestors: Vec<&Path> = folder.ancestors().collect();
+        let there = ancestors.get(ancestors.partition_point(|ancestor| !ancestor.exists()));
+        let Some((there, below)) = there.and_then(|there| Some((there, folder.strip_prefix(there).ok()?))) else {
+            return normal(folder);
+        };
+        let real = self.folders.entry(there.to_path_buf());
+        let real = real.or_insert_with(|| std::fs::canonicalize(there).unwrap_or_else(|_| normal(there)));
+        normal(&real.join(below))
     }
 }
 
