@@ -313,3 +313,20 @@ fn a_large_file_is_put_right_by_and_by() {
     assert_eq!(twice.matches("zero_copy: true").count(), 1100);
     assert_eq!(stderr.lines().count(), 100, "{stderr}");
 }
+
+#[test]
+fn no_file_becomes_larger_than_is_read() {
+    let text = "ezrun: 1\nnodes: { a: { use: counter }, b: { use: null } }\nedges: [{ from: a, to: b }]\n";
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("graph.yaml");
+    let added = ", zero_copy: true".len();
+    for (limit, is_fixed) in [(text.len() + added - 1, false), (text.len() + added, true)] {
+        std::fs::write(&path, text).unwrap();
+        let limit = limit.to_string();
+        let (code, stdout, stderr) =
+            ezrun(dir.path(), &["validate", "--fix=hints", "--max-file-size", &limit, "graph.yaml"]);
+        assert_eq!((code, stderr.contains("fixed: ")), (0, is_fixed), "{stderr}");
+        assert_eq!(stdout.contains("delivery/needless-copy"), !is_fixed, "{stdout}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap() != text, is_fixed);
+    }
+}

@@ -47,6 +47,8 @@ struct Fixed {
     loaded: Loaded,
     /// What was done, a line for each fix.
     done: Vec<String>,
+    /// As long as it may become, in bytes: a longer one is not read.
+    max_bytes: u64,
     /// Whether no more was tried, since it would have taken too long.
     is_cut_short: bool,
 }
@@ -55,6 +57,8 @@ struct Fixed {
 struct Work<'i> {
     input: &'i Input,
     file: SourceFile,
+    /// As large as a file may be.
+    max_bytes: u64,
     /// What is found in it, and how many changes of files there had been by then.
     loaded: Option<(Loaded, usize)>,
 }
@@ -81,7 +85,8 @@ pub fn put_right(inputs: &[Input], fixes: Fixes, max_file_size: u64, load: &dyn 
     let mut outcome = Outcome::default();
     // What cannot be read is told by the check.
     let read = inputs.iter().filter_map(|input| Some((input, input.read_to_change(max_file_size).ok()??)));
-    let mut all: Vec<Work<'_>> = read.map(|(input, file)| Work { input, file, loaded: None }).collect();
+    let mut all: Vec<Work<'_>> =
+        read.map(|(input, file)| Work { input, file, max_bytes: max_file_size, loaded: None }).collect();
     let mut changes = 0;
     for _ in 0..MAX_PASSES {
         if all.iter().all(|work| work.is_up_to_date(changes)) {
@@ -109,7 +114,7 @@ fn put_one_right(
     if work.is_up_to_date(*changes) {
         return Ok(());
     }
-    let fixed = fix(&work.file, fixes, load);
+    let fixed = fix(&work.file, fixes, work.max_bytes, load);
     if !fixed.done.is_empty() {
         rewrite(&work.input.path, fixed.file.text())?;
         *changes += 1;
@@ -146,8 +151,8 @@ struct Step {
 }
 
 /// Fixes what `load` finds in `file`, as long as each step leaves fewer findings and changes nothing else.
-fn fix(file: &SourceFile, fixes: Fixes, load: &dyn Fn(&SourceFile) -> Loaded) -> Fixed {
-    let mut fixed = Fixed { file: file.clone(), loaded: load(file), done: Vec::new(), is_cut_short: false };
+fn fix(file: &SourceFile, fixes: Fixes, max_bytes: u64, load: &dyn Fn(&SourceFile) -> Loaded) -> Fixed {
+    let mut fixed = Fixed { file: file.clone(), loaded: load(file), done: Vec::new(), max_bytes, is_cut_short: false };
     let bytes: usize = fixed.loaded.sources.iter().map(|file| file.text().len()).sum();
     let mut tries = (MAX_TRIED_BYTES / bytes.max(1)).clamp(1, MAX_TRIES);
     while let Some(step) = improve(&fixed, &edits(&fixed.loaded, fixes), load, &mut tries) {
@@ -178,7 +183,7 @@ fn attempt(before: &Fixed, edits: &[Edit], load: &dyn Fn(&SourceFile) -> Loaded,
     }
     let file = &before.file;
     let (text, applied) = graph::apply_edits(file.text(), edits);
-    if applied.is_empty() {
+    if applied.is_empty() || text.len() as u64 > before.max_bytes {
         return None;
     }
     *tries -= 1;
@@ -226,7 +231,7 @@ mod tests {
             count.set(count.get() + 1);
             graph::load(&file, &options, &Saved)
         };
-        assert_eq!(fix(&file, Fixes::Faults, &load).done.len(), 0);
+        assert_eq!(fix(&file, Fixes::Faults, 1 << 20, &load).done.len(), 0);
         count.get()
     }
 
