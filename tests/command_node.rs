@@ -110,8 +110,9 @@ edges:
   - { from: ticks, to: prog }
 ";
     let (code, said) = Run::start(graph, &[]).finish();
-    assert_eq!(code, Some(3), "{said}");
-    assert!(said.contains("no-such-program") && said.contains("relative to the graph file"), "{said}");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("error[environment/missing-program]: `prog` cannot run `./no-such-program`"), "{said}");
+    assert!(said.contains("nothing was started") && said.contains("relative to the graph file"), "{said}");
 }
 
 /// A program that tells its process number, and then does nothing for ever.

@@ -298,3 +298,35 @@ edges:
     let cut = cut.replace("to: one   # first\n     from: numbers", "from: numbers\n     to: one");
     assert_eq!(fixed(&cut, "--fix=hints").1, format!("{cut}{last}"));
 }
+
+#[test]
+fn a_large_file_is_put_right_by_and_by() {
+    let nodes: String = (0..1100).map(|i| format!("  n{i}: {{ use: null }}\n")).collect();
+    let edges: String = (0..1100).map(|i| format!("  - {{ from: ticks, to: n{i} }}\n")).collect();
+    let rest = "# ...\n".repeat(100_000);
+    let text = format!("{rest}ezrun: 1\nnodes:\n  ticks: {{ use: counter }}\n{nodes}edges:\n{edges}");
+    let (code, once, stderr) = fixed(&text, "--fix=hints");
+    assert_eq!((code, once.matches("zero_copy: true").count()), (0, 1000));
+    let last = "not all fixed: graph.yaml is large; the same command puts right more of it\n";
+    assert!(stderr.ends_with(last), "{}", stderr.lines().last().unwrap());
+    let (_, twice, stderr) = fixed(&once, "--fix=hints");
+    assert_eq!(twice.matches("zero_copy: true").count(), 1100);
+    assert_eq!(stderr.lines().count(), 100, "{stderr}");
+}
+
+#[test]
+fn no_file_becomes_larger_than_is_read() {
+    let text = "ezrun: 1\nnodes: { a: { use: counter }, b: { use: null } }\nedges: [{ from: a, to: b }]\n";
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("graph.yaml");
+    let added = ", zero_copy: true".len();
+    for (limit, is_fixed) in [(text.len() + added - 1, false), (text.len() + added, true)] {
+        std::fs::write(&path, text).unwrap();
+        let limit = limit.to_string();
+        let (code, stdout, stderr) =
+            ezrun(dir.path(), &["validate", "--fix=hints", "--max-file-size", &limit, "graph.yaml"]);
+        assert_eq!((code, stderr.contains("fixed: ")), (0, is_fixed), "{stderr}");
+        assert_eq!(stdout.contains("delivery/needless-copy"), !is_fixed, "{stdout}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap() != text, is_fixed);
+    }
+}

@@ -69,7 +69,8 @@ fn a_careless_editor_leaves_no_trace_in_graphs_that_ship() {
         assert_eq!(formatted, text, "{} is not in order", path.display());
         for ruffled in &ruffled(&text)[..5] {
             let (_, formatted, _) = ezrun(dir.path(), &["fmt", "-"], ruffled);
-            assert_eq!(formatted, text, "{}", path.display());
+            let expected = if ruffled.contains("\r\n") { text.replace('\n', "\r\n") } else { text.clone() };
+            assert_eq!(formatted, expected, "{}", path.display());
         }
     }
 }
@@ -114,6 +115,22 @@ fn what_is_yaml_and_no_graph_is_not_called_anything_else() {
     let expected = "error: cannot format tag.yaml: 2:13: the tag `!mine` means nothing here\n\
                     error: cannot format two.yaml: 2:1: a second document begins here\n";
     assert_eq!(stderr, expected);
+}
+
+#[test]
+fn line_breaks_become_as_the_first_one_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let cases = [
+        ("ezrun: 1 \r\nname: |\r\n  a\r\n\r\n", "ezrun: 1\r\nname: |\r\n  a\r\n\r\n"),
+        ("ezrun: 1  \r\nname: a\n\n", "ezrun: 1\r\nname: a\r\n"),
+        ("ezrun: 1  \nname: a\r\n", "ezrun: 1\nname: a\n"),
+    ];
+    for (text, expected) in cases {
+        std::fs::write(dir.path().join("graph.yaml"), text).unwrap();
+        assert_eq!(ezrun(dir.path(), &["fmt", "graph.yaml"], "").0, 0);
+        assert_eq!(std::fs::read_to_string(dir.path().join("graph.yaml")).unwrap(), expected);
+        assert_eq!(ezrun(dir.path(), &["fmt", "--check", "graph.yaml"], "").0, 0);
+    }
 }
 
 #[test]

@@ -93,7 +93,15 @@ fn load_with(text: &str, set: &[Override], missing_env: Level, packs: &dyn Packs
         "EVIL" => Some("1, high: 2 }\nnodes: {".to_owned()),
         _ => None,
     };
-    let options = LoadOptions { registry: &registry, set, env: &env, missing_env, memory: None, only_written: false };
+    let options = LoadOptions {
+        registry: &registry,
+        set,
+        env: &env,
+        missing_env,
+        machine: None,
+        memory: None,
+        only_written: false,
+    };
     load(&SourceFile::from_text("dir/test.yaml", Path::new("/graphs"), text), &options, packs)
 }
 
@@ -237,7 +245,7 @@ fn a_pack_that_cannot_be_asked_is_one_error_at_its_path() {
                 edges:\n  - { from: a.here, to: b.there }\n";
     let loaded = load_with(text, &[], Level::Error, &Same);
     assert_eq!(codes(&loaded), [(3, 7, "environment/bad-pack")]);
-    assert!(loaded.findings[0].message.ends_with("there is no program at /graphs/bin/missing"));
+    assert!(loaded.findings[0].message.ends_with("there is no program at dir/bin/missing"));
     let loaded = load_with(text, &[], Level::Error, &Saved);
     assert_eq!(codes(&loaded), [(3, 7, "environment/no-description")]);
     assert!(loaded.graph.is_none());

@@ -149,13 +149,13 @@ fn a_part_is_checked_by_itself_and_refuses_to_run_by_itself() {
 #[test]
 fn a_failure_inside_of_a_part_is_told_by_its_whole_name() {
     let bench = Bench::new(&PARTED.replace("{ first: 5 } }", "{ first: 5 } }\n  broken: { use: parts/reader.yaml }"));
-    let reader = "ezrun: 1\nnodes:\n  file: { use: file_source, with: { path: nowhere.bin } }\n  end: { use: 'null' }\n\
+    let reader = "ezrun: 1\nnodes:\n  file: { use: npy_source, with: { path: reader.yaml } }\n  end: { use: 'null' }\n\
                   edges:\n  - { from: file, to: end, zero_copy: true }\n";
     std::fs::write(bench.path("parts/reader.yaml"), reader).unwrap();
     let output = bench.ezrun(&["graph.yaml"]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(said.contains("node `broken/file`") && said.contains("parts/nowhere.bin"), "{said}");
+    assert!(said.contains("node `broken/file`") && said.contains("parts/reader.yaml"), "{said}");
 }
 
 #[test]

@@ -161,7 +161,7 @@ fn a_backends_settings_are_told_and_the_values_of_its_variables_are_not() {
     let plan = planned("tests/graphs/ok/everything.yaml");
     let backends = plan["backends"].as_array().unwrap();
     let ends = backends.iter().find(|backend| backend["name"] == "ends").unwrap();
-    assert_eq!((&ends["cpu"], &ends["priority"], &ends["is_pack"]), (&1.into(), &(-5).into(), &true.into()));
+    assert_eq!((&ends["cpu"], &ends["priority"], &ends["is_pack"]), (&0.into(), &(-5).into(), &true.into()));
     assert_eq!(ends["env"], serde_json::json!(["RUST_LOG", "THREADS"]));
     let restart = serde_json::json!({
         "when": "on_failure", "max_restarts": 5, "window_ms": 120_000, "backoff_ms": 500

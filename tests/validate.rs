@@ -1,7 +1,7 @@
 //! `ezrun validate` over graph files with faults, each of which names what is to be found in it.
 //!
 //! A case in `tests/graphs/err` begins with comments: `# args …` for the command line, `# expect LINE:COLUMN CODE` for
-//! each finding. What the command prints stands in the `.txt` beside it; `EZRUN_BLESS=1 cargo test --test validate`
+//! each finding, `# mode 666` for who may do what with it. What the command prints stands in the `.txt` beside it; `EZRUN_BLESS=1 cargo test --test validate`
 //! writes it anew.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -65,7 +65,10 @@ fn every_fault_is_found_at_its_place() {
         let text = std::fs::read_to_string(graphs().join(&case)).unwrap();
         let extra = text.lines().find_map(|line| line.strip_prefix("# args ")).unwrap_or("");
         let args: Vec<&str> = std::iter::once(case.as_str()).chain(extra.split_whitespace()).collect();
+        let mode = text.lines().find_map(|line| line.strip_prefix("# mode "));
+        set_mode(&graphs().join(&case), mode.unwrap_or("644"));
         let (code, stdout, stderr) = ezrun("validate", &args);
+        set_mode(&graphs().join(&case), "644");
         let (expected, reported) = (expected(&text), reported(&stdout));
         let denied = if args.contains(&"--deny-warnings") { "warning[" } else { "error[" };
         let fails = stdout.lines().any(|line| line.starts_with("error[") || line.starts_with(denied));
@@ -229,8 +232,14 @@ fn a_pack_that_fails_or_talks_nonsense_is_refused_at_its_path() {
 }
 
 fn make_executable(path: &Path) {
+    set_mode(path, "755");
+}
+
+/// Gives a file the rights that `mode` says, in octal.
+fn set_mode(path: &Path, mode: &str) {
     use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mode = u32::from_str_radix(mode, 8).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
 #[test]
@@ -263,10 +272,10 @@ fn every_example_of_a_node_type_is_a_valid_node() {
         let graph = dir.path().join("graph.yaml");
         std::fs::write(&graph, format!("ezrun: 1\nnodes:\n{example}")).unwrap();
         let (_, stdout, _) = ezrun("validate", &[graph.to_str().unwrap()]);
-        // A node alone lacks edges, and nothing else.
-        let faults = reported(&stdout)
-            .into_iter()
-            .filter(|found| !found.ends_with("wiring/unconnected-input") && !found.ends_with("flow/unread-output"));
+        // A node alone lacks edges, and the file that it reads, and nothing else.
+        let lacking = ["wiring/unconnected-input", "flow/unread-output", "environment/missing-file"];
+        let faults = reported(&stdout);
+        let faults = faults.iter().filter(|found| !lacking.iter().any(|code| found.ends_with(code)));
         assert_eq!(faults.count(), 0, "{name}: {example}\n{stdout}");
     }
 }
@@ -358,4 +367,107 @@ fn variables_cannot_make_much_of_a_small_file() {
     let (code, stdout, _) = ezrun("validate", &[path.to_str().unwrap(), "--format", "concise"]);
     assert_eq!(code, 1);
     assert!(stdout.contains("params add more than 100000 values to this file"), "{}", &stdout[..stdout.len().min(500)]);
+}
+
+#[test]
+fn what_a_machine_lacks_is_a_warning_to_validate_and_an_error_to_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let graph = dir.path().join("graph.yaml");
+    let graph = graph.to_str().unwrap();
+    std::fs::create_dir(dir.path().join("parts")).unwrap();
+    std::fs::write(dir.path().join("parts/there.txt"), "a\n").unwrap();
+    let part = |path: &str| {
+        let text = "ezrun: 1\nports: { outputs: { out: lines } }\nnodes: { lines: { use: file_source, with: { path:";
+        std::fs::write(dir.path().join("parts/part.yaml"), format!("{text} {path} }} }} }}\n")).unwrap();
+        "{ use: ./parts/part.yaml }"
+    };
+    let read = "{ use: file_source, with: { path: graph.yaml } }";
+    let command = |program: &str| format!("{{ use: command, with: {{ argv: [{program}] }} }}");
+    // What is there; then what is not, in a file of its own, in PATH, in the PATH of the backend, and beside the graph.
+    let cases = [
+        (read.to_owned(), command("cat"), "", ""),
+        (part("there.txt").to_owned(), command("cat"), "", ""),
+        (read.replace("graph.yaml", "there.txt"), command("cat"), "", "missing-file"),
+        (read.to_owned(), command("no-such-program-anywhere"), "", "missing-program"),
+        (read.to_owned(), command("cat"), ", env: { PATH: /nowhere }", "missing-program"),
+        (read.to_owned(), command("./graph.yaml"), "", "missing-program"),
+        (read.to_owned(), command("cat"), ", cpu: 1023", "missing-processor"),
+    ];
+    for (source, program, backend, missing) in cases {
+        let text = format!(
+            "ezrun: 1\nnodes:\n  from: {source}\n  through: {program}\n  to: {{ use: null }}\nedges:\n  \
+             - {{ from: from, to: through, zero_copy: true }}\n  - {{ from: through, to: to, zero_copy: true }}\n\
+             backends: {{ one: {{ nodes: [through]{backend} }} }}\n"
+        );
+        std::fs::write(graph, text).unwrap();
+        let (code, stdout, _) = ezrun("validate", &[graph]);
+        assert_eq!((code, stdout.contains("warning[environment/")), (0, !missing.is_empty()), "{stdout}");
+        assert!(stdout.contains(missing), "{stdout}");
+        assert_eq!(ezrun("plan", &[graph]).0, 0, "what a graph is can be seen anywhere");
+        let (code, _, stderr) = ezrun("run", &[graph]);
+        assert_eq!(code, i32::from(!missing.is_empty()), "{stderr}");
+        assert_eq!(stderr.contains(&format!("error[environment/{missing}]")), !missing.is_empty(), "{stderr}");
+        assert_eq!(stderr.contains("nothing was started"), !missing.is_empty(), "{stderr}");
+    }
+}
+
+#[test]
+fn a_part_on_its_own_is_right_and_is_not_run() {
+    let (code, stdout, _) = ezrun("validate", &["parts/filter.yaml"]);
+    assert_eq!(code, 0, "{stdout}");
+    let (code, _, stderr) = ezrun("run", &["parts/filter.yaml"]);
+    assert_eq!(code, 1, "{stderr}");
+    assert!(stderr.contains("the param `low` has no value"), "{stderr}");
+    assert!(stderr.contains("= help: this file is a part: run a graph that uses it"), "{stderr}");
+}
+
+#[test]
+fn links_hide_no_file_that_is_written_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    std::fs::create_dir(path("far")).unwrap();
+    std::os::unix::fs::symlink("far", path("near")).unwrap();
+    std::os::unix::fs::symlink("far/real.txt", path("link.txt")).unwrap();
+    std::fs::write(path("far/real.txt"), "").unwrap();
+    let cases = [
+        ("far/a.txt", "near/a.txt", true),
+        ("far/b/../a.txt", "./near/a.txt", true),
+        ("far/new/a.txt", "near/new/a.txt", true),
+        ("near/real.txt", "link.txt", true),
+        ("near/graph.yaml", "far/a.txt", false),
+        ("near/../graph.yaml", "far/a.txt", true),
+    ];
+    for (one, other, is_taken) in cases {
+        let text = format!(
+            "ezrun: 1\nnodes:\n  ticks: {{ use: counter }}\n  one: {{ use: file_sink, with: {{ path: {one} }} }}\n  \
+             other: {{ use: file_sink, with: {{ path: {other} }} }}\nedges:\n  \
+             - {{ from: ticks, to: one, zero_copy: true }}\n  - {{ from: ticks, to: other, zero_copy: true }}\n"
+        );
+        std::fs::write(path("graph.yaml"), text).unwrap();
+        let (code, stdout, _) = ezrun("validate", &[path("graph.yaml").to_str().unwrap()]);
+        assert_eq!(code, i32::from(is_taken), "{one} {other}: {stdout}");
+        assert_eq!(stdout.contains("error[resources/path-taken]"), is_taken, "{one} {other}: {stdout}");
+    }
+}
+
+#[test]
+fn a_misspelt_verb_is_no_graph() {
+    for args in [&["valdate"][..], &["valdate", "ok/minimal.yaml"], &["valdate", "--deny-warnings", "ok"]] {
+        let (code, _, stderr) = ezrun(args[0], &args[1..]);
+        assert_eq!(code, 2);
+        assert_eq!(stderr, "error: there is no verb `valdate`, and no such file; did you mean `validate`?\n");
+    }
+    let (code, _, stderr) = ezrun("nowhere.yaml", &[]);
+    assert!(code == 2 && stderr.starts_with("error: cannot read nowhere.yaml: "), "{stderr}");
+    // A file may be called so.
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::copy(graphs().join("ok/aliases_and_quotes.yaml"), dir.path().join("plam")).unwrap();
+    let mut command = Command::cargo_bin("ezrun").unwrap();
+    command.current_dir(dir.path()).arg("plam").assert().success();
+}
+
+#[test]
+fn a_graph_of_aliases_and_quotes_runs() {
+    let (code, _, stderr) = ezrun("run", &["ok/aliases_and_quotes.yaml"]);
+    assert_eq!(code, 0, "{stderr}");
 }

@@ -4,7 +4,7 @@ use super::formats::{Checked, Unread};
 use super::inputs::Input;
 use super::out_file::rewrite;
 use crate::graph::{self, Edit, Finding, Level, Loaded, SourceFile, Tally};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 /// Most times that all files are gone through: what is put right in one may uncover a fault of another.
@@ -47,53 +47,85 @@ struct Fixed {
     loaded: Loaded,
     /// What was done, a line for each fix.
     done: Vec<String>,
+    /// As long as it may become, in bytes: a longer one is not read.
+    max_bytes: u64,
+    /// Whether no more was tried, since it would have taken too long.
+    is_cut_short: bool,
 }
 
-/// Fixes all files, says on standard error what was done, and returns those that cannot be written. A file is looked at
-/// again once others were fixed: they may be parts of it.
-pub fn put_right(
-    inputs: &[Input],
-    fixes: Fixes,
-    max_file_size: u64,
-    load: &dyn Fn(&SourceFile) -> Loaded,
-) -> Vec<Unread> {
-    let mut unwritten = Vec::new();
+/// A file to fix.
+struct Work<'i> {
+    input: &'i Input,
+    file: SourceFile,
+    /// As large as a file may be.
+    max_bytes: u64,
+    /// What is found in it, and how many changes of files there had been by then.
+    loaded: Option<(Loaded, usize)>,
+}
+
+impl Work<'_> {
+    /// Whether no file has changed since it was looked at.
+    fn is_up_to_date(&self, changes: usize) -> bool {
+        self.loaded.as_ref().is_some_and(|(_, seen)| *seen == changes)
+    }
+}
+
+/// What became of all files.
+#[derive(Default)]
+pub struct Outcome {
+    /// Files that cannot be written.
+    pub unwritten: Vec<Unread>,
+    /// What is found in files as they are now, by their names: nothing has changed since.
+    pub loaded: HashMap<String, Loaded>,
+}
+
+/// Fixes all files, and says on standard error what was done. A file is looked at again once others were fixed: they may be
+/// parts of it.
+pub fn put_right(inputs: &[Input], fixes: Fixes, max_file_size: u64, load: &dyn Fn(&SourceFile) -> Loaded) -> Outcome {
+    let mut outcome = Outcome::default();
     // What cannot be read is told by the check.
     let read = inputs.iter().filter_map(|input| Some((input, input.read_to_change(max_file_size).ok()??)));
-    let mut files: Vec<(&Input, SourceFile)> = read.collect();
+    let mut all: Vec<Work<'_>> =
+        read.map(|(input, file)| Work { input, file, max_bytes: max_file_size, loaded: None }).collect();
+    let mut changes = 0;
     for _ in 0..MAX_PASSES {
-        let mut is_changed = false;
-        files.retain_mut(|(input, file)| match put_one_right(input, file, fixes, load) {
-            Ok(changed) => {
-                is_changed |= changed;
-                true
-            }
+        if all.iter().all(|work| work.is_up_to_date(changes)) {
+            break;
+        }
+        all.retain_mut(|work| match put_one_right(work, &mut changes, fixes, load) {
+            Ok(()) => true,
             Err(cause) => {
-                unwritten.push(Unread { file: input.name(), cause });
+                outcome.unwritten.push(Unread { file: work.input.name(), cause });
                 false
             }
         });
-        if !is_changed {
-            break;
-        }
     }
-    unwritten
+    let valid = all.into_iter().filter(|work| work.is_up_to_date(changes));
+    outcome.loaded = valid.filter_map(|work| Some((work.input.name(), work.loaded?.0))).collect();
+    outcome
 }
 
-/// Whether anything was to be done.
 fn put_one_right(
-    input: &Input,
-    file: &mut SourceFile,
+    work: &mut Work<'_>,
+    changes: &mut usize,
     fixes: Fixes,
     load: &dyn Fn(&SourceFile) -> Loaded,
-) -> Result<bool, String> {
-    let fixed = fix(file, fixes, load);
+) -> Result<(), String> {
+    if work.is_up_to_date(*changes) {
+        return Ok(());
+    }
+    let fixed = fix(&work.file, fixes, work.max_bytes, load);
     if !fixed.done.is_empty() {
-        rewrite(&input.path, fixed.file.text())?;
+        rewrite(&work.input.path, fixed.file.text())?;
+        *changes += 1;
     }
     fixed.done.iter().for_each(|line| say!("fixed: {line}"));
-    *file = fixed.file;
-    Ok(!fixed.done.is_empty())
+    if fixed.is_cut_short {
+        say!("not all fixed: {} is large; the same command puts right more of it", work.input.name());
+    }
+    work.file = fixed.file;
+    work.loaded = Some((fixed.loaded, *changes));
+    Ok(())
 }
 
 /// Says which files could be fixed as well: parts of those that were named.
@@ -119,14 +151,15 @@ struct Step {
 }
 
 /// Fixes what `load` finds in `file`, as long as each step leaves fewer findings and changes nothing else.
-fn fix(file: &SourceFile, fixes: Fixes, load: &dyn Fn(&SourceFile) -> Loaded) -> Fixed {
-    let mut fixed = Fixed { file: file.clone(), loaded: load(file), done: Vec::new() };
+fn fix(file: &SourceFile, fixes: Fixes, max_bytes: u64, load: &dyn Fn(&SourceFile) -> Loaded) -> Fixed {
+    let mut fixed = Fixed { file: file.clone(), loaded: load(file), done: Vec::new(), max_bytes, is_cut_short: false };
     let bytes: usize = fixed.loaded.sources.iter().map(|file| file.text().len()).sum();
     let mut tries = (MAX_TRIED_BYTES / bytes.max(1)).clamp(1, MAX_TRIES);
     while let Some(step) = improve(&fixed, &edits(&fixed.loaded, fixes), load, &mut tries) {
         fixed.done.extend(step.applied.iter().map(|edit| in_words(&fixed.file, edit)));
         (fixed.file, fixed.loaded) = (step.file, step.loaded);
     }
+    fixed.is_cut_short = tries == 0 && !fixed.done.is_empty() && !edits(&fixed.loaded, fixes).is_empty();
     fixed
 }
 
@@ -145,9 +178,12 @@ fn edits(loaded: &Loaded, fixes: Fixes) -> Vec<Edit> {
 
 /// A file with all of `edits`, where that is an improvement and nothing else.
 fn attempt(before: &Fixed, edits: &[Edit], load: &dyn Fn(&SourceFile) -> Loaded, tries: &mut usize) -> Option<Step> {
+    if *tries == 0 {
+        return None;
+    }
     let file = &before.file;
     let (text, applied) = graph::apply_edits(file.text(), edits);
-    if applied.is_empty() || *tries == 0 {
+    if applied.is_empty() || text.len() as u64 > before.max_bytes {
         return None;
     }
     *tries -= 1;
@@ -195,7 +231,7 @@ mod tests {
             count.set(count.get() + 1);
             graph::load(&file, &options, &Saved)
         };
-        assert_eq!(fix(&file, Fixes::Faults, &load).done.len(), 0);
+        assert_eq!(fix(&file, Fixes::Faults, 1 << 20, &load).done.len(), 0);
         count.get()
     }
 
@@ -203,5 +239,31 @@ mod tests {
     fn parts_count_as_text_that_is_checked() {
         assert_eq!(checks(0), 1 + 1 + 3, "at first, with all fixes, and with each");
         assert_eq!(checks(900_000), 1 + 1);
+    }
+
+    #[test]
+    fn a_file_is_checked_before_and_after_its_fixes_and_again_only_where_another_has_changed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let registry = crate::nodes::registry();
+        let options = LoadOptions::validate(&registry, &[]);
+        let wrong = "ezrun: 1\nnodes: { a: { use: conter }, b: { use: \"null\" } }\nedges: [{ from: a, to: b }]\n";
+        let right = wrong.replace("conter", "counter");
+        let checks_of = |texts: [&str; 2]| {
+            let named = [path("a.yaml"), path("b.yaml")];
+            named.iter().zip(texts).for_each(|(path, text)| std::fs::write(path, text).unwrap());
+            let count = Cell::new(0);
+            let load = |file: &SourceFile| {
+                count.set(count.get() + 1);
+                graph::load(file, &options, &Saved)
+            };
+            let inputs = super::super::inputs::gather(&named, &mut Vec::new());
+            let outcome = put_right(&inputs, Fixes::Faults, 1 << 20, &load);
+            assert_eq!((outcome.unwritten.len(), outcome.loaded.len()), (0, 2));
+            count.get()
+        };
+        assert_eq!(checks_of([&right, &right]), 2);
+        assert_eq!(checks_of([&right, wrong]), 1 + 2 + 1, "the first may use the second");
+        assert_eq!(checks_of([wrong, &right]), 2 + 1);
     }
 }

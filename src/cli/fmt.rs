@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 /// Put the white space of graph files in order; comments, quotes and what stands in columns stay as they are.
 ///
-/// Line breaks become those of Unix, spaces at the ends of lines and empty lines at the end of the file go away, and there
-/// is a space inside braces and behind commas.
+/// Spaces at the ends of lines and empty lines at the end of the file go away, there is a space inside braces and behind
+/// commas, and all line breaks become as the first one is, of Unix or of Windows.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Graph files; directories, for all graphs below them but in hidden folders and `out`; `-` for standard input, which

@@ -48,7 +48,9 @@ pub fn load_from(path: &Path, how: &How) -> Result<(Graph, Sources), u8> {
     let registry = crate::nodes::registry();
     let executing = Executing { allow_writable: how.allow_writable };
     let packs: &dyn Packs = if how.allow_exec { &executing } else { &Saved };
-    let loaded = graph::load(&file, &LoadOptions::run(&registry, &how.set), packs);
+    // What a graph is can be seen where it cannot run.
+    let options = LoadOptions { machine: None, ..LoadOptions::run(&registry, &how.set) };
+    let loaded = graph::load(&file, &options, packs);
     // What a valid graph could do better is for `validate` to say.
     let is_shown = |level: Level| loaded.graph.is_none() || level < Level::Hint;
     let shown: Vec<_> = loaded.findings.iter().filter(|finding| is_shown(finding.level)).cloned().collect();

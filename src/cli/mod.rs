@@ -43,9 +43,12 @@ mod selection;
 mod table;
 mod validate;
 
+use crate::graph::nearest_name;
 use crate::node::Registry;
 use crate::pack::answer_ezrun;
 use clap::{CommandFactory, Parser};
+use std::ffi::OsStr;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Exit codes, as README tells them.
@@ -101,6 +104,10 @@ pub fn main() -> ExitCode {
     if let Some(code) = answer_ezrun(own_types) {
         return code;
     }
+    if let Some(fault) = unknown_verb(std::env::args_os().nth(1).as_deref()) {
+        nodes::complain(&fault);
+        return ExitCode::from(exit::USAGE);
+    }
     let cli = Cli::parse();
     ExitCode::from(match (cli.verb, cli.run) {
         (Some(Verb::Run(args)), _) | (None, Some(args)) => run::run(&args),
@@ -123,6 +130,15 @@ pub fn main() -> ExitCode {
             exit::USAGE
         }
     })
+}
+
+/// What is wrong with a first word that is nearly a verb, where no file is called so.
+fn unknown_verb(first: Option<&OsStr>) -> Option<String> {
+    let word = first?.to_str().filter(|word| !Path::new(word).exists())?;
+    let command = Cli::command();
+    let verbs = command.get_subcommands().map(clap::Command::get_name).chain(["help"]);
+    let near = nearest_name(word, verbs).filter(|near| *near != word)?;
+    Some(format!("there is no verb `{word}`, and no such file; did you mean `{near}`?"))
 }
 
 /// What ezrun's own executable runs as a backend, beside the built-in types.

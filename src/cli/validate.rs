@@ -87,12 +87,16 @@ fn check(args: &Args, inputs: &[Input], mut unread: Vec<Unread>) -> Found {
         loaded.findings.retain(|finding| selection::is_told(finding, &args.select, &args.ignore));
         loaded
     };
-    if let Some(fixes) = args.fix {
-        // All of them first: what is wrong in one may be what is wrong with another.
-        unread.extend(fix::put_right(inputs, fixes, args.max_file_size, &load));
-    }
+    // All of them first: what is wrong in one may be what is wrong with another.
+    let put_right = |fixes| fix::put_right(inputs, fixes, args.max_file_size, &load);
+    let fix::Outcome { unwritten, loaded: mut known } = args.fix.map(put_right).unwrap_or_default();
+    unread.extend(unwritten);
     let mut checked = Vec::new();
     for input in inputs {
+        if let Some(Loaded { findings, sources, .. }) = known.remove(&input.name()) {
+            checked.push(Checked { sources, findings, told_before: 0 });
+            continue;
+        }
         match input.read(args.max_file_size) {
             Ok(None) => {}
             Ok(Some(file)) => {

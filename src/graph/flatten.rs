@@ -293,11 +293,18 @@ impl<'t> Unfolding<'t, '_, '_> {
 
     /// What a file has inside is its own.
     fn report_inside(&mut self, word: &Word, outer: &str) {
-        let message = match self.inner.get(outer) {
-            Some(interface) => format!("`{}` lies inside of `{}`", word.text, interface.file),
-            None => format!("there is no node `{}`", word.text),
+        let (message, help) = match self.inner.get(outer) {
+            Some(interface) => {
+                let message = format!("`{}` lies inside of `{}`", word.text, interface.file);
+                (message, format!("declare it under `ports:` there, and write `{outer}.PORT`"))
+            }
+            None => {
+                let meant = word.text.replacen('/', ".", 1);
+                let meant = Some(meant).filter(|meant| !meant.contains('/') && meant.matches('.').count() == 1);
+                let as_in = meant.map(|meant| format!(", as in `{meant}`")).unwrap_or_default();
+                (format!("there is no node `{}`", word.text), format!("a port of a node follows a dot{as_in}"))
+            }
         };
-        let help = format!("declare it under `ports:` there, and write `{outer}.PORT`");
         self.surroundings.findings.add(Draft::new(rules::UNKNOWN_NODE, word.span, message).help(help));
     }
 

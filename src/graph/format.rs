@@ -21,8 +21,8 @@ pub enum FormatError {
     Meaning,
 }
 
-/// Formats the text of a graph file: line breaks, spaces at the ends of lines, the end of the file, and a space inside
-/// braces and behind commas. What the file says stays the same.
+/// Formats the text of a graph file: spaces at the ends of lines, the end of the file, and a space inside braces and behind
+/// commas; all line breaks become as the first one is. What the file says stays the same.
 ///
 /// # Errors
 /// [`FormatError`] where that cannot be made sure.
@@ -34,7 +34,10 @@ pub fn format(text: &str) -> Result<String, FormatError> {
     let kept = kept_lines(&tree, &unix);
     ends_of_lines(&unix, &kept, &mut edits);
     end_of_file(&unix, &kept, &mut edits);
-    let (formatted, _) = apply(&unix, &edits);
+    let (mut formatted, _) = apply(&unix, &edits);
+    if text.find('\n').is_some_and(|first| text[..first].ends_with('\r')) {
+        formatted = formatted.replace('\n', "\r\n");
+    }
     if formatted == text {
         return Ok(formatted);
     }
@@ -168,7 +171,9 @@ mod tests {
     fn white_space_that_means_nothing_is_put_in_order() {
         let cases = [
             ("a: 1  \nb: 2\t\n", "a: 1\nb: 2\n"),
-            ("a: 1\r\nb: 2\r\n", "a: 1\nb: 2\n"),
+            ("a: 1 \r\nb: 2\r\n\r\n", "a: 1\r\nb: 2\r\n"),
+            ("a: 1\r\nb: |\n  2\n", "a: 1\r\nb: |\r\n  2\r\n"),
+            ("a: 1\nb: 2\r\n", "a: 1\nb: 2\n"),
             ("a: 1", "a: 1\n"),
             ("a: 1\rb: 2\r", "a: 1\nb: 2\n"),
             ("a: 1\n\n  \n\n", "a: 1\n"),

@@ -13,7 +13,9 @@ use super::supervision::{self, Supervision};
 use super::types::KnownTypes;
 use super::variables::Override;
 use super::{Backend, BackendId, Delivery, Edge, Graph, Node, NodeId, Overflow, PortRef, Wait};
-use super::{allow, delivery, fitting, flow, joins, memory, mismatch, parse, resources, settings, units, wiring};
+use super::{
+    allow, delivery, fitting, flow, joins, machine, memory, mismatch, parse, resources, settings, units, wiring,
+};
 use crate::node::Registry;
 use std::collections::{BTreeMap, HashSet};
 
@@ -32,6 +34,9 @@ pub struct LoadOptions<'a> {
     pub env: &'a dyn Fn(&str) -> Option<String>,
     /// How bad a `${env:NAME}` is that is not set and has no default: an error to run, a warning to validate.
     pub missing_env: Level,
+    /// How bad it is that this machine lacks what the graph needs of it, such as a file that a source reads: an error to
+    /// run, a warning to validate; nothing where nobody asks.
+    pub machine: Option<Level>,
     /// How much memory its queues may need; nothing where nobody asks.
     pub memory: Option<MemoryLimit>,
     /// Whether no variable counts as known, whatever it stands for: what is found then holds for all values.
@@ -54,13 +59,14 @@ impl<'a> LoadOptions<'a> {
     #[must_use]
     pub fn run(registry: &'a Registry, set: &'a [Override]) -> Self {
         let env = &|name: &str| std::env::var(name).ok();
-        LoadOptions { registry, set, env, missing_env: Level::Error, memory: None, only_written: false }
+        let (missing_env, machine) = (Level::Error, Some(Level::Error));
+        LoadOptions { registry, set, env, missing_env, machine, memory: None, only_written: false }
     }
 
-    /// To validate a graph: as to run it, but a variable may be missing.
+    /// To validate a graph: as to run it, but a variable may be missing, and whatever else the machine may lack.
     #[must_use]
     pub fn validate(registry: &'a Registry, set: &'a [Override]) -> Self {
-        LoadOptions { missing_env: Level::Warning, ..Self::run(registry, set) }
+        LoadOptions { missing_env: Level::Warning, machine: Some(Level::Warning), ..Self::run(registry, set) }
     }
 }
 
@@ -118,7 +124,7 @@ fn read(sources: &mut Sources, options: &LoadOptions<'_>, packs: &dyn Packs, fin
     let mut model = Model::resolve(flat, first.id(), findings);
     if options.missing_env == Level::Error {
         // Nobody uses the file: it is run as it is.
-        model.open_inputs.clear();
+        model.needed_of_users = std::mem::take(&mut model.open_inputs);
     }
     for node in &mut model.nodes {
         settings::check(node, options.registry, sources.file(node.file), findings);
@@ -138,6 +144,7 @@ fn read(sources: &mut Sources, options: &LoadOptions<'_>, packs: &dyn Packs, fin
         memory::budget(&model, &streams, limit, findings);
     }
     resources::paths(&model, sources, findings);
+    machine::lacks(&model, sources, options, findings);
     if findings.has_errors() {
         return None;
     }

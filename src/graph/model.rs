@@ -39,6 +39,8 @@ pub(super) struct Model<'t> {
     /// Ports, by node and index, that ports of the first file stand for: whoever uses the file connects them.
     pub open_inputs: BTreeSet<(usize, usize)>,
     pub open_outputs: BTreeSet<(usize, usize)>,
+    /// The inputs of these where the first file is run as it is, though it is a part.
+    pub needed_of_users: BTreeSet<(usize, usize)>,
     /// Ports, by node and index, that a port of their file stands for which nothing is at.
     pub loose_inputs: BTreeMap<(usize, usize), Loose>,
     pub loose_outputs: BTreeMap<(usize, usize), Loose>,
@@ -96,6 +98,7 @@ impl<'t> Model<'t> {
             faulty_inputs: BTreeSet::new(),
             open_inputs: BTreeSet::new(),
             open_outputs: BTreeSet::new(),
+            needed_of_users: BTreeSet::new(),
             loose_inputs: BTreeMap::new(),
             loose_outputs: BTreeMap::new(),
         };

@@ -1,6 +1,6 @@
 //! Findings as text: the source line, a caret under the exact token, the code and the way out.
 
-use super::finding::{Finding, Level, Tally};
+use super::finding::{Finding, Level, Related, Tally};
 use super::source::{Place, SourceFile};
 use super::sources::Sources;
 use annotate_snippets::renderer::DecorStyle;
@@ -55,7 +55,15 @@ pub fn line(finding: &Finding) -> String {
     let Finding { file, place, level, code, message, .. } = finding;
     // Texts of the file may have line breaks in them.
     let message: String = message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    format!("{file}:{}:{}: {level}[{code}]: {message}", place.line, place.column)
+    format!("{file}:{}:{}: {level}[{code}]: {message}{}", place.line, place.column, used_at(finding))
+}
+
+/// Where the file of a finding is used, as in ` (used at graph.yaml:5:12)`; nothing for the first file of a graph.
+#[must_use]
+pub fn used_at(finding: &Finding) -> String {
+    let place = |at: &Related| format!("{}:{}:{}", at.file, at.place.line, at.place.column);
+    let uses: Vec<String> = finding.related.iter().filter(|related| related.is_use()).map(place).collect();
+    if uses.is_empty() { String::new() } else { format!(" (used at {})", uses.join(", ")) }
 }
 
 /// As in `2 errors, 1 warning in graphs/x.yaml`.

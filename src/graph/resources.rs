@@ -89,13 +89,14 @@ pub(super) fn standard_input(model: &Model<'_>, findings: &mut Findings) {
 
 /// A file that a sink writes is neither written nor read by another node, and is not the graph file.
 pub(super) fn paths(model: &Model<'_>, sources: &Sources, findings: &mut Findings) {
-    let own = |file: &SourceFile| Path::new(&**file.name()).file_name().map(|name| normal(&file.dir().join(name)));
+    let mut real = RealPaths::default();
+    let own = |file: &SourceFile| Path::new(&**file.name()).file_name().map(|name| real.of(&file.dir().join(name)));
     let own: HashSet<PathBuf> = sources.iter().filter_map(own).collect();
     let mut users: HashMap<PathBuf, (&ModelNode<'_>, Role, Span)> = HashMap::new();
     for node in &model.nodes {
         let file = sources.file(node.file);
         let Some((path, role, span)) = file_of(node, file) else { continue };
-        let full = normal(&file.dir().join(path));
+        let full = real.of(&file.dir().join(path));
         // What is written there is gone: any number of sinks may share it.
         if full == Path::new("/dev/null") {
             continue;
@@ -127,6 +128,40 @@ fn file_of<'m>(node: &'m ModelNode<'_>, file: &SourceFile) -> Option<(&'m str, R
     let written = settings::file_name(node, file)?;
     let path = node.settings.as_ref()?.get("path")?.as_str()?;
     Some((path, node.node_type.as_ref()?.role, written.span))
+}
+
+/// Where paths lead, whatever links are on the way.
+#[derive(Default)]
+struct RealPaths {
+    /// Folders that are there.
+    folders: HashMap<PathBuf, PathBuf>,
+}
+
+impl RealPaths {
+    /// The path of the file that is called `path`, which need not be there, nor its folder.
+    fn of(&mut self, path: &Path) -> PathBuf {
+        if path.is_symlink()
+            && let Ok(real) = std::fs::canonicalize(path)
+        {
+            return real;
+        }
+        match (path.parent(), path.file_name()) {
+            (Some(folder), Some(name)) => self.folder(folder).join(name),
+            _ => normal(path),
+        }
+    }
+
+    fn folder(&mut self, folder: &Path) -> PathBuf {
+        // Below what is not there nothing is.
+        let ancestors: Vec<&Path> = folder.ancestors().collect();
+        let there = ancestors.get(ancestors.partition_point(|ancestor| !ancestor.exists()));
+        let Some((there, below)) = there.and_then(|there| Some((there, folder.strip_prefix(there).ok()?))) else {
+            return normal(folder);
+        };
+        let real = self.folders.entry(there.to_path_buf());
+        let real = real.or_insert_with(|| std::fs::canonicalize(there).unwrap_or_else(|_| normal(there)));
+        normal(&real.join(below))
+    }
 }
 
 /// The path without `.` and `..`, as far as its text alone tells.

@@ -137,7 +137,7 @@ impl Sources {
 }
 
 /// The path without `.` and, as far as its text alone tells, without `..`.
-fn tidy(path: &Path) -> PathBuf {
+pub(super) fn tidy(path: &Path) -> PathBuf {
     let mut tidy = PathBuf::new();
     for part in path.components() {
         let goes_back =

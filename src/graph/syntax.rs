@@ -225,7 +225,9 @@ impl Stumble<'_> {
         }
         let line = Line::at(self.file, self.at).text();
         if line.contains("${") && line.replace("${", "").contains(['{', '[']) {
-            return draft(self.word, "a variable inside `{ }` or `[ ]` has no quotes").help("write \"${name}\"");
+            let value = self.value_with_variable().unwrap_or(self.word);
+            return draft(value, "a variable inside `{ }` or `[ ]` has no quotes")
+                .help(format!("put it in quotes{}", self.quoted(value)));
         }
         match self.file.slice(self.word) {
             "-" => draft(self.word, "`- ` has no place inside `{ }` and `[ ]`").help("write `[item, item]`"),
@@ -234,6 +236,19 @@ impl Stumble<'_> {
                 .help("write `,` between two entries; put a text that has `: ` in it in quotes"),
             _ => draft(self.word, "a `,` is missing before this").help("write `,` between two entries"),
         }
+    }
+
+    /// The text with a variable in it whose brace was taken for the beginning of a mapping.
+    fn value_with_variable(&self) -> Option<Span> {
+        let (before, variable) = self.file.text().split_at_checked(self.at)?;
+        let is_end = |c: char| c.is_whitespace() || ",{}[]".contains(c);
+        let start = before.strip_suffix('$')?.rfind(is_end).map_or(0, |at| at + 1);
+        let name = variable.find('}')? + 1;
+        if variable[..name].contains('\n') {
+            return None;
+        }
+        let rest = variable[name..].find(is_end).unwrap_or(variable.len() - name);
+        Some(span(self.file, start, self.at + name + rest))
     }
 
     /// An alias for which no anchor was read before.

@@ -6,13 +6,14 @@ use super::finding::{Draft, Findings, Level, Rule};
 use super::packs::{PackFault, Packs};
 use super::rules;
 use super::source::SourceFile;
+use super::sources::tidy;
 use super::suggest;
 use super::units::is_file;
 use super::written::{Written, WrittenPack};
 use crate::node::{Registry, TypeDescription};
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The type of a node.
@@ -38,6 +39,8 @@ struct Silence {
     rule: Rule,
     cause: String,
     help: &'static str,
+    /// The pack's executable, as the cause has it.
+    executable: PathBuf,
 }
 
 /// All node types that a file may use.
@@ -80,9 +83,12 @@ impl<'p> KnownTypes<'p> {
         let program = std::fs::canonicalize(&executable).unwrap_or_else(|_| executable.clone());
         let answer = self.asked.entry(program).or_insert_with(|| match packs.describe(&executable) {
             Ok(description) => Ok(Arc::new(by_name(description.types.into_iter()))),
-            Err(fault) => Err(Silence::from(&fault)),
+            Err(fault) => Err(Silence::new(&fault, &executable)),
         });
-        if let Err(Silence { rule, cause, help }) = answer {
+        if let Err(Silence { rule, cause, help, executable }) = answer {
+            // Called as the file itself is called.
+            let name = tidy(&Path::new(&**file.name()).parent().unwrap_or(Path::new("")).join(&path.text));
+            let cause = cause.replace(&executable.display().to_string(), &name.display().to_string());
             let mut message = format!("the pack `{}`: {cause}", pack.name.text);
             if rule.level == Level::Warning {
                 message.push_str("; its nodes are not checked");
@@ -93,13 +99,13 @@ impl<'p> KnownTypes<'p> {
     }
 }
 
-impl From<&PackFault> for Silence {
-    fn from(fault: &PackFault) -> Self {
+impl Silence {
+    fn new(fault: &PackFault, executable: &Path) -> Self {
         let rule = match fault {
             PackFault::NotSaved { .. } => rules::NO_DESCRIPTION,
             _ => rules::BAD_PACK,
         };
-        Silence { rule, cause: fault.to_string(), help: fault.help() }
+        Silence { rule, cause: fault.to_string(), help: fault.help(), executable: executable.to_owned() }
     }
 }
 

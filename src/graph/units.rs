@@ -32,7 +32,13 @@ pub(super) struct Unit {
 
 /// Whether what follows `use:` names a file rather than a node type.
 pub(super) fn is_file(uses: &str) -> bool {
-    ["./", "../", "/"].iter().any(|start| uses.starts_with(start)) || uses.ends_with(".yaml") || uses.ends_with(".yml")
+    let begins_like_one = ["./", "../", "/"].iter().any(|start| uses.starts_with(start));
+    begins_like_one || uses.ends_with(".yaml") || uses.ends_with(".yml") || is_url(uses)
+}
+
+/// Whether it is an address, of which there may be files in a network: none of them is read.
+fn is_url(uses: &str) -> bool {
+    uses.contains("://")
 }
 
 /// Reads the first file of `sources`, and adds those that it uses. Nothing where the first one is no YAML.
@@ -142,6 +148,12 @@ impl Gatherer<'_> {
 
     fn follow(&mut self, from: FileId, used: Use, chain: &mut Vec<(FileId, Span)>) -> Option<Unit> {
         if self.full {
+            return None;
+        }
+        if is_url(&used.path) {
+            let message = format!("`{}` is an address, and a graph is made of files alone", used.path);
+            let help = "save it beside this file, and write its path";
+            self.findings.add(Draft::new(rules::UNREADABLE_FILE, used.at, message).help(help));
             return None;
         }
         self.uses += 1;

@@ -384,13 +384,16 @@ fn pieces(text: &str) -> Result<Vec<Piece>, String> {
 }
 
 fn variable(inner: &str) -> Result<Piece, String> {
-    let bad = || format!("`${{{inner}}}` is no variable");
+    let bad = |name: &str| match name.trim() {
+        "" => format!("`${{{inner}}}` does not say which variable"),
+        _ => format!("`${{{inner}}}` is no variable: names are made of letters, digits, `_` and `-`"),
+    };
     if let Some(env) = inner.strip_prefix("env:") {
         let (name, default) = match env.split_once(":-") {
             Some((name, default)) => (name, Some(default.to_owned())),
             None => (env, None),
         };
-        return if is_name(name) { Ok(Piece::Env { name: name.to_owned(), default }) } else { Err(bad()) };
+        return if is_name(name) { Ok(Piece::Env { name: name.to_owned(), default }) } else { Err(bad(name)) };
     }
-    if is_name(inner) { Ok(Piece::Param(inner.to_owned())) } else { Err(bad()) }
+    if is_name(inner) { Ok(Piece::Param(inner.to_owned())) } else { Err(bad(inner)) }
 }

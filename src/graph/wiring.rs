@@ -76,7 +76,11 @@ pub(super) fn unconnected_inputs(model: &Model<'_>, findings: &mut Findings) {
                 let name = own_name(&node.name.text);
                 let message = format!("nothing is connected to the input `{}` of `{name}`", input.name);
                 let end = if node_type.inputs.len() == 1 { name.to_owned() } else { format!("{name}.{}", input.name) };
-                let help = format!("add an edge: `{{ from: …, to: {end} }}`");
+                let help = if model.needed_of_users.contains(&(at, port)) {
+                    "this file is a part: run a graph that uses it, and that connects this input".to_owned()
+                } else {
+                    format!("add an edge: `{{ from: …, to: {end} }}`")
+                };
                 findings.add(Draft::new(rules::UNCONNECTED_INPUT, node.name.span, message).help(help));
             }
         }

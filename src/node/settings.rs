@@ -2,7 +2,7 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::SeqAccessDeserializer;
-use serde::de::{Error, IntoDeserializer, SeqAccess, Unexpected, Visitor};
+use serde::de::{Error, Expected, IntoDeserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::borrow::Cow;
 use std::fmt;
@@ -75,6 +75,11 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
+/// That `value` is not what was expected, in plain words.
+pub(crate) fn is_not<E: Error>(value: impl fmt::Display, expected: &dyn Expected) -> E {
+    E::custom(format!("`{value}` is not {expected}"))
+}
+
 struct SpanVisitor;
 
 impl Visitor<'_> for SpanVisitor {
@@ -97,7 +102,7 @@ impl Visitor<'_> for SpanVisitor {
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Span, E> {
-        let span = humantime::parse_duration(value).map_err(|_| E::invalid_value(Unexpected::Str(value), &self))?;
+        let span = humantime::parse_duration(value).map_err(|_| is_not(value, &self))?;
         if span.is_zero() {
             return Err(E::custom(format!("a duration must be above zero, and \"{value}\" is not")));
         }

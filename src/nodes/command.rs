@@ -4,10 +4,12 @@
 mod child;
 #[cfg_attr(not(target_os = "linux"), path = "command/elsewhere.rs")]
 mod conversation;
+mod program;
 
 use super::support::framing::Framing;
 use crate::node::{NodeType, PortType, SettingError};
 use conversation::{Command, Launch};
+pub use program::{ProgramFault, find_program};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::Value;

@@ -40,7 +40,7 @@ mod wav_sink;
 mod wav_source;
 mod window;
 
-pub use command::COMMAND;
+pub use command::{COMMAND, ProgramFault, find_program};
 
 use crate::node::Registry;
 

@@ -2,11 +2,11 @@
 
 use super::signal::{BLOCK_RATE, Layout, SampleClock, Stream, rows};
 use crate::message::{Metadata, Received};
-use crate::node::settings::Span;
+use crate::node::settings::{Span, is_not};
 use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Quantity, Result, SettingError};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, IntoDeserializer, Unexpected, Visitor};
+use serde::de::{Deserializer, Error, IntoDeserializer, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -149,14 +149,14 @@ impl Visitor<'_> for LengthVisitor {
 
     fn visit_u64<E: Error>(self, samples: u64) -> Result<Length, E> {
         if samples == 0 {
-            return Err(E::invalid_value(Unexpected::Unsigned(0), &self));
+            return Err(is_not(samples, &self));
         }
         Ok(Length::Samples(samples))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Length, E> {
         let span: Result<Span, E> = Span::deserialize(text.into_deserializer());
-        span.map(|span| Length::Seconds(span.seconds())).map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
+        span.map(|span| Length::Seconds(span.seconds())).map_err(|_| is_not(text, &self))
     }
 }
 

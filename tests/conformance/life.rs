@@ -360,7 +360,7 @@ fn b18_a_command_that_is_not_there_is_refused_before_anything_flows() {
         .node("nowhere", "command", "argv: [no-such-program-anywhere]")
         .edge("numbers", "nowhere", "")
         .run(&[])
-        .assert_failed(3, &["node `nowhere`", "no-such-program-anywhere"]);
+        .assert_failed(1, &["`nowhere` cannot run `no-such-program-anywhere`", "nothing was started"]);
 }
 
 #[test]

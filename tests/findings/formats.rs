@@ -437,6 +437,11 @@ fn what_is_wrong_with_a_part_is_told_once_with_all_who_use_it() {
     {
         let written = folder.validate(&[".", "--format", format]).stdout;
         assert_eq!(written.matches(mark).count(), 2, "{format}: {written}");
+        // One line has to name both files.
+        if ["github", "concise"].contains(&format) {
+            assert_eq!(written.matches(" (used at a.yaml:3:13, b.yaml:3:13)").count(), 1, "{format}: {written}");
+            assert_eq!(written.matches(" (used at b.yaml:3:13)").count(), 1, "{format}: {written}");
+        }
     }
     let text = folder.validate(&["."]).stdout;
     let summaries: Vec<&str> = text.lines().filter(|line| line.contains(" in ")).collect();

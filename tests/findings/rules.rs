@@ -2,13 +2,14 @@
 
 use crate::support::{Folder, Outcome, project};
 use ezrun::graph::rules;
+use std::os::unix::fs::PermissionsExt as _;
 
 /// The `yaml` blocks of a page, broken first.
 fn blocks(page: &str) -> Vec<&str> {
     page.split("\n```yaml\n").skip(1).filter_map(|part| part.split("\n```").next()).collect()
 }
 
-/// Validates a block with the arguments of its line `# args …`.
+/// Validates a block with the arguments of its line `# args …` and the rights of its line `# mode …`.
 fn validate(block: &str) -> Outcome {
     let beside = |name: &str| std::fs::read_to_string(project().join(format!("tests/graphs/{name}"))).unwrap();
     let folder = Folder::with(&[
@@ -18,6 +19,9 @@ fn validate(block: &str) -> Outcome {
         ("meet.ezrun.json", &beside("packs/meet.ezrun.json")),
         ("other.ezrun.json", &beside("packs/other.ezrun.json")),
     ]);
+    let mode = block.lines().find_map(|line| line.strip_prefix("# mode ")).unwrap_or("644");
+    let rights = std::fs::Permissions::from_mode(u32::from_str_radix(mode, 8).unwrap());
+    std::fs::set_permissions(folder.path("graph.yaml"), rights).unwrap();
     let args = block.lines().find_map(|line| line.strip_prefix("# args ")).unwrap_or("");
     let args: Vec<&str> = ["graph.yaml", "--format", "json"].into_iter().chain(args.split_whitespace()).collect();
     folder.validate(&args)

@@ -1,7 +1,7 @@
 //! Findings as workflow commands, which GitHub shows as annotations beside the lines of a change.
 
 use super::{Found, Unread};
-use crate::graph::{Finding, Level, Place};
+use crate::graph::{Finding, Level, Place, render};
 
 /// All of `found`, one command on each line.
 pub fn write(found: &Found) -> String {
@@ -23,7 +23,7 @@ fn command(finding: &Finding) -> String {
     };
     let help = finding.help.as_ref().map(|help| format!("\nhelp: {help}")).unwrap_or_default();
     let file = finding.file.strip_prefix("./").unwrap_or(&finding.file);
-    let message = data(&format!("{}{help}", finding.message));
+    let message = data(&format!("{}{}{help}", finding.message, render::used_at(finding)));
     format!("::{name} file={}{columns},title={}::{message}\n", property(file), property(finding.code))
 }
 

@@ -1,8 +1,8 @@
 //! A child process that cannot outlive us, and its streams.
 
+use super::program::find_program;
 use crate::node::Result;
 use anyhow::{Context as _, anyhow, bail};
-use rustix::fs::{Access, access};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open, pidfd_send_signal};
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -72,29 +72,11 @@ pub fn spawn(launch: Launch, argv: &[String], env: &BTreeMap<String, String>, di
     Ok((Child { process, pid, pidfd, reaped: false }, Streams { stdin, stdout, stderr }))
 }
 
-/// Where the program called `name` is: beside the graph file if there is a slash in it, else in PATH.
+/// As [`find_program`], in this process's PATH.
 fn find(name: &str, dir: &Path) -> Result<PathBuf> {
-    if name.contains('/') {
-        let path = dir.join(name);
-        let refused = |why: &str| anyhow!("cannot run {}: {why}", path.display());
-        return match std::fs::metadata(&path) {
-            Err(e) => Err(refused(&format!("{e} (a program with a slash in its name is relative to the graph file)"))),
-            Ok(found) if found.is_dir() => Err(refused("it is a folder")),
-            Ok(_) if !is_program(&path) => Err(refused("it is not executable (chmod +x would make it so)")),
-            Ok(_) => Ok(std::path::absolute(&path)?),
-        };
-    }
     let folders = std::env::var_os("PATH").unwrap_or_default();
-    if let Some(found) = std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| is_program(path)) {
-        return Ok(std::path::absolute(found)?);
-    }
-    let hint =
-        if dir.join(name).exists() { format!("; the one beside the graph file is ./{name}") } else { String::new() };
-    bail!("cannot run {name}: there is no such program in PATH{hint}")
-}
-
-fn is_program(path: &Path) -> bool {
-    path.is_file() && access(path, Access::EXEC_OK).is_ok()
+    let called = if name.contains('/') { dir.join(name) } else { name.into() };
+    find_program(name, dir, &folders).map_err(|fault| anyhow!("cannot run {}: {fault}", called.display()))
 }
 
 impl Child {
