@@ -188,7 +188,11 @@ impl<F: Decode<()>> FrameReader<F> {
     /// # Errors
     /// [`ControlError::Version`], [`ControlError::Malformed`].
     pub fn take(&mut self) -> Result<Option<(F, Vec<OwnedFd>)>, ControlError> {
-        let Some((header, rest)) = self.bytes.split_at_checked(HEADER_BYTES) else { return Ok(None) };
+        let Some((header, rest)) = self.bytes.split_at_checked(HEADER_BYTES) else {
+            // They come with a frame's first byte.
+            let expected = if self.bytes.is_empty() { 0 } else { MAX_FDS };
+            return self.refuse_more_fds_than(expected);
+        };
         let body = u32::from_le_bytes([header[0], header[1], header[2], header[3]]) as usize;
         let version = u16::from_le_bytes([header[4], header[5]]);
         let fds = u16::from_le_bytes([header[6], header[7]]) as usize;
@@ -198,7 +202,7 @@ impl<F: Decode<()>> FrameReader<F> {
         if body > MAX_BODY_BYTES || fds > MAX_FDS {
             return Err(ControlError::Malformed(format!("{body} bytes and {fds} descriptors announced")));
         }
-        let Some(encoded) = rest.get(..body) else { return Ok(None) };
+        let Some(encoded) = rest.get(..body) else { return self.refuse_more_fds_than(fds) };
         let (frame, used) = codec::decode(encoded).map_err(|e| ControlError::Malformed(e.to_string()))?;
         if used != body {
             return Err(ControlError::Malformed("its length does not fit".to_owned()));
@@ -210,6 +214,16 @@ impl<F: Decode<()>> FrameReader<F> {
         }
         self.bytes.drain(..HEADER_BYTES + body);
         Ok(Some((frame, self.fds.drain(..fds).collect())))
+    }
+
+    /// Nothing can be taken yet; what has come beside the descriptors of the next frame belongs to none, and is closed.
+    fn refuse_more_fds_than<T>(&mut self, expected: usize) -> Result<Option<T>, ControlError> {
+        let came = self.fds.len();
+        if came <= expected {
+            return Ok(None);
+        }
+        self.fds.clear();
+        Err(ControlError::Malformed(format!("{came} descriptors came, and {expected} at most were announced")))
     }
 }
 
@@ -241,6 +255,38 @@ mod tests {
             assert_eq!(reader.next(theirs.as_fd()).unwrap().0, ToBackend::Stop);
         });
         drop(sender);
+    }
+
+    #[cfg(not(miri))]
+    #[test]
+    fn descriptors_that_no_frame_announces_are_refused_and_closed() {
+        let (whole, file) = (encode(&ToBackend::Go, 0).unwrap(), std::fs::File::open("/dev/null").unwrap());
+        let announces_one = encode(&ToBackend::Go, 1).unwrap();
+        let fds = [file.as_fd(), file.as_fd()];
+        for (bytes, sent) in [(&whole[..], 1), (&announces_one[..], 2), (&announces_one[..HEADER_BYTES], 2)] {
+            let (ours, theirs) = UnixStream::pair().unwrap();
+            send_part(ours.as_fd(), bytes, &fds[..sent]).unwrap();
+            drop(ours);
+            let mut reader = FrameReader::<ToBackend>::default();
+            let refused = std::iter::repeat_with(|| reader.next(theirs.as_fd())).find_map(Result::err).unwrap();
+            assert!(matches!(refused, ControlError::Malformed(_)), "{refused}");
+            assert!(reader.fds.is_empty());
+        }
+    }
+
+    #[cfg(not(miri))]
+    #[test]
+    fn no_more_descriptors_are_kept_than_a_frame_may_have_while_its_header_comes() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let file = std::fs::File::open("/dev/null").unwrap();
+        let mut reader = FrameReader::<ToBackend>::default();
+        for _ in 0..2 {
+            assert!(reader.take().unwrap().is_none());
+            send_part(ours.as_fd(), &[0], &[file.as_fd(); MAX_FDS]).unwrap();
+            reader.fill(theirs.as_fd()).unwrap();
+        }
+        assert!(matches!(reader.take(), Err(ControlError::Malformed(_))));
+        assert!(reader.fds.is_empty());
     }
 
     #[test]

@@ -151,9 +151,29 @@ impl fmt::Display for FieldValue {
 macro_rules! record {
     ($(#[$outer:meta])* $vis:vis struct $name:ident { $($(#[$inner:meta])* $fvis:vis $field:ident : $type:ty),* $(,)? }) => {
         $(#[$outer])*
-        #[derive(Clone, Debug, PartialEq, $crate::bincode::Encode, $crate::bincode::Decode)]
-        #[bincode(crate = "::ezrun::bincode")]
+        #[derive(Clone, Debug, PartialEq)]
         $vis struct $name { $($(#[$inner])* $fvis $field: $type),* }
+
+        // Written out, since what bincode derives does not compile where a visibility is left out.
+        impl $crate::bincode::Encode for $name {
+            fn encode<E: $crate::bincode::enc::Encoder>(
+                &self,
+                encoder: &mut E,
+            ) -> ::core::result::Result<(), $crate::bincode::error::EncodeError> {
+                $($crate::bincode::Encode::encode(&self.$field, encoder)?;)*
+                Ok(())
+            }
+        }
+
+        impl<__Context> $crate::bincode::Decode<__Context> for $name {
+            fn decode<D: $crate::bincode::de::Decoder<Context = __Context>>(
+                decoder: &mut D,
+            ) -> ::core::result::Result<Self, $crate::bincode::error::DecodeError> {
+                Ok(Self { $($field: $crate::bincode::Decode::decode(decoder)?),* })
+            }
+        }
+
+        $crate::bincode::impl_borrow_decode!($name);
 
         impl $crate::message::Record for $name {
             const NAME: &'static str = stringify!($name);

@@ -46,6 +46,21 @@ fn a_tensor_of_every_type_is_written_and_read_in_place() {
     round(plain, plain);
 }
 
+crate::record! {
+    struct Private {
+        number: u64,
+    }
+}
+
+#[test]
+fn a_record_and_its_fields_may_be_private() {
+    let mut bytes = Vec::new();
+    codec::encode_into(&Private { number: 7 }, &mut bytes).unwrap();
+    let dynamic = DynRecord::decode(&Private::spec(), &bytes).unwrap();
+    assert_eq!(dynamic.fields, [("number".to_owned(), FieldValue::U64(7))]);
+    assert_eq!(codec::decode::<Private>(&bytes).unwrap(), (Private { number: 7 }, 1));
+}
+
 #[test]
 fn a_record_is_read_as_its_struct_and_by_its_description() {
     let mut bytes = Vec::new();

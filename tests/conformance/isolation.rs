@@ -266,10 +266,17 @@ fn a_consumer_that_writes_random_words_into_its_station_breaks_its_own_edge_alon
 fn a_backend_that_sends_random_frames_ends_the_run_by_its_name_and_the_others_drain() {
     for transport in [Transport::Sealed, Transport::Named] {
         let run = beside_a_garbler(transport, "control", "zero_copy: true").run(&[]);
-        run.assert_failed(3, &["node `garbler`"]);
+        run.assert_failed(3, &["node `garbler`", "of the control protocol"]);
         for sibling in ["viewer.in", "copier.in"] {
             assert_eq!(run.count("numbers.out", sibling, "dropped"), 0, "{transport:?}: {}", run.stderr);
         }
         run.assert_balanced();
     }
+}
+
+#[test]
+fn a_backend_that_sends_descriptors_which_it_does_not_announce_ends_the_run_by_its_name() {
+    let run = beside_a_garbler(Transport::Sealed, "descriptors", "zero_copy: true").run(&[]);
+    run.assert_failed(3, &["node `garbler`", "a control frame makes no sense", "descriptors came"]);
+    run.assert_balanced();
 }

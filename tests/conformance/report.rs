@@ -57,6 +57,7 @@ fn the_table_shows_the_same_as_the_report() {
     let row = run.stderr.lines().find(|line| line.starts_with("numbers.out -> b.in")).unwrap();
     let cells: Vec<&str> = row.split_whitespace().collect();
     assert_eq!(cells[3..12], ["copy", "sealed", "70", "70", "0", "0", "70", "7000", "0"], "{row}");
+    assert!(!run.stderr.contains("restarts:"), "nothing was started again: {}", run.stderr);
     assert_eq!(run.stdout, "", "standard output belongs to the stdout sink alone");
 }
 

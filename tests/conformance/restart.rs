@@ -47,6 +47,7 @@ fn a_killed_consumer_goes_on_with_the_next_message_and_its_sibling_gets_every_on
                     format!("node `mortal`: its process was killed by signal 9 (SIGKILL); restart {attempt} of 3");
                 assert!(run.stderr.contains(&line), "{line:?} is missing in:\n{}", run.stderr);
             }
+            assert!(run.stderr.ends_with("\nrestarts: `mortal` 3\n"), "{}", run.stderr);
         }
     }
 }

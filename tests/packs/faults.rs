@@ -10,6 +10,7 @@ use ezrun::node::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 use signal_hook::consts::{SIGCONT, SIGUSR1};
+use std::os::fd::BorrowedFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -428,7 +429,8 @@ impl Node for Scribbler {
     }
 }
 
-/// Writes random words where only its own process may write, and others read: into its station, or to the runner.
+/// Writes random words where only its own process may write, and others read: into its station, or to the runner; or sends
+/// the runner descriptors that nobody has asked for.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Garbler {
@@ -444,6 +446,7 @@ struct Garbler {
 enum Garbled {
     Station,
     Control,
+    Descriptors,
 }
 
 fn garbler() -> NodeType {
@@ -459,12 +462,36 @@ impl Node for Garbler {
             let random = blake3::hash(&message.header().sequence.to_le_bytes());
             match self.into {
                 Garbled::Station => overwrite_station(random.as_bytes())?,
-                // Standard input is the socket to the runner.
-                Garbled::Control => drop(rustix::io::write(rustix::stdio::stdin(), random.as_bytes())?),
+                Garbled::Control => drop(rustix::io::write(control_socket()?, random.as_bytes())?),
+                Garbled::Descriptors => send_descriptors()?,
             }
         }
         Ok(Flow::Continue)
     }
+}
+
+/// The socket to the runner: the one that there is.
+fn control_socket() -> Result<BorrowedFd<'static>> {
+    let is_socket = |fd: &i32| {
+        let target = std::fs::read_link(format!("/proc/self/fd/{fd}")).unwrap_or_default();
+        target.to_string_lossy().starts_with("socket:")
+    };
+    let fds = std::fs::read_dir("/proc/self/fd")?.flatten();
+    let socket = fds.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).find(is_socket);
+    // SAFETY: it stays open for as long as the process has nodes.
+    Ok(unsafe { BorrowedFd::borrow_raw(socket.context("it has no socket")?) })
+}
+
+/// Sends two, beside a single byte.
+fn send_descriptors() -> Result<()> {
+    use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    let socket = control_socket()?;
+    let descriptors = [socket, socket];
+    ensure!(ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)), "no room for descriptors");
+    sendmsg(socket, &[std::io::IoSlice::new(&[0])], &mut ancillary, SendFlags::NOSIGNAL)?;
+    Ok(())
 }
 
 /// Writes over the words by which producers tell what this process has taken: the one segment that it may write.

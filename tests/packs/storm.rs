@@ -32,6 +32,10 @@ const PROGRESS_EVERY_NS: u64 = 1_000_000;
 /// Words at the front of a message: source, life, number, when it was sent.
 const FRONT: usize = 4;
 const FRONT_BYTES: usize = FRONT * 8;
+/// A witness that has had nothing for so long has been stopped.
+const BREAK_NS: u64 = 200_000_000;
+/// So many messages are noted about a break: the last before it, and those after it.
+const ABOUT_A_BREAK: usize = 10;
 const HELD: usize = 3;
 
 pub fn now_ns() -> u64 {
@@ -118,6 +122,10 @@ struct Numbers {
     bytes: Vec<usize>,
     /// How many messages; endless where it is not given.
     count: Option<u64>,
+    /// Where it writes how far it is.
+    progress: Option<PathBuf>,
+    #[serde(skip)]
+    record: Record,
     #[serde(skip)]
     life: u64,
     #[serde(skip)]
@@ -133,10 +141,10 @@ fn numbers() -> NodeType {
 }
 
 impl Source for Numbers {
-    fn start(&mut self, _: &mut Context) -> Result<()> {
+    fn start(&mut self, context: &mut Context) -> Result<()> {
         self.life = now_ns();
         self.metadata = Arc::new(Metadata::bytes().with("life", &self.life.to_string()));
-        Ok(())
+        self.progress.as_ref().map_or(Ok(()), |path| self.record.begin(&context.path(path)))
     }
 
     fn produce(&mut self, out: &mut Outputs) -> Result<Flow> {
@@ -145,10 +153,16 @@ impl Source for Numbers {
         }
         let bytes = self.bytes[self.next as usize % self.bytes.len()];
         let mut loan = out.loan(&self.metadata, bytes)?;
-        fill([self.source, self.life, self.next, now_ns()], &mut loan);
+        let sent_ns = now_ns();
+        fill([self.source, self.life, self.next, sent_ns], &mut loan);
         loan.publish()?;
         self.next += 1;
+        self.record.is_at(sent_ns, sent_ns)?;
         Ok(Flow::Continue)
+    }
+
+    fn stop(&mut self, _: &mut Outputs) -> Result<()> {
+        self.record.write()
     }
 }
 
@@ -166,6 +180,8 @@ struct Witness {
     /// How long that moment is.
     #[serde(default)]
     pause_us: u64,
+    /// Where it writes the numbers of the messages about its last break: [`about_a_break`].
+    breaks: Option<PathBuf>,
     #[serde(skip)]
     record: Record,
 }
@@ -178,6 +194,14 @@ struct Record {
     file: Option<File>,
     now: Progress,
     written_ns: u64,
+    breaks: Option<PathBuf>,
+    about_a_break: Vec<u64>,
+}
+
+/// The numbers of the last message before the last break of a witness, and of those after it.
+pub fn about_a_break(path: &Path) -> Vec<u64> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.split_whitespace().filter_map(|number| number.parse().ok()).collect()
 }
 
 fn witness() -> NodeType {
@@ -189,6 +213,7 @@ fn witness() -> NodeType {
 
 impl Node for Witness {
     fn start(&mut self, context: &mut Context) -> Result<()> {
+        self.record.breaks = self.breaks.as_ref().map(|path| context.path(path));
         self.record.begin(&context.path(&self.progress))
     }
 
@@ -222,10 +247,29 @@ impl Record {
             ensure!(life > last_life || number > last, "source {source}: message {number} after {last}");
             let next = life > last_life || number == last + 1;
             ensure!(gaps || next, "source {source}: message {number} after {last}: some are missing");
+            self.note_break(last, number)?;
         }
         self.seen.insert(source, (life, number));
-        self.now = Progress { now_ns: now_ns(), sent_ns, count: self.now.count + 1, ..self.now };
-        if self.now.now_ns - self.written_ns >= PROGRESS_EVERY_NS { self.write() } else { Ok(()) }
+        self.is_at(now_ns(), sent_ns)
+    }
+
+    /// One more message was sent or had at this moment.
+    fn is_at(&mut self, now_ns: u64, sent_ns: u64) -> Result<()> {
+        self.now = Progress { now_ns, sent_ns, count: self.now.count + 1, ..self.now };
+        if now_ns - self.written_ns >= PROGRESS_EVERY_NS { self.write() } else { Ok(()) }
+    }
+
+    fn note_break(&mut self, last: u64, number: u64) -> Result<()> {
+        let Some(path) = &self.breaks else { return Ok(()) };
+        if now_ns() - self.now.now_ns > BREAK_NS {
+            self.about_a_break = vec![last];
+        }
+        if (1..ABOUT_A_BREAK).contains(&self.about_a_break.len()) {
+            self.about_a_break.push(number);
+            let numbers: Vec<String> = self.about_a_break.iter().map(u64::to_string).collect();
+            std::fs::write(path, numbers.join(" "))?;
+        }
+        Ok(())
     }
 
     fn write(&mut self) -> Result<()> {

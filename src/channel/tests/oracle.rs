@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// How many lives are tried, unless `PROPTEST_CASES` says otherwise.
-const CASES: u32 = if cfg!(miri) { 4 } else { 400 };
+const CASES: u32 = if cfg!(miri) { 2 } else { 400 };
 const MAX_MESSAGE: u64 = 300;
 const EDGES: usize = 3;
 

@@ -3,6 +3,7 @@
 use crate::cli::table;
 use crate::plan::{EdgePlan, Plan};
 use crate::runner::{EdgeLedger, Summary};
+use std::collections::BTreeMap;
 
 const TITLES: [&str; 14] = [
     "edge",
@@ -28,6 +29,16 @@ pub fn table(plan: &Plan<'_>, summary: &Summary) -> String {
     let mut rows = vec![TITLES.map(str::to_owned).to_vec()];
     rows.extend(plan.edges.iter().zip(&summary.edges).map(|(edge, ledger)| row(edge, ledger)));
     table::table(&rows, WORDS)
+}
+
+/// A line that tells how often each process was started again, where any was.
+pub fn restarts(plan: &Plan<'_>, summary: &Summary) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for made in &summary.restarts {
+        *counts.entry(&plan.graph[made.backend].name).or_default() += 1;
+    }
+    let counts: Vec<String> = counts.iter().map(|(name, count)| format!("`{name}` {count}")).collect();
+    if counts.is_empty() { String::new() } else { format!("restarts: {}\n", counts.join(", ")) }
 }
 
 fn row(edge: &EdgePlan, ledger: &EdgeLedger) -> Vec<String> {

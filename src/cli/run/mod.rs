@@ -91,7 +91,7 @@ pub fn run(args: &Args) -> u8 {
     let code = judge(&summary, &plan, args.max_drops);
     say_way_out(&causes(&summary, &console));
     if !args.quiet {
-        say_raw!("{}", ledger::table(&plan, &summary));
+        say_raw!("{}{}", ledger::table(&plan, &summary), ledger::restarts(&plan, &summary));
     }
     write_report(report, &Report::new(&plan, &summary, code), code)
 }
