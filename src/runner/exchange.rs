@@ -244,10 +244,13 @@ impl Drop for Exchange {
 }
 
 impl PortSegment {
-    /// An edge of `port` whose consumer has not read everything that was sent before this segment.
+    /// An edge of `port` whose consumer has not read everything that was sent before this segment. Where the consumer is in
+    /// the same process, it died with the producer, and so did what was on its way.
     fn unread(&self, plan: &Plan<'_>, port: usize, lives: &Lives, stations: &[Option<ReadOnly>]) -> Option<EdgeId> {
-        let mut edges = plan.ports[port].edges.iter().zip(&self.begins);
-        edges.find(|&(&edge, &begin)| !lives.has_read(plan, edge, begin, stations)).map(|(&edge, _)| edge)
+        let producer = plan.ports[port].backend;
+        let edges = plan.ports[port].edges.iter().copied().zip(&self.begins);
+        let mut outside = edges.filter(|&(edge, _)| plan.edge(edge).station.0 != producer);
+        outside.find(|&(edge, &begin)| !lives.has_read(plan, edge, begin, stations)).map(|(edge, _)| edge)
     }
 }
 
@@ -300,5 +303,48 @@ fn not_its_own() -> ChannelError {
     ChannelError::Corrupt {
         edge: "control".to_owned(),
         what: "a backend sent a segment that is not its own".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channel::{Interrupt, LocalSender, SegmentKind, Station, Waiter};
+    use crate::graph::{LoadOptions, Saved, SourceFile, Wait, load};
+    use std::path::Path;
+    use std::sync::Arc;
+
+    const BOTH_IN_ONE: &str = "ezrun: 1
+nodes: { a: { use: counter }, b: { use: null } }
+edges: [{ from: a, to: b }]
+backends: { both: { nodes: [a, b], restart: on_failure } }
+";
+
+    #[test]
+    fn a_process_that_dies_again_and_again_before_it_has_told_of_its_station_waits_for_no_reader_within() {
+        let registry = crate::nodes::registry();
+        let file = SourceFile::from_text("graph.yaml", Path::new("/"), BOTH_IN_ONE);
+        let graph = load(&file, &LoadOptions::run(&registry, &[]), &Saved).graph.unwrap();
+        let plan = crate::plan::plan(&graph, SegmentKind::Sealed);
+        let both = BackendId(0);
+        let port_handle = |start: &PortStart| {
+            let waiter = Waiter::new(Arc::new(Interrupt::new().unwrap()), Wait::Block);
+            let layout = &plan.ports[0].layout;
+            let mut sender = LocalSender::create(plan.segments, "a", layout, waiter).unwrap();
+            sender.resume(layout, start);
+            sender.handle().unwrap()
+        };
+        let mut exchange = Exchange::new(&plan);
+        // Five messages that it never took are in the queue when it dies first.
+        let five = PortStart { positions: vec![5], ..PortStart::default() };
+        exchange.arrive(&plan, both, SegmentOwner::Port(0), port_handle(&five)).unwrap();
+        let station = Station::create(plan.segments, "both", plan.stations[0]).unwrap();
+        exchange.arrive(&plan, both, SegmentOwner::Station(0), station.handle().unwrap()).unwrap();
+        for _ in 0..2 * MAX_SEGMENTS {
+            assert_eq!(exchange.crowded_edge(&plan, both), None);
+            exchange.begin_life(both);
+            let start = exchange.port_start(&plan, 0);
+            exchange.arrive(&plan, both, SegmentOwner::Port(0), port_handle(&start)).unwrap();
+        }
     }
 }
