@@ -139,6 +139,17 @@ fn memory_that_is_fetched_before_the_first_message_is_there_at_the_start() {
 }
 
 #[test]
+fn a_cell_may_be_as_wide_as_it_likes() {
+    let variables: String = (0..11_000).map(|i| format!("V{i}: 1, ")).collect();
+    let (_dir, path) = graph(&format!(
+        "ezrun: 1\nnodes:\n  a: {{ use: counter }}\n  b: {{ use: null }}\nedges:\n  - {{ from: a, to: b, zero_copy: true }}\n\
+         backends:\n  wide: {{ nodes: [a], env: {{ {variables} }} }}\n"
+    ));
+    let (code, stdout, stderr) = ezrun(&["plan", &path]);
+    assert!(code == 0 && stdout.contains("V10999"), "{stderr}");
+}
+
+#[test]
 fn the_tables_of_a_graph_that_ships_fit_a_page() {
     let (code, stdout, stderr) = ezrun(&["plan", "graphs/isolation.yaml"]);
     assert_eq!((code, stderr.as_str()), (0, ""));

@@ -457,6 +457,10 @@ fn a_misspelt_verb_is_no_graph() {
         assert_eq!(code, 2);
         assert_eq!(stderr, "error: there is no verb `valdate`, and no such file; did you mean `validate`?\n");
     }
+    let (code, stdout, _) = ezrun("--help", &[]);
+    assert!(code == 0 && stdout.contains("Usage: ezrun"), "{stdout}");
+    let (code, _, stderr) = ezrun("./plan", &[]);
+    assert!(code == 2 && stderr.starts_with("error: cannot read ./plan: "), "{stderr}");
     let (code, _, stderr) = ezrun("nowhere.yaml", &[]);
     assert!(code == 2 && stderr.starts_with("error: cannot read nowhere.yaml: "), "{stderr}");
     // A file may be called so.

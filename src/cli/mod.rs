@@ -132,9 +132,10 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// What is wrong with a first word that is nearly a verb, where no file is called so.
+/// What is wrong with a first word that is nearly a verb, where no file is called so. Options and paths are none.
 fn unknown_verb(first: Option<&OsStr>) -> Option<String> {
-    let word = first?.to_str().filter(|word| !Path::new(word).exists())?;
+    let may_be_verb = |word: &&str| !word.starts_with('-') && !word.contains('/') && !Path::new(word).exists();
+    let word = first?.to_str().filter(may_be_verb)?;
     let command = Cli::command();
     let verbs = command.get_subcommands().map(clap::Command::get_name).chain(["help"]);
     let near = nearest_name(word, verbs).filter(|near| *near != word)?;

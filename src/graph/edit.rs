@@ -62,6 +62,9 @@ impl Change {
     }
 }
 
+/// Most columns by which a line is indented that another one is put below.
+const MAX_INDENTATION: usize = 1000;
+
 /// `entry` on a line of its own, below the one that has the value at `span` and its key; nothing where that is not one line.
 fn line_below(span: Span, entry: &str, file: &SourceFile) -> Option<Edit> {
     let place = file.place(span);
@@ -71,9 +74,10 @@ fn line_below(span: Span, entry: &str, file: &SourceFile) -> Option<Edit> {
     let before = file.slice(span.part(start, span.start()));
     let key = before.trim_start_matches([' ', '-']);
     let line_break = if line.ends_with('\r') { "\r\n" } else { "\n" };
-    let new = format!("{line_break}{}{entry}", " ".repeat(before.len() - key.len()));
-    let is_one_line = place.line == place.end_line && is_key(key);
-    is_one_line.then(|| Edit::replace(span.part(end, end), "", &new))
+    let indentation = before.len() - key.len();
+    let is_one_line = place.line == place.end_line && indentation <= MAX_INDENTATION && is_key(key);
+    let new = || format!("{line_break}{}{entry}", " ".repeat(indentation));
+    is_one_line.then(|| Edit::replace(span.part(end, end), "", &new()))
 }
 
 /// Whether a key and its colon, and nothing else, are there.

@@ -23,6 +23,8 @@ use std::sync::Arc;
 /// Most ends that ports and names of files stand for in all of a graph, those within others counted for each of them. A
 /// first file that is larger than most may have one for each sixteen bytes.
 const MAX_ENDS: usize = 50_000;
+/// Longest name of a node that other nodes are called after, in bytes.
+const MAX_PREFIX_BYTES: usize = 1024;
 const BYTES_PER_END: usize = 16;
 
 /// A graph file, with all that it uses written out.
@@ -158,7 +160,8 @@ impl<'t> Unfolding<'t, '_, '_> {
             self.flat.nodes.push(ModelNode { file, name, uses, with, wait, supervision, pack, node_type, settings });
             return names;
         };
-        let Some(inner) = unit.inner.get(node.name.text.as_str()) else {
+        let inner = unit.inner.get(node.name.text.as_str());
+        let Some(inner) = inner.filter(|_| self.may_prefix(&name)) else {
             // What is wrong with it is told already, and edges to it are not wrong.
             self.unread.insert(node.name.text.clone());
             let uses = Some(uses.clone());
@@ -195,6 +198,17 @@ impl<'t> Unfolding<'t, '_, '_> {
         self.groups.insert(node.name.text.clone(), names.clone());
         self.inner.insert(node.name.text, interface);
         names
+    }
+
+    /// Whether the nodes of a file may be called after this one, which stands for it.
+    fn may_prefix(&mut self, name: &Word) -> bool {
+        let may = name.text.len() <= MAX_PREFIX_BYTES;
+        if !may {
+            let message = format!("the names of the nodes in this file would begin with {} bytes", name.text.len());
+            let help = format!("use shorter names, or write it flatter: {MAX_PREFIX_BYTES} bytes is the most");
+            self.surroundings.findings.add(Draft::new(rules::OUT_OF_RANGE, name.span, message).help(help));
+        }
+        may
     }
 
     /// What stands for nodes of another file neither waits nor is a process.

@@ -25,17 +25,26 @@ pub(super) fn cycles(model: &Model<'_>, findings: &mut Findings) {
     if !ends(model).any(closes) {
         return;
     }
-    let mut topology = model.shape.topology.clone();
-    topology.retain_edges(|topology, edge| !is_feedback(model, topology[edge]));
+    let mut topology = without(&model.shape.topology, |_, edge| is_feedback(model, edge));
     for _ in 0..MAX_CYCLES {
         let Some(closing) = last_edge_in_a_cycle(&topology) else { return };
         let path = cycle_through(&topology, closing);
         report_cycle(model, &path, findings);
         // Parallel edges close the same cycle.
         if let Some((from, to)) = topology.edge_endpoints(closing) {
-            topology.retain_edges(|topology, edge| topology.edge_endpoints(edge) != Some((from, to)));
+            topology = without(&topology, |ends, _| ends == (from, to));
         }
     }
+}
+
+/// The graph without the edges that `leaves_out` tells, by their ends and what they are. Made anew: to take edges out of one
+/// costs as much as there are others between the same nodes.
+fn without(topology: &Topology, leaves_out: impl Fn((NodeIndex, NodeIndex), usize) -> bool) -> Topology {
+    let keep = |at, &edge: &usize| {
+        let ends = topology.edge_endpoints(at)?;
+        (!leaves_out(ends, edge)).then_some(edge)
+    };
+    topology.filter_map(|_, &node| Some(node), keep)
 }
 
 pub(super) fn feedback(model: &Model<'_>, findings: &mut Findings) {
@@ -66,7 +75,7 @@ pub(super) fn only_feedback(model: &Model<'_>, findings: &mut Findings) {
         let edges = model.shape.edges_into(node);
         // Where a node's type is not known, a port of the file may stand for one of its inputs.
         let is_known = model.nodes[node].node_type.is_some() && !model.faulty_inputs.contains(&node);
-        let is_open = model.open_inputs.iter().any(|&(open, _)| open == node);
+        let is_open = model.open_inputs.range((node, 0)..=(node, usize::MAX)).next().is_some();
         is_known && !is_open && !edges.is_empty() && edges.iter().all(feeds_back)
     };
     let mut ending = (0..model.nodes.len()).filter(ends_at_once).peekable();

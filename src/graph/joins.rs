@@ -20,6 +20,10 @@ const MAX_PATH: usize = 64;
 const MAX_WAYS: usize = 64;
 /// How many turns of a node are looked at one by one.
 const MAX_TURNS: u32 = 64;
+/// How much is looked at for deadlocks in all, in steps of about ten nanoseconds; nothing is said of what is left then.
+const MAX_STEPS: usize = 40_000_000;
+/// Steps to reckon how many messages pass an edge.
+const STEPS_OF_EDGE: usize = 8;
 /// So many messages that what comes first no longer matters.
 const LONG_RUN: f64 = 1e9;
 /// Rates that differ by less, relatively, are the same.
@@ -43,7 +47,7 @@ pub(super) fn differing_rates(model: &Model<'_>, streams: &Streams, findings: &m
             } else {
                 (wire.to.1, stream.rate)
             };
-            let Some(rate) = rate else { continue };
+            let Some(rate) = rate.filter(|_| paired || takes_many(model, &wire)) else { continue };
             let &mut (other, other_rate) = first.entry(key).or_insert((wire, rate));
             if differ(rate, other_rate) && (!paired || other.to.1 != wire.to.1) {
                 findings.add(report_rates(model, &wire, rate, (&other, other_rate), paired));
@@ -52,11 +56,17 @@ pub(super) fn differing_rates(model: &Model<'_>, streams: &Streams, findings: &m
     }
 }
 
+/// Whether several edges may end where this one does; where they may not, a rule of its own says so.
+fn takes_many(model: &Model<'_>, wire: &Wire<'_>) -> bool {
+    let inputs = model.nodes[wire.to.0].node_type.as_ref().map(|node_type| &node_type.inputs);
+    inputs.and_then(|inputs| inputs.get(wire.to.1)).is_some_and(|input| input.many)
+}
+
 /// What becomes one stream has the same channels all along.
 pub(super) fn differing_channels(model: &Model<'_>, streams: &Streams, findings: &mut Findings) {
     for node in (0..model.nodes.len()).filter(|&node| joins(model, node) == Joins::Freely) {
         let mut first: HashMap<usize, (Wire<'_>, f64)> = HashMap::new();
-        for wire in model.wires_into(node) {
+        for wire in model.wires_into(node).filter(|wire| takes_many(model, wire)) {
             let Some(channels) = streams.received(&wire).channels else { continue };
             let &mut (other, others) = first.entry(wire.to.1).or_insert((wire, channels));
             if channels != others {
@@ -101,6 +111,7 @@ fn report_rates(model: &Model<'_>, wire: &Wire<'_>, rate: f64, other: (&Wire<'_>
 /// A node that takes its inputs in turn, fed from one output over two ways, of which one holds messages back for longer
 /// than the other one has room.
 pub(super) fn deadlocks(model: &Model<'_>, streams: &Streams, findings: &mut Findings) {
+    let mut steps = MAX_STEPS;
     for node in (0..model.nodes.len()).filter(|&node| joins(model, node) == Joins::InTurn) {
         let wires: Vec<Wire<'_>> = model.wires_into(node).take(MAX_WAYS).collect();
         let ways: Vec<Vec<Wire<'_>>> = wires.iter().map(|wire| way_back(model, *wire)).collect();
@@ -109,6 +120,8 @@ pub(super) fn deadlocks(model: &Model<'_>, streams: &Streams, findings: &mut Fin
                 if slow == full || wires[slow].to.1 == wires[full].to.1 {
                     continue;
                 }
+                let Some(left) = steps.checked_sub(steps_of(slow_way.len(), full_way.len())) else { return };
+                steps = left;
                 let Some((slow_way, full_way)) = since_they_came_apart(slow_way, full_way) else { continue };
                 let join = Join { model, streams, slow: slow_way, full: full_way };
                 if let Some(turn) = join.stalls() {
@@ -119,13 +132,19 @@ pub(super) fn deadlocks(model: &Model<'_>, streams: &Streams, findings: &mut Fin
     }
 }
 
+/// What it takes to compare two ways of so many edges.
+fn steps_of(slow: usize, full: usize) -> usize {
+    slow * full + (slow + full) * MAX_TURNS as usize * STEPS_OF_EDGE
+}
+
 /// A node that takes its inputs in turn, and at the first of them waits for what it would have to send itself.
 pub(super) fn self_fed(model: &Model<'_>, findings: &mut Findings) {
     let begins = beginnings(model);
+    let mut steps = MAX_STEPS / STEPS_OF_EDGE;
     for node in (0..model.nodes.len()).filter(|&node| joins(model, node) == Joins::InTurn && !begins[node]) {
         let Some(first) = model.wires_into(node).map(|wire| wire.to.1).min() else { continue };
         let wires: Vec<Wire<'_>> = model.wires_into(node).filter(|wire| wire.to.1 == first).collect();
-        if only_from_itself(model, node, &wires, &begins) {
+        if only_from_itself(model, node, &wires, &begins, &mut steps) {
             let name = &model.nodes[node].name.text;
             let message =
                 format!("`{name}` can never begin: it first waits here, where only what it sends itself would come");
@@ -140,7 +159,7 @@ pub(super) fn self_fed(model: &Model<'_>, findings: &mut Findings) {
 }
 
 /// Whether no message comes by `wires` before `node` has sent one.
-fn only_from_itself(model: &Model<'_>, node: usize, wires: &[Wire<'_>], begins: &[bool]) -> bool {
+fn only_from_itself(model: &Model<'_>, node: usize, wires: &[Wire<'_>], begins: &[bool], steps: &mut usize) -> bool {
     let mut seen: HashSet<usize> = HashSet::new();
     let mut next: Vec<usize> = wires.iter().map(|wire| wire.from.0).collect();
     let mut comes_round = false;
@@ -149,9 +168,8 @@ fn only_from_itself(model: &Model<'_>, node: usize, wires: &[Wire<'_>], begins: 
         if at == node || !seen.insert(at) {
             continue;
         }
-        if begins[at] {
-            return false;
-        }
+        let Some(left) = steps.checked_sub(1).filter(|_| !begins[at]) else { return false };
+        *steps = left;
         next.extend(model.wires_into(at).map(|wire| wire.from.0));
     }
     comes_round

@@ -1,10 +1,11 @@
 //! Findings as text: the source line, a caret under the exact token, the code and the way out.
 
 use super::finding::{Finding, Level, Related, Tally};
-use super::source::{Place, SourceFile};
+use super::source::{FileId, Place, SourceFile};
 use super::sources::Sources;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level as Title, Renderer, Snippet};
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// Whether escape sequences for colours are written; `anstream` takes them out where they are not wanted.
@@ -39,14 +40,18 @@ pub fn text(findings: &[Finding], sources: &Sources, style: Style) -> String {
     text
 }
 
-/// Length of the lines that a finding stands on: what showing it costs.
+/// Length of the lines from the first to the last that a finding speaks of, in each file: what showing it costs.
 fn source_bytes(finding: &Finding, sources: &Sources) -> usize {
-    let places = std::iter::once(finding.place).chain(finding.related.iter().map(|related| related.place));
-    let line = |place: Place| {
-        let file = sources.file(place.span.file);
-        file.line_end(place.line) - file.offset(place.line, 1)
+    let mut lines: HashMap<FileId, (usize, usize)> = HashMap::new();
+    for place in std::iter::once(finding.place).chain(finding.related.iter().map(|related| related.place)) {
+        let (first, last) = lines.entry(place.span.file).or_insert((place.line, place.line));
+        (*first, *last) = (place.line.min(*first), place.line.max(*last));
+    }
+    let bytes = |(file, (first, last)): (FileId, (usize, usize))| {
+        let file = sources.file(file);
+        file.line_end(last) - file.offset(first, 1)
     };
-    places.map(line).sum()
+    lines.into_iter().map(bytes).sum()
 }
 
 /// A finding on one line, as in ``x.yaml:3:5: error[wiring/unknown-node]: there is no node `a` ``.

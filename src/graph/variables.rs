@@ -16,6 +16,8 @@ use std::str::FromStr;
 const MAX_SCALAR_BYTES: usize = 64 << 10;
 /// Most values that params may add to a file.
 const MAX_ADDED_VALUES: usize = 100_000;
+/// Most bytes of text that variables put into a file.
+const MAX_ADDED_BYTES: usize = 32 << 20;
 /// A long text counts as a value for each so many bytes.
 pub(super) const BYTES_PER_VALUE: usize = 64;
 
@@ -93,7 +95,8 @@ pub(super) fn substitute(
     given: Option<&Given>,
     findings: &mut Findings,
 ) {
-    let mut scope = Scope { file, options, given, params: Vec::new(), by_name: HashMap::new(), added: 0 };
+    let mut scope =
+        Scope { file, options, given, params: Vec::new(), by_name: HashMap::new(), added: 0, text_bytes: 0 };
     let Kind::Map(entries) = &mut root.kind else { return };
     let at = entries.iter().position(|(key, _)| key.text(file) == "params");
     let params_key = at.map(|at| entries[at].0.span);
@@ -121,6 +124,7 @@ struct Scope<'a> {
     params: Vec<Param>,
     by_name: HashMap<String, usize>,
     added: usize,
+    text_bytes: usize,
 }
 
 struct Param {
@@ -275,7 +279,7 @@ impl Scope<'_> {
                 return None;
             }
         }
-        known.then(|| Tree::new(span, Kind::String(text.into())))
+        (known && self.has_room_for(&text, span, findings)).then(|| Tree::new(span, Kind::String(text.into())))
     }
 
     fn value(&mut self, piece: &Piece, span: Span, findings: &mut Findings) -> Option<Tree> {
@@ -291,9 +295,22 @@ impl Scope<'_> {
                     findings.add(Draft::new(rules::MISSING_ENV, span, message).help(help).level(level));
                     return None;
                 };
-                Some(Tree { span, kind: plain_scalar(&text), substituted: Some(Box::new(text.into())) })
+                let fits = self.has_room_for(&text, span, findings);
+                fits.then(|| Tree { span, kind: plain_scalar(&text), substituted: Some(Box::new(text.into())) })
             }
         }
+    }
+
+    /// Whether this text may be put in as well; the first that may not is told.
+    fn has_room_for(&mut self, text: &str, span: Span, findings: &mut Findings) -> bool {
+        let had_room = self.text_bytes <= MAX_ADDED_BYTES;
+        self.text_bytes += text.len();
+        let has_room = self.text_bytes <= MAX_ADDED_BYTES;
+        if had_room && !has_room {
+            let message = format!("variables add more than {} MiB of text to this file", MAX_ADDED_BYTES >> 20);
+            findings.add(Draft::new(rules::OUT_OF_RANGE, span, message).help("make several graphs of it"));
+        }
+        has_room
     }
 
     fn param(&mut self, name: &str, span: Span, findings: &mut Findings) -> Option<Tree> {
@@ -318,7 +335,11 @@ impl Scope<'_> {
             findings.add(Draft::new(rules::OUT_OF_RANGE, span, message));
             return None;
         }
-        value.substituted = self.text_of(&value).map(|text| Box::new(text.into()));
+        let text = self.text_of(&value);
+        if text.as_ref().is_some_and(|text| !self.has_room_for(text, span, findings)) {
+            return None;
+        }
+        value.substituted = text.map(|text| Box::new(text.into()));
         Some(value)
     }
 
