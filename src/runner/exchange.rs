@@ -311,18 +311,35 @@ mod tests {
     use super::*;
     use crate::channel::{Interrupt, LocalSender, SegmentKind, Station, Waiter};
     use crate::graph::{LoadOptions, Saved, SourceFile, Wait, load};
+    use crate::node::{Flow, Inputs, NoSettings, NodeType, Outputs, PortType, Program, Registry, Result as NodeResult};
     use std::path::Path;
     use std::sync::Arc;
 
+    /// A node that is only planned.
+    struct Idle;
+
+    impl Program for Idle {
+        fn run(&mut self, _: &mut Inputs, _: &mut Outputs) -> NodeResult<Flow> {
+            Ok(Flow::Complete)
+        }
+    }
+
+    fn registry() -> Registry {
+        let source =
+            NodeType::source("source", "Sends.").output("out", PortType::Any).program(|_: NoSettings| Ok(Idle));
+        let sink = NodeType::sink("sink", "Takes.").input("in", PortType::Any).program(|_: NoSettings| Ok(Idle));
+        Registry::new().with(source).with(sink)
+    }
+
     const BOTH_IN_ONE: &str = "ezrun: 1
-nodes: { a: { use: counter }, b: { use: null } }
+nodes: { a: { use: source }, b: { use: sink } }
 edges: [{ from: a, to: b }]
 backends: { both: { nodes: [a, b], restart: on_failure } }
 ";
 
     #[test]
     fn a_process_that_dies_again_and_again_before_it_has_told_of_its_station_waits_for_no_reader_within() {
-        let registry = crate::nodes::registry();
+        let registry = registry();
         let file = SourceFile::from_text("graph.yaml", Path::new("/"), BOTH_IN_ONE);
         let graph = load(&file, &LoadOptions::run(&registry, &[]), &Saved).graph.unwrap();
         let plan = crate::plan::plan(&graph, SegmentKind::Sealed);
