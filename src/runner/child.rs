@@ -32,7 +32,7 @@ pub struct Backend {
 }
 
 /// The bytes of a frame, and the descriptors that travel with it.
-type Outgoing = (Vec<u8>, Vec<OwnedFd>);
+type Outgoing = (Vec<u8>, Vec<Arc<OwnedFd>>);
 
 impl Backend {
     /// Starts `program` as a backend. What happens to it comes back through `events`.
@@ -74,7 +74,7 @@ impl Backend {
     }
 
     /// Sends a frame, and descriptors with it. One that is gone cannot be told, and its end is an event of its own.
-    pub fn send(&self, frame: &ToBackend, fds: Vec<OwnedFd>) -> Result<(), crate::message::MessageError> {
+    pub fn send(&self, frame: &ToBackend, fds: Vec<Arc<OwnedFd>>) -> Result<(), crate::message::MessageError> {
         let bytes = encode(frame, fds.len())?;
         let _ = self.frames.send((bytes, fds));
         Ok(())
@@ -102,10 +102,10 @@ async fn write_frames(
     }
 }
 
-async fn write_all(socket: &UnixStream, bytes: &[u8], fds: &[OwnedFd]) -> io::Result<()> {
+async fn write_all(socket: &UnixStream, bytes: &[u8], fds: &[Arc<OwnedFd>]) -> io::Result<()> {
     let mut sent = 0;
     while sent < bytes.len() {
-        let fds: Vec<_> = if sent == 0 { fds.iter().map(AsFd::as_fd).collect() } else { Vec::new() };
+        let fds: Vec<_> = if sent == 0 { fds.iter().map(|fd| fd.as_fd()).collect() } else { Vec::new() };
         sent += socket.async_io(Interest::WRITABLE, || send_part(socket.as_fd(), &bytes[sent..], &fds)).await?;
     }
     Ok(())

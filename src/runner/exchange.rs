@@ -7,6 +7,7 @@ use crate::graph::{BackendId, EdgeId, NodeId};
 use crate::plan::{MAX_SEGMENTS, Plan};
 use std::collections::{BTreeSet, VecDeque};
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 /// The segments of a run, as far as they have come.
 pub struct Exchange {
@@ -46,7 +47,8 @@ pub struct Introduction {
     pub frame: ToBackend,
     /// The backend whose station takes the place of a dead one's, where it is that.
     pub station_anew: Option<BackendId>,
-    handle: Handle,
+    /// One for all receivers, however long each of them keeps it waiting.
+    descriptor: Option<Arc<OwnedFd>>,
 }
 
 impl Exchange {
@@ -93,7 +95,7 @@ impl Exchange {
         };
         self.names.extend(name_of(&handle));
         let station_anew = (anew && matches!(owner, SegmentOwner::Station(_))).then_some(from);
-        Ok(Introduction { to, frame: frame(owner, &handle, anew), station_anew, handle })
+        Ok(Introduction { to, frame: frame(owner, &handle, anew), station_anew, descriptor: descriptor(handle) })
     }
 
     fn keep_port(
@@ -255,18 +257,15 @@ impl PortSegment {
 }
 
 impl Introduction {
-    /// The descriptors that travel with the frame, for one more receiver.
-    pub fn descriptors(&self) -> std::io::Result<Vec<OwnedFd>> {
-        match &self.handle {
-            Handle::Sealed(fd) => Ok(vec![fd.try_clone()?]),
-            Handle::Named(_) => Ok(Vec::new()),
-        }
+    /// The descriptors that travel with the frame.
+    pub fn descriptors(&self) -> Vec<Arc<OwnedFd>> {
+        self.descriptor.iter().cloned().collect()
     }
 }
 
 fn introduction(to: BackendId, owner: SegmentOwner, handle: &Handle, anew: bool) -> Result<Introduction, ChannelError> {
     let (to, frame) = (BTreeSet::from([to]), frame(owner, handle, anew));
-    Ok(Introduction { to, frame, station_anew: None, handle: copy(handle)? })
+    Ok(Introduction { to, frame, station_anew: None, descriptor: descriptor(copy(handle)?) })
 }
 
 fn frame(owner: SegmentOwner, handle: &Handle, anew: bool) -> ToBackend {
@@ -285,6 +284,13 @@ fn forget(names: &mut Vec<String>, handle: &Handle) {
     if let Some(name) = name_of(handle) {
         unlink(&name);
         names.retain(|other| *other != name);
+    }
+}
+
+fn descriptor(handle: Handle) -> Option<Arc<OwnedFd>> {
+    match handle {
+        Handle::Sealed(fd) => Some(Arc::new(fd)),
+        Handle::Named(_) => None,
     }
 }
 
@@ -313,7 +319,6 @@ mod tests {
     use crate::graph::{LoadOptions, Saved, SourceFile, Wait, load};
     use crate::node::{Flow, Inputs, NoSettings, NodeType, Outputs, PortType, Program, Registry, Result as NodeResult};
     use std::path::Path;
-    use std::sync::Arc;
 
     /// A node that is only planned.
     struct Idle;

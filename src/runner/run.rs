@@ -15,6 +15,7 @@ use crate::plan::Plan;
 use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
@@ -245,19 +246,14 @@ impl<'a, 'g> Runner<'a, 'g> {
             Ok(introduction) => introduction,
             Err(e) => return self.give_up(from, &e.to_string()),
         };
-        self.send_segment(from, &introduction);
+        self.send_segment(&introduction);
     }
 
-    fn send_segment(&mut self, from: BackendId, introduction: &Introduction) {
+    fn send_segment(&mut self, introduction: &Introduction) {
         for &to in &introduction.to {
-            match introduction.descriptors() {
-                Ok(fds) => {
-                    self.tell(to, &introduction.frame, fds);
-                    if let Some(backend) = introduction.station_anew.filter(|_| self.state.is_up(to)) {
-                        self.state.awaits(backend, to);
-                    }
-                }
-                Err(e) => return self.give_up(from, &format!("its segment cannot be shared: {e}")),
+            self.tell(to, &introduction.frame, introduction.descriptors());
+            if let Some(backend) = introduction.station_anew.filter(|_| self.state.is_up(to)) {
+                self.state.awaits(backend, to);
             }
         }
     }
@@ -286,7 +282,7 @@ impl<'a, 'g> Runner<'a, 'g> {
         let start = Introduced { nodes: &nodes, begun, port_start: &|port| self.exchange.port_start(plan, port) };
         introduce(plan, &self.options, id, &backend, start)?;
         self.backends[id.0] = backend;
-        needed.iter().for_each(|introduction| self.send_segment(id, introduction));
+        needed.iter().for_each(|introduction| self.send_segment(introduction));
         for (edge, neighbour) in plan.neighbours(id) {
             if self.state.is_gone(neighbour) {
                 self.tell(id, &ToBackend::PeerDead { edge: edge.0 as u32 }, Vec::new());
@@ -353,7 +349,7 @@ impl<'a, 'g> Runner<'a, 'g> {
         });
     }
 
-    fn tell(&mut self, to: BackendId, frame: &ToBackend, fds: Vec<OwnedFd>) {
+    fn tell(&mut self, to: BackendId, frame: &ToBackend, fds: Vec<Arc<OwnedFd>>) {
         if let Err(e) = self.backends[to.0].send(frame, fds) {
             self.give_up(to, &e.to_string());
         }

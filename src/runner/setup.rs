@@ -10,6 +10,7 @@ use crate::node::Stream;
 use crate::plan::Plan;
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// The executable of a backend.
@@ -70,10 +71,10 @@ pub fn introduce(
         let uses = &plan.graph[node].node_type.uses;
         let mut fds = Vec::new();
         if uses.contains(&Stream::Stdin) {
-            fds.push(std::io::stdin().as_fd().try_clone_to_owned()?);
+            fds.push(Arc::new(std::io::stdin().as_fd().try_clone_to_owned()?));
         }
         if uses.contains(&Stream::Stdout) {
-            fds.push(std::io::stdout().as_fd().try_clone_to_owned()?);
+            fds.push(Arc::new(std::io::stdout().as_fd().try_clone_to_owned()?));
         }
         backend.send(&ToBackend::Node(node_setup(plan, node, start.port_start)), fds)?;
     }
