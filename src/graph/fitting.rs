@@ -40,14 +40,9 @@ pub(super) fn misfits(
 
 /// What a node type says of its settings and that signal.
 pub(super) fn misfit(error: &SettingError, node: &ModelNode<'_>, incoming: &Incoming<'_>, sources: &Sources) -> Draft {
-    let file = sources.file(node.file);
-    let name = &node.name.text;
     let (message, span) = match &error.setting {
-        Some(setting) => (
-            format!("the setting `{setting}` of `{name}`: {}", error.message),
-            settings::written(node, setting, file).map_or(node.name.span, |value| value.span),
-        ),
-        None => (format!("`{name}` cannot take this signal: {}", error.message), incoming.wire.to_span),
+        Some(setting) => settings::told(setting, &error.message, node, sources.file(node.file)),
+        None => (format!("`{}` cannot take this signal: {}", node.name.text, error.message), incoming.wire.to_span),
     };
     let draft = Draft::new(rules::SETTING_MISMATCH, span, message).help("change it, or the signal on its way here");
     match error.setting {

@@ -3,7 +3,7 @@
 use super::finding::{Draft, Findings};
 use super::model::{Model, ModelNode};
 use super::packs::Packs;
-use super::source::SourceFile;
+use super::source::{SourceFile, Span};
 use super::sources::Sources;
 use super::streams::Streams;
 use super::walker::Walker;
@@ -61,12 +61,17 @@ fn way_out(node: &ModelNode<'_>, node_type: &TypeDescription) -> String {
 
 /// What only the node type itself knows of its settings, such as that one is less than another.
 fn refused(error: &SettingError, node: &ModelNode<'_>, way_out: &str, file: &SourceFile) -> Draft {
-    let at = error.setting.as_deref().and_then(|setting| written(node, setting, file)).map(|value| value.span);
-    let message = match &error.setting {
-        Some(setting) => format!("the setting `{setting}` of `{}`: {}", node.name.text, error.message),
-        None => format!("the settings of `{}`: {}", node.name.text, error.message),
+    let (message, at) = match &error.setting {
+        Some(setting) => told(setting, &error.message, node, file),
+        None => (format!("the settings of `{}`: {}", node.name.text, error.message), node.name.span),
     };
-    Draft::new(rules::BAD_SETTING, at.unwrap_or(node.name.span), message).help(way_out)
+    Draft::new(rules::BAD_SETTING, at, message).help(way_out)
+}
+
+/// What is said of one setting, and where that is; at the node where it is not written.
+pub(super) fn told(setting: &str, message: &str, node: &ModelNode<'_>, file: &SourceFile) -> (String, Span) {
+    let at = written(node, setting, file).map_or(node.name.span, |value| value.span);
+    (format!("the setting `{setting}` of `{}`: {message}", node.name.text), at)
 }
 
 /// Has packs check what only their types know of settings: each pack is asked once, for all its nodes, whether their
