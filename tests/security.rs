@@ -59,7 +59,10 @@ fn a_part_that_every_user_may_write_to_is_not_run_unless_that_is_allowed() {
     set_mode(&path, 0o666);
     let output = ezrun(dir.path(), &["graph.yaml"]);
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
-    assert!(stderr(&output).contains("part.yaml is not run: every user may write to it"), "{}", stderr(&output));
+    let said = stderr(&output);
+    assert!(said.contains("part.yaml is not run: every user may write to it"), "{said}");
+    assert!(said.contains("help: `chmod o-w`") && said.contains("--allow-writable"), "{said}");
+    assert!(!said.contains("correct the path"), "{said}");
     assert_eq!(ezrun(dir.path(), &["graph.yaml", "--allow-writable"]).status.code(), Some(0));
 }
 

@@ -2,23 +2,27 @@
 
 use super::finding::{Draft, Findings, Level, Rule};
 use super::load::LoadOptions;
+use super::looks::Looks;
 use super::model::{Model, ModelNode};
 use super::rules;
 use super::settings;
-use super::source::{SourceFile, Span, is_writable_by_all};
+use super::source::{SourceFile, Span, WAY_OUT_OF_WRITABLE, is_writable_by_all, why_not_run};
 use super::sources::Sources;
 use super::written::WrittenBackend;
-use super::yaml::{Kind, Tree};
+use super::yaml::{Kind, Tree, shorten};
 use crate::node::Role;
-use crate::nodes::{COMMAND, find_program};
+use crate::nodes::{COMMAND, ProgramFault, find_program};
 use rustix::fs::{Access, access};
+use serde_json::Number;
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::ffi::OsString;
+use std::collections::hash_map::Entry;
+use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// Most nodes whose programs are looked for: each may be in any folder of PATH.
-const MAX_PROGRAMS: usize = 1000;
+/// Most characters that are shown of a path.
+const MAX_SHOWN: usize = 200;
 
 /// What is looked at.
 struct Machine<'a> {
@@ -48,13 +52,19 @@ pub(super) fn lacks(model: &Model<'_>, sources: &Sources, options: &LoadOptions<
 impl Machine<'_> {
     /// The files that sources read.
     fn files(&self, findings: &mut Findings) {
+        let mut looks = Looks::default();
+        let mut known: HashMap<(&OsStr, &str), Option<String>> = HashMap::new();
         for node in self.model.nodes.iter().filter(|node| node.pack.is_none()) {
             let file = self.sources.file(node.file);
             let is_source = node.node_type.as_ref().is_some_and(|node_type| node_type.role == Role::Source);
             let Some(path) = settings::file_name(node, file).filter(|_| is_source) else { continue };
             let Some(text) = path_in(path) else { continue };
-            if let Some(why) = cannot_read(&file.dir().join(text)) {
-                let message = format!("`{}` reads `{text}`, and {why}", node.name.text);
+            let why = known.entry((file.dir().as_os_str(), text)).or_insert_with(|| {
+                let path = file.dir().join(text);
+                looks.may(&path).then(|| cannot_read(&path)).flatten()
+            });
+            if let Some(why) = why {
+                let message = format!("`{}` reads `{}`, and {why}", node.name.text, shorten(text, MAX_SHOWN));
                 let help = "correct the path, which is relative to the graph file, or make that file before the run";
                 findings.add(self.draft(rules::MISSING_FILE, path.span, message).help(help));
             }
@@ -66,36 +76,85 @@ impl Machine<'_> {
         let is_command = |node: &&ModelNode<'_>| {
             node.pack.is_none() && node.node_type.as_ref().is_some_and(|node_type| node_type.name == COMMAND)
         };
-        for node in self.model.nodes.iter().filter(is_command).take(MAX_PROGRAMS) {
+        let own_folders = (self.options.env)("PATH").unwrap_or_default();
+        let mut looks = Looks::default();
+        let mut known: HashMap<Place<'_>, Option<ProgramFault>> = HashMap::new();
+        for node in self.model.nodes.iter().filter(is_command) {
             let file = self.sources.file(node.file);
             let Some(Tree { kind: Kind::Seq(argv), .. }) = settings::written(node, "argv", file) else { continue };
-            let Some((program, name)) = argv.first().and_then(|first| Some((first, path_in(first)?))) else { continue };
-            if let Err(fault) = find_program(name, file.dir(), &self.folders(node)) {
-                let message = format!("`{}` cannot run `{name}`: {fault}", node.name.text);
-                let help = "correct its name, or install it where the graph runs";
-                findings.add(self.draft(rules::MISSING_PROGRAM, program.span, message).help(help));
+            let Some((program, name)) = argv.first().and_then(|first| Some((first, word_in(first)?))) else { continue };
+            let backend = self.backends.get(&*node.name.text);
+            let given = backend.and_then(|backend| Some((&*backend.name.text, &**backend.env.get("PATH")?)));
+            let place = Place { backend: given.map(|(backend, _)| backend), dir: file.dir().as_os_str(), name };
+            let folders = given.map_or(&*own_folders, |(_, folders)| folders);
+            let (name, fault) = match known.entry(place) {
+                Entry::Occupied(entry) => (entry.key().name.clone(), &*entry.into_mut()),
+                Entry::Vacant(entry) => {
+                    let name = entry.key().name.clone();
+                    let fault = fault_of(&name, file.dir(), folders, &mut looks);
+                    (name, &*entry.insert(fault))
+                }
+            };
+            if let Some(fault) = fault {
+                let message = format!("`{}` cannot run `{}`: {fault}", node.name.text, shorten(&name, MAX_SHOWN));
+                findings.add(self.draft(rules::MISSING_PROGRAM, program.span, message).help(way_out(fault)));
             }
         }
     }
 
     /// The processors that backends are bound to.
     fn processors(&self, findings: &mut Findings) {
+        let mut known: HashMap<u32, bool> = HashMap::new();
         for backend in &self.model.backends {
-            let Some(cpu) = backend.cpu.filter(|cpu| !can_bind_to(cpu.value)) else { continue };
+            let Some(cpu) = backend.cpu else { continue };
+            if *known.entry(cpu.value).or_insert_with(|| can_bind_to(cpu.value)) {
+                continue;
+            }
             let message = format!("the backend `{}` cannot have cpu {}: it is not there", backend.name.text, cpu.value);
             let help = "`nproc` tells how many there are; they count from 0";
             findings.add(self.draft(rules::MISSING_PROCESSOR, cpu.span, message).help(help));
         }
     }
 
-    /// The PATH of the process that `node` is in.
-    fn folders(&self, node: &ModelNode<'_>) -> OsString {
-        let own = self.backends.get(&*node.name.text).and_then(|backend| backend.env.get("PATH").cloned());
-        own.or_else(|| (self.options.env)("PATH")).unwrap_or_default().into()
-    }
-
     fn draft(&self, rule: Rule, span: Span, message: String) -> Draft {
         Draft::new(rule, span, message).level(self.level)
+    }
+}
+
+/// Where a program is looked for.
+#[derive(PartialEq, Eq, Hash)]
+struct Place<'a> {
+    /// The backend that has a PATH of its own.
+    backend: Option<&'a str>,
+    dir: &'a OsStr,
+    name: Cow<'a, str>,
+}
+
+/// Why a program cannot be run; nothing where that is not known, since enough has been looked at.
+fn fault_of(name: &str, dir: &Path, folders: &str, looks: &mut Looks) -> Option<ProgramFault> {
+    if !looks.may(&dir.join(name)) {
+        return None;
+    }
+    let folders = std::env::split_paths(folders).take_while(|folder| looks.may(&folder.join(name)));
+    let fault = find_program(name, dir, folders).err();
+    fault.filter(|_| !looks.are_over())
+}
+
+fn way_out(fault: &ProgramFault) -> &'static str {
+    match fault {
+        ProgramFault::NotExecutable => "make it executable with `chmod +x`, or name another",
+        ProgramFault::Folder => "name a program in it, or another one",
+        ProgramFault::NotInPath { beside: Some(_) } => "write `./` before its name, or install it where the graph runs",
+        _ => "correct its name, or install it where the graph runs",
+    }
+}
+
+/// A word of a command line, as its program gets it.
+fn word_in(tree: &Tree) -> Option<Cow<'_, str>> {
+    match &tree.kind {
+        Kind::Int(number) => Some(number.get().to_string().into()),
+        Kind::Float(number) => Some(Number::from_f64(*number)?.to_string().into()),
+        _ => path_in(tree).map(Cow::Borrowed),
     }
 }
 
@@ -140,9 +199,8 @@ fn can_bind_to(_: u32) -> bool {
 /// Graph files that every user may write to are not run.
 fn writable_files(sources: &Sources, findings: &mut Findings) {
     for file in sources.iter().filter(|file| is_writable_by_all(&file.path())) {
-        let message = format!("{} is not run: every user may write to it", file.name());
-        let help = "`chmod o-w` takes that right away; `ezrun --allow-writable` runs it all the same";
-        findings.add(Draft::new(rules::WRITABLE_FILE, first_key(file), message).help(help));
+        let draft = Draft::new(rules::WRITABLE_FILE, first_key(file), why_not_run(file.name()));
+        findings.add(draft.help(WAY_OUT_OF_WRITABLE));
     }
 }
 

@@ -23,6 +23,7 @@ mod indentation;
 mod interface;
 mod joins;
 mod load;
+mod looks;
 mod machine;
 mod memory;
 mod mismatch;

@@ -2,6 +2,7 @@
 
 use super::fields::Word;
 use super::finding::{Draft, Findings};
+use super::looks::Looks;
 use super::model::{Model, ModelNode};
 use super::rules;
 use super::settings;
@@ -9,7 +10,9 @@ use super::source::{SourceFile, Span};
 use super::sources::Sources;
 use crate::node::{Role, Stream};
 use std::collections::{HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
 
 /// Backends name nodes that exist, each once.
 pub(super) fn placements(model: &Model<'_>, findings: &mut Findings) {
@@ -32,13 +35,16 @@ pub(super) fn placements(model: &Model<'_>, findings: &mut Findings) {
 
 /// A pack's executable has the built-in types as well, but not another pack's.
 pub(super) fn mixed_packs(model: &Model<'_>, findings: &mut Findings) {
+    let mut real = RealPaths::default();
     for backend in &model.backends {
-        let mut first: Option<(&Path, &Word)> = None;
+        let mut first: Option<(Rc<Path>, &Word)> = None;
         for word in &backend.nodes {
             let node = model.by_name.get(&word.text).map(|&at| &model.nodes[at]);
             let Some(pack) = node.and_then(|node| node.pack.as_deref()) else { continue };
-            match first {
-                Some((other, other_word)) if !is_same_program(other, pack) => {
+            // However the files that declare it call it.
+            let pack = real.of(Path::new(""), pack.as_os_str());
+            match &first {
+                Some((other, other_word)) if *other != pack => {
                     let message = format!("`{}` and `{}` come from different packs", other_word.text, word.text);
                     let draft = Draft::new(rules::MIXED_PACKS, word.span, message);
                     let help = "a backend runs one pack's executable: put them into two backends";
@@ -49,12 +55,6 @@ pub(super) fn mixed_packs(model: &Model<'_>, findings: &mut Findings) {
             }
         }
     }
-}
-
-/// Whether they are one, however the files that declare it call it.
-fn is_same_program(a: &Path, b: &Path) -> bool {
-    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| normal(path));
-    a == b || real(a) == real(b)
 }
 
 /// A node without a backend of the file has its own, with its own name.
@@ -90,15 +90,15 @@ pub(super) fn standard_input(model: &Model<'_>, findings: &mut Findings) {
 /// A file that a sink writes is neither written nor read by another node, and is not the graph file.
 pub(super) fn paths(model: &Model<'_>, sources: &Sources, findings: &mut Findings) {
     let mut real = RealPaths::default();
-    let own = |file: &SourceFile| Path::new(&**file.name()).file_name().map(|name| real.of(&file.dir().join(name)));
-    let own: HashSet<PathBuf> = sources.iter().filter_map(own).collect();
-    let mut users: HashMap<PathBuf, (&ModelNode<'_>, Role, Span)> = HashMap::new();
+    let own = sources.iter().filter_map(|file| Some(real.of(file.dir(), Path::new(&**file.name()).file_name()?)));
+    let own: HashSet<Rc<Path>> = own.collect();
+    let mut users: HashMap<Rc<Path>, (&ModelNode<'_>, Role, Span)> = HashMap::new();
     for node in &model.nodes {
         let file = sources.file(node.file);
         let Some((path, role, span)) = file_of(node, file) else { continue };
-        let full = real.of(&file.dir().join(path));
+        let full = real.of(file.dir(), OsStr::new(path));
         // What is written there is gone: any number of sinks may share it.
-        if full == Path::new("/dev/null") {
+        if *full == *Path::new("/dev/null") {
             continue;
         }
         let name = &node.name.text;
@@ -130,16 +130,31 @@ fn file_of<'m>(node: &'m ModelNode<'_>, file: &SourceFile) -> Option<(&'m str, R
     Some((path, node.node_type.as_ref()?.role, written.span))
 }
 
-/// Where paths lead, whatever links are on the way.
+/// Where paths lead, whatever links are on the way. Once enough has been looked at, what their text alone tells.
 #[derive(Default)]
-struct RealPaths {
-    /// Folders that are there.
-    folders: HashMap<PathBuf, PathBuf>,
+struct RealPaths<'p> {
+    looks: Looks,
+    /// By the folder that they are seen from, and by what they are called there.
+    known: HashMap<(&'p OsStr, &'p OsStr), Rc<Path>>,
+    folders: HashMap<OsString, PathBuf>,
 }
 
-impl RealPaths {
-    /// The path of the file that is called `path`, which need not be there, nor its folder.
-    fn of(&mut self, path: &Path) -> PathBuf {
+impl<'p> RealPaths<'p> {
+    /// The path of the file that is called `path` in `dir`, which need not be there, nor its folder.
+    fn of(&mut self, dir: &'p Path, path: &'p OsStr) -> Rc<Path> {
+        let key = (dir.as_os_str(), path);
+        if let Some(real) = self.known.get(&key) {
+            return Rc::clone(real);
+        }
+        let real: Rc<Path> = self.look_for(&dir.join(path)).into();
+        self.known.insert(key, Rc::clone(&real));
+        real
+    }
+
+    fn look_for(&mut self, path: &Path) -> PathBuf {
+        if !self.looks.may(path) {
+            return normal(path);
+        }
         if path.is_symlink()
             && let Ok(real) = std::fs::canonicalize(path)
         {
@@ -152,14 +167,23 @@ impl RealPaths {
     }
 
     fn folder(&mut self, folder: &Path) -> PathBuf {
+        if let Some(real) = self.folders.get(folder.as_os_str()) {
+            return real.clone();
+        }
+        let real = self.look_for_folder(folder);
+        self.folders.insert(folder.into(), real.clone());
+        real
+    }
+
+    fn look_for_folder(&mut self, folder: &Path) -> PathBuf {
         // Below what is not there nothing is.
         let ancestors: Vec<&Path> = folder.ancestors().collect();
-        let there = ancestors.get(ancestors.partition_point(|ancestor| !ancestor.exists()));
+        let is_away = |ancestor: &&Path| !self.looks.may(ancestor) || !ancestor.exists();
+        let there = ancestors.get(ancestors.partition_point(is_away));
         let Some((there, below)) = there.and_then(|there| Some((there, folder.strip_prefix(there).ok()?))) else {
             return normal(folder);
         };
-        let real = self.folders.entry(there.to_path_buf());
-        let real = real.or_insert_with(|| std::fs::canonicalize(there).unwrap_or_else(|_| normal(there)));
+        let real = std::fs::canonicalize(there).unwrap_or_else(|_| normal(there));
         normal(&real.join(below))
     }
 }

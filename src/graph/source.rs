@@ -94,6 +94,15 @@ pub enum ReadError {
     },
 }
 
+/// What there is to do about a file that every user may write to.
+pub(super) const WAY_OUT_OF_WRITABLE: &str =
+    "`chmod o-w` takes that right away; `ezrun --allow-writable` runs it all the same";
+
+/// What is said of such a file.
+pub(super) fn why_not_run(name: impl std::fmt::Display) -> String {
+    format!("{name} is not run: every user may write to it")
+}
+
 /// Whether every user of the machine may write to the file at `path`: then what it says may be anybody's word.
 pub(super) fn is_writable_by_all(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;

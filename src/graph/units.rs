@@ -6,7 +6,7 @@ use super::finding::{Draft, Findings};
 use super::load::LoadOptions;
 use super::parse;
 use super::rules;
-use super::source::{FileId, MAX_FILE_BYTES, SourceFile, Span};
+use super::source::{FileId, MAX_FILE_BYTES, ReadError, SourceFile, Span, WAY_OUT_OF_WRITABLE, why_not_run};
 use super::sources::Sources;
 use super::variables::{self, Given};
 use super::yaml::{self, Kind, Tree};
@@ -165,8 +165,11 @@ impl Gatherer<'_> {
         let file = match self.sources.open(&used.path, &used.given.node, used.at) {
             Ok(file) => file,
             Err(error) => {
-                let help = "correct the path; it is relative to this file";
-                self.findings.add(Draft::new(rules::UNREADABLE_FILE, used.at, error.to_string()).help(help));
+                let (message, help) = match error {
+                    ReadError::Writable { path } => (why_not_run(path.display()), WAY_OUT_OF_WRITABLE),
+                    other => (other.to_string(), "correct the path; it is relative to this file"),
+                };
+                self.findings.add(Draft::new(rules::UNREADABLE_FILE, used.at, message).help(help));
                 return None;
             }
         };

@@ -4,6 +4,10 @@
 
 use super::source::{FileId, SourceFile, Span};
 use smol_str::SmolStr;
+use std::borrow::Cow;
+
+/// Most characters that are shown of a value.
+const MAX_SHOWN: usize = 40;
 
 /// Up to here every whole number is a float of its own.
 const MAX_EXACT: f64 = (1_u64 << 53) as f64;
@@ -65,7 +69,7 @@ impl Tree {
             Kind::Bool(v) => format!("`{v}`"),
             Kind::Int(v) => format!("the integer {}", v.get()),
             Kind::Float(v) => format!("the number {v}"),
-            Kind::String(v) => format!("the text `{}`", shorten(v)),
+            Kind::String(v) => format!("the text `{}`", shorten(v, MAX_SHOWN)),
             Kind::Seq(_) => "a list".to_owned(),
             Kind::Map(_) => "a mapping".to_owned(),
             Kind::Unknown => "a value that is not known yet".to_owned(),
@@ -76,7 +80,7 @@ impl Tree {
     #[must_use]
     pub fn describe_in(&self, file: &SourceFile) -> String {
         match &self.kind {
-            Kind::Float(_) => format!("the number {}", shorten(self.written(file))),
+            Kind::Float(_) => format!("the number {}", shorten(self.written(file), MAX_SHOWN)),
             _ => self.describe(),
         }
     }
@@ -88,7 +92,7 @@ impl Tree {
         let digits = written.trim_start_matches(['-', '+']);
         let is_beyond = matches!(self.kind, Kind::Float(value) if value.abs() >= i64::MAX as f64);
         let is_long = is_beyond && digits.bytes().all(|byte| byte.is_ascii_digit());
-        is_long.then(|| shorten(written))
+        is_long.then(|| shorten(written, MAX_SHOWN).into_owned())
     }
 
     /// The integer that a number is although it is written with a point or an exponent, such as `1e3`.
@@ -167,10 +171,10 @@ pub(super) fn place_in(tree: &mut Tree, file: FileId) {
     }
 }
 
-fn shorten(text: &str) -> String {
-    const MAX_CHARS: usize = 40;
-    if text.chars().count() <= MAX_CHARS {
-        return text.to_owned();
+/// No more than its first characters.
+pub(crate) fn shorten(text: &str, max_chars: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(max_chars) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
     }
-    text.chars().take(MAX_CHARS).chain(['…']).collect()
 }

@@ -30,6 +30,9 @@ fn node_type_launched_by(launch: Launch) -> NodeType {
         .output("out", PortType::Bytes)
         .example("{ argv: [sed, -u, \"s/cat/dog/\"], framing: lines }")
         .program(move |settings: Settings| {
+            if settings.argv.0.first().is_some_and(|program| program.0.is_empty()) {
+                return Err(SettingError::at("argv", "its first word is empty: name the program"));
+            }
             settings.env.keys().try_for_each(|name| check_name(name))?;
             Ok(Command::new(settings, launch))
         })

@@ -76,7 +76,8 @@ pub fn spawn(launch: Launch, argv: &[String], env: &BTreeMap<String, String>, di
 fn find(name: &str, dir: &Path) -> Result<PathBuf> {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     let called = if name.contains('/') { dir.join(name) } else { name.into() };
-    find_program(name, dir, &folders).map_err(|fault| anyhow!("cannot run {}: {fault}", called.display()))
+    let folders = std::env::split_paths(&folders);
+    find_program(name, dir, folders).map_err(|fault| anyhow!("cannot run {}: {fault}", called.display()))
 }
 
 impl Child {

@@ -1,7 +1,6 @@
 //! Where the program of a `command` is.
 
 use rustix::fs::{Access, access};
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// Why a program cannot be run.
@@ -26,11 +25,11 @@ pub enum ProgramFault {
 }
 
 /// The program called `name`, absolute: seen from `dir`, the folder of the graph file, if there is a slash in it, else in
-/// one of `folders`, which is a `PATH`.
+/// one of `folders`, which are those of a `PATH`.
 ///
 /// # Errors
 /// [`ProgramFault`]
-pub fn find_program(name: &str, dir: &Path, folders: &OsStr) -> Result<PathBuf, ProgramFault> {
+pub fn find_program(name: &str, dir: &Path, folders: impl Iterator<Item = PathBuf>) -> Result<PathBuf, ProgramFault> {
     if name.contains('/') {
         let path = dir.join(name);
         return match std::fs::metadata(&path) {
@@ -40,7 +39,7 @@ pub fn find_program(name: &str, dir: &Path, folders: &OsStr) -> Result<PathBuf, 
             Ok(_) => std::path::absolute(&path).map_err(ProgramFault::NotThere),
         };
     }
-    let found = std::env::split_paths(folders).map(|folder| folder.join(name)).find(|path| is_program(path));
+    let found = folders.map(|folder| folder.join(name)).find(|path| is_program(path));
     found.and_then(|path| std::path::absolute(path).ok()).ok_or_else(|| {
         let beside = dir.join(name).exists().then(|| name.to_owned());
         ProgramFault::NotInPath { beside }
