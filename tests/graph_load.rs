@@ -297,3 +297,13 @@ fn a_long_chain_is_checked_without_running_out_of_stack() {
     assert_eq!(loaded.findings[0].code, "flow/unread-output");
     assert_eq!(loaded.graph.unwrap().edges().len(), count - 1);
 }
+
+#[test]
+fn a_text_of_a_whole_file_is_told_by_its_beginning_and_its_end() {
+    let words = format!("first {} last", "word ".repeat(100_000));
+    let text = with_settings("{}", &format!("{{ low: 1, high: 2, list: \"{words}\" }}"));
+    let findings = load_with(&text, &[], Level::Error, &Same).findings;
+    let help = findings[0].help.as_deref().unwrap();
+    assert!(help.starts_with("write `[first, word, ") && help.ends_with(", word, last]`"), "{help}");
+    assert!(help.len() < 2100, "{}", help.len());
+}

@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 /// Most findings of one rule that are kept; one more stands for all others.
 const MAX_OF_RULE: usize = 1000;
+/// Longest message or help: nobody reads more, and a thousand findings may each repeat a text of a whole file.
+const MAX_TEXT: usize = 2000;
 /// Most findings up to which suggestions are looked for.
 const MAX_SUGGESTED: usize = 100;
 
@@ -138,11 +140,12 @@ pub(super) struct Draft {
 
 impl Draft {
     pub fn new(rule: Rule, span: Span, message: impl Into<String>) -> Self {
-        Draft { rule, level: rule.level, span, message: message.into(), help: None, related: Vec::new(), fix: None }
+        let message = without_middle(message.into());
+        Draft { rule, level: rule.level, span, message, help: None, related: Vec::new(), fix: None }
     }
 
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(without_middle(help.into()));
         self
     }
 
@@ -169,6 +172,16 @@ impl Draft {
         self.level = level;
         self
     }
+}
+
+/// `text`, or, where it is too long, its beginning and its end.
+fn without_middle(text: String) -> String {
+    if text.len() <= MAX_TEXT {
+        return text;
+    }
+    let head = text.floor_char_boundary(MAX_TEXT / 2);
+    let tail = text.ceil_char_boundary(text.len() - MAX_TEXT / 2);
+    format!("{} … {}", &text[..head], &text[tail..])
 }
 
 /// The findings in one file so far.
