@@ -104,7 +104,7 @@ impl Edge {
 fn publish(sender: &mut Sender, metadata: &Arc<Metadata>, bytes: usize, number: u64) -> Result<()> {
     sender.reserve(metadata, bytes)?;
     sender.payload_mut()[..8].copy_from_slice(&number.to_le_bytes());
-    Ok(sender.commit(Capture { ns: 0, clock: ezrun::message::Clock::Stream }, 0)?)
+    Ok(sender.commit(Some(Capture { ns: 0, clock: ezrun::message::Clock::Stream }), 0)?)
 }
 
 fn copy(receiver: &Receiver) -> Result<Instant> {

@@ -37,7 +37,7 @@ impl Transmit for Slots {
         self.0.payload_mut()
     }
 
-    fn commit(&mut self, capture: Capture, trace: u64) -> Result<()> {
+    fn commit(&mut self, capture: Option<Capture>, trace: u64) -> Result<()> {
         self.0.commit(capture, trace).map_err(for_nodes)
     }
 
@@ -69,7 +69,7 @@ impl Transmit for Moves {
         self.0.payload_mut()
     }
 
-    fn commit(&mut self, capture: Capture, trace: u64) -> Result<()> {
+    fn commit(&mut self, capture: Option<Capture>, trace: u64) -> Result<()> {
         self.0.commit(capture, trace).map_err(for_nodes)
     }
 
@@ -106,7 +106,7 @@ impl Transmit for Nobody {
         &mut self.0
     }
 
-    fn commit(&mut self, _: Capture, _: u64) -> Result<()> {
+    fn commit(&mut self, _: Option<Capture>, _: u64) -> Result<()> {
         Ok(())
     }
 

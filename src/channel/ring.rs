@@ -13,6 +13,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
+/// Less than this part of a queue is hardly any room.
+const GATHERED_SHARE: usize = 4;
+/// What a moment is in which more room gathers: half a microsecond, about.
+const GATHER_PAUSES: u32 = 16;
+
 /// The producer's end of an edge: its words and its ring in the port's segment, and the consumer's words.
 ///
 /// `in_queue` and `held` are the producer's own account of who has what. The consumer's words are believed only as
@@ -154,7 +159,7 @@ impl OutEdge {
     /// Puts a message into the queue, or does what the edge's policy says where the queue is full.
     pub fn offer(&mut self, envelope: Envelope, slots: &mut Slots) -> Result<Offer, ChannelError> {
         if self.is_full() {
-            self.reclaim(slots);
+            self.make_room(slots);
         }
         if !self.open {
             return Ok(Offer::Done);
@@ -175,6 +180,18 @@ impl OutEdge {
         }
         self.push(envelope, slots);
         Ok(Offer::Done)
+    }
+
+    /// Looks for room where there was none. Where the consumer is only just taking messages, the next one or two would find
+    /// the queue full again, and each look takes the consumer's words away from it: more room gets a moment to gather.
+    fn make_room(&mut self, slots: &mut Slots) {
+        self.reclaim(slots);
+        let (queue, waiting) = (self.terms.queue as usize, self.in_queue.len());
+        let is_nearly_full = waiting < queue && waiting > queue - queue / GATHERED_SHARE;
+        if is_nearly_full && self.terms.overflow == Overflow::Block {
+            (0..GATHER_PAUSES).for_each(|_| std::hint::spin_loop());
+            self.reclaim(slots);
+        }
     }
 
     /// Waits for room, then puts the message into the queue.

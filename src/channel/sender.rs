@@ -7,7 +7,7 @@ use super::ring::{Consumer, Envelope, Offer, OutEdge};
 use super::slots::{Loan, Slots};
 use super::wait::Waiter;
 use super::{ChannelError, EdgeTerms, Handle, PortLayout, SegmentKind};
-use crate::message::{Buffer, Capture, Header, Metadata, Owned, Pool, monotonic_ns};
+use crate::message::{Buffer, Capture, Clocks, Header, Metadata, Owned, Pool, monotonic_ns};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -22,6 +22,7 @@ pub struct Sender {
     full: Vec<usize>,
     loan: Option<Loan>,
     sequence: u64,
+    clocks: Clocks,
     waiter: Waiter,
     announce: Option<Announce>,
 }
@@ -39,6 +40,7 @@ pub struct LocalSender {
     loan: Buffer,
     metadata: Arc<Metadata>,
     sequence: u64,
+    clocks: Clocks,
     waiter: Waiter,
 }
 
@@ -49,7 +51,8 @@ impl Sender {
     /// [`ChannelError::Memory`] where there is none.
     pub fn create(kind: SegmentKind, label: &str, layout: PortLayout, waiter: Waiter) -> Result<Self, ChannelError> {
         let slots = Slots::create(kind, label, layout)?;
-        Ok(Sender { slots, edges: Vec::new(), full: Vec::new(), loan: None, sequence: 0, waiter, announce: None })
+        let (edges, full, clocks) = Default::default();
+        Ok(Sender { slots, edges, full, loan: None, sequence: 0, clocks, waiter, announce: None })
     }
 
     /// Goes on where another process has left off. Before any edge is added.
@@ -123,14 +126,14 @@ impl Sender {
     }
 
     /// Sends the filled slot on every edge. Edges that have room get it at once, whatever the others do; then the
-    /// full ones that block are waited for.
+    /// full ones that block are waited for. Without a capture time, it is the present.
     ///
     /// # Errors
     /// [`ChannelError::Interrupted`] where the run is cut short; [`ChannelError::Full`] where an edge says so.
-    pub fn commit(&mut self, capture: Capture, trace: u64) -> Result<(), ChannelError> {
+    pub fn commit(&mut self, capture: Option<Capture>, trace: u64) -> Result<(), ChannelError> {
         let Some(loan) = self.loan.take() else { return Ok(()) };
-        let publish_ns = monotonic_ns();
-        self.slots.seal(&loan, self.sequence, capture, publish_ns, trace);
+        let (publish_ns, present) = self.clocks.now();
+        self.slots.seal(&loan, self.sequence, capture.unwrap_or(present), publish_ns, trace);
         self.sequence += 1;
         let envelope = Envelope {
             slot: loan.slot,
@@ -228,6 +231,7 @@ impl LocalSender {
             loan: Buffer::default(),
             metadata: Arc::default(),
             sequence: 0,
+            clocks: Clocks::default(),
             waiter,
         })
     }
@@ -281,9 +285,11 @@ impl LocalSender {
     ///
     /// # Errors
     /// As there.
-    pub fn commit(&mut self, capture: Capture, trace: u64) -> Result<(), ChannelError> {
+    pub fn commit(&mut self, capture: Option<Capture>, trace: u64) -> Result<(), ChannelError> {
         let payload = std::mem::take(&mut self.loan);
-        let header = Header { sequence: 0, generation: 0, capture, publish_ns: 0, trace };
+        let (publish_ns, present) = self.clocks.now();
+        let capture = capture.unwrap_or(present);
+        let header = Header { sequence: 0, generation: 0, capture, publish_ns, trace };
         self.publish(Owned { header, metadata: Arc::clone(&self.metadata), payload })
     }
 
@@ -291,14 +297,14 @@ impl LocalSender {
     ///
     /// # Errors
     /// As [`LocalSender::reserve`] and [`Sender::commit`].
-    pub fn send(&mut self, message: Owned) -> Result<(), ChannelError> {
+    pub fn send(&mut self, mut message: Owned) -> Result<(), ChannelError> {
         check_size(self.edges.iter().map(LocalEdge::terms), message.payload.len())?;
+        message.header.publish_ns = monotonic_ns();
         self.publish(message)
     }
 
     fn publish(&mut self, mut message: Owned) -> Result<(), ChannelError> {
         message.header.sequence = self.sequence;
-        message.header.publish_ns = monotonic_ns();
         self.sequence += 1;
         let Some(last) = self.edges.len().checked_sub(1) else { return Ok(()) };
         let mut result = Ok(());

@@ -70,7 +70,7 @@ impl Pair {
     fn send(&mut self, payload: &[u8]) {
         self.sender.reserve(&Arc::new(Metadata::bytes()), payload.len()).unwrap();
         self.sender.payload_mut().copy_from_slice(payload);
-        self.sender.commit(CAPTURE, 7).unwrap();
+        self.sender.commit(Some(CAPTURE), 7).unwrap();
     }
 
     fn recv(&self) -> Owned {
@@ -149,7 +149,7 @@ fn as_many_views_as_declared_can_be_held_and_no_more_while_the_producer_goes_on(
             for _ in 0..50 {
                 sender.reserve(&Arc::new(Metadata::bytes()), 100).unwrap();
                 sender.payload_mut().fill(sent);
-                sender.commit(CAPTURE, 0).unwrap();
+                sender.commit(Some(CAPTURE), 0).unwrap();
                 sent = sent.wrapping_add(1);
             }
         }
@@ -223,7 +223,7 @@ fn memory_that_one_large_message_needed_is_given_back_and_views_stay() {
         for i in 0..3000u64 {
             sender.reserve(&Arc::new(Metadata::bytes()), 8).unwrap();
             sender.payload_mut().copy_from_slice(&i.to_le_bytes());
-            sender.commit(CAPTURE, 0).unwrap();
+            sender.commit(Some(CAPTURE), 0).unwrap();
             assert!(matches!(receiver.poll(), Poll::Ready));
             let message = receiver.recv_zero_copy().unwrap().unwrap();
             assert_eq!((message.bytes(), message.header().sequence), (&i.to_le_bytes()[..], i + 2));
@@ -291,7 +291,7 @@ fn nothing_is_lost_or_changed_while_segments_are_replaced_under_a_running_consum
                 let payload = sender.payload_mut();
                 payload[..8].copy_from_slice(&i.to_le_bytes());
                 payload[bytes - 8..].copy_from_slice(&i.to_le_bytes());
-                sender.commit(CAPTURE, 0).unwrap();
+                sender.commit(Some(CAPTURE), 0).unwrap();
             }
             sender.close();
         });
@@ -342,7 +342,7 @@ fn changing_metadata_arrives_with_the_message_that_it_describes() {
     for unit in ["V", "mV", "µV"] {
         let metadata = Arc::new(Metadata::bytes().with("unit", unit));
         pair.sender.reserve(&metadata, 0).unwrap();
-        pair.sender.commit(CAPTURE, 0).unwrap();
+        pair.sender.commit(Some(CAPTURE), 0).unwrap();
     }
     assert_eq!(pair.recv().metadata.attributes["unit"], "µV", "the two before it were overwritten");
 }

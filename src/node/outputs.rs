@@ -50,11 +50,12 @@ pub trait Transmit: Send {
     /// The room that was made last, to be filled.
     fn payload_mut(&mut self) -> &mut [u8];
 
-    /// Sends what is in that room on every edge, waiting where an edge that blocks is full.
+    /// Sends what is in that room on every edge, waiting where an edge that blocks is full. Without a capture time, it is
+    /// the present.
     ///
     /// # Errors
     /// [`Stopped`] where the run was stopped meanwhile; where an edge with `overflow: fail` is full.
-    fn commit(&mut self, capture: Capture, trace: u64) -> Result<()>;
+    fn commit(&mut self, capture: Option<Capture>, trace: u64) -> Result<()>;
 
     /// Sends a message that the node owns: moved where that is possible, else copied.
     ///
@@ -63,7 +64,7 @@ pub trait Transmit: Send {
     fn send(&mut self, message: Owned) -> Result<()> {
         self.reserve(&message.metadata, message.payload.len())?;
         self.payload_mut().copy_from_slice(&message.payload);
-        self.commit(message.header.capture, message.header.trace)
+        self.commit(Some(message.header.capture), message.header.trace)
     }
 
     /// Whether anybody reads here.
@@ -250,7 +251,7 @@ impl<'a> Output<'a> {
             Received::View(view) => {
                 self.port.reserve(view.metadata(), view.bytes().len())?;
                 self.port.payload_mut().copy_from_slice(view.bytes());
-                self.port.commit(view.header().capture, view.header().trace)
+                self.port.commit(Some(view.header().capture), view.header().trace)
             }
         }
     }
@@ -277,7 +278,7 @@ impl Loan<'_> {
     /// # Errors
     /// [`Stopped`] where the run was stopped meanwhile; where an edge with `overflow: fail` is full.
     pub fn publish(self) -> Result<()> {
-        self.port.commit(self.capture.unwrap_or_else(Capture::now), self.trace)
+        self.port.commit(self.capture, self.trace)
     }
 }
 

@@ -160,9 +160,9 @@ impl Transmit for Collector {
         &mut self.payload
     }
 
-    fn commit(&mut self, capture: Capture, trace: u64) -> Result<()> {
+    fn commit(&mut self, capture: Option<Capture>, trace: u64) -> Result<()> {
         let payload = std::mem::take(&mut self.payload);
-        let mut message = Owned::new(Arc::clone(&self.metadata), payload, capture);
+        let mut message = Owned::new(Arc::clone(&self.metadata), payload, capture.unwrap_or_else(Capture::now));
         message.header.trace = trace;
         self.send(message)
     }

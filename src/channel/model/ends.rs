@@ -119,7 +119,7 @@ impl Producer {
         for number in numbers {
             self.sender.reserve(&self.metadata, 8).expect("there is always a slot");
             self.sender.payload_mut().copy_from_slice(&number.to_le_bytes());
-            self.sender.commit(Capture { ns: 0, clock: Clock::Stream }, 0).expect("nobody cuts the run");
+            self.sender.commit(Some(Capture { ns: 0, clock: Clock::Stream }), 0).expect("nobody cuts the run");
         }
     }
 }

@@ -135,7 +135,7 @@ fn wiring(overflow: Overflow, layout: PortLayout, port_edge: usize) -> Wiring {
 fn send(sender: &mut Sender, number: u64) {
     sender.reserve(&Arc::new(Metadata::bytes()), 8).unwrap();
     sender.payload_mut().copy_from_slice(&number.to_le_bytes());
-    sender.commit(CAPTURE, 0).unwrap();
+    sender.commit(Some(CAPTURE), 0).unwrap();
 }
 
 /// Sends on an edge whose consumer scribbles and on one whose consumer is honest, until the first is given up. Returns

@@ -173,7 +173,7 @@ fn live(policies: &[Policy], start: u64, steps: &[Step]) {
                 let metadata = Arc::clone(&units[unit as usize]);
                 sender.reserve(&metadata, bytes).unwrap();
                 sender.payload_mut().fill(sequence as u8);
-                sender.commit(CAPTURE, sequence).unwrap();
+                sender.commit(Some(CAPTURE), sequence).unwrap();
                 let message = Expected { sequence, bytes: vec![sequence as u8; bytes], metadata };
                 oracles.iter_mut().for_each(|oracle| oracle.offer(&message));
                 sequence += 1;

@@ -21,7 +21,7 @@ fn run(overflow: Overflow, queue: u32, copy: bool) {
                 let (head, tail) = sender.payload_mut().split_at_mut(32);
                 head[..8].copy_from_slice(&number.to_le_bytes());
                 tail[..8].copy_from_slice(&number.to_le_bytes());
-                sender.commit(CAPTURE, 0).unwrap();
+                sender.commit(Some(CAPTURE), 0).unwrap();
             }
             sender.close();
         });

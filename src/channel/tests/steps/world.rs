@@ -119,7 +119,7 @@ impl World {
     pub fn send(&mut self) {
         self.sender.reserve(&self.metadata, self.next.len()).unwrap();
         self.sender.payload_mut().copy_from_slice(&self.next);
-        self.sender.commit(CAPTURE, 0).unwrap();
+        self.sender.commit(Some(CAPTURE), 0).unwrap();
         self.passed_number();
     }
 
@@ -153,7 +153,7 @@ impl World {
     pub fn just_send(&mut self) {
         let _ = self.sender.reserve(&self.metadata, self.next.len());
         self.sender.payload_mut().copy_from_slice(&self.next);
-        let _ = self.sender.commit(CAPTURE, 0);
+        let _ = self.sender.commit(Some(CAPTURE), 0);
     }
 
     /// Takes a message as a copy, and nothing else.
