@@ -157,8 +157,8 @@ pub struct Counters {
     pub latency_max: Plain64,
 }
 
-/// What lies in front of a payload, at the start of its slot: on the first line what changes with every message, on the
-/// second what stays as long as its metadata does.
+/// What lies in front of a payload, at the start of its slot: on the first line all that is read with every message, much
+/// of it written only where the metadata changes.
 #[cfg_attr(ezrun_loom, derive(Default))]
 #[repr(C)]
 pub struct SlotHeader {

@@ -305,18 +305,22 @@ enum For {
 }
 
 #[cfg(target_arch = "x86_64")]
+#[inline]
 fn prefetch(at: *const u8, what_for: For) {
-    use std::arch::x86_64::{_MM_HINT_ET0, _MM_HINT_T0, _mm_prefetch};
-    // SAFETY: a hint, which no address makes fault.
+    use std::arch::asm;
+    // SAFETY: a hint, which no address makes fault, and which changes no register. The compiler's own hint for writing
+    // asks for a line to be read, unless it is told of processors too new for some; those that do not know this one pass
+    // it over.
     unsafe {
         match what_for {
-            For::Reading => _mm_prefetch::<_MM_HINT_T0>(at.cast()),
-            For::Writing => _mm_prefetch::<_MM_HINT_ET0>(at.cast()),
+            For::Reading => asm!("prefetcht0 [{}]", in(reg) at, options(nostack, preserves_flags, readonly)),
+            For::Writing => asm!("prefetchw [{}]", in(reg) at, options(nostack, preserves_flags, readonly)),
         }
     }
 }
 
 #[cfg(target_arch = "aarch64")]
+#[inline]
 fn prefetch(at: *const u8, what_for: For) {
     use std::arch::asm;
     // SAFETY: a hint, which no address makes fault, and which changes no register.

@@ -244,6 +244,11 @@ impl Slots {
             let room = unsafe { self.memory.bytes_mut(start + header_bytes, self.metadata.bytes.len()) };
             room.copy_from_slice(&self.metadata.bytes);
             let header: &SlotHeader = self.memory.at(start);
+            header.magic.store(SlotHeader::MAGIC, Relaxed);
+            header.version.store(SlotHeader::VERSION, Relaxed);
+            header.generation.store(self.generation, Relaxed);
+            header.metadata_bytes.store(self.metadata.bytes.len() as u32, Relaxed);
+            header.metadata_version.store(self.metadata.version, Relaxed);
             header.type_hash.store(self.metadata.type_hash, Relaxed);
             state.metadata_version = self.metadata.version;
         }
@@ -272,18 +277,13 @@ impl Slots {
         unsafe { self.memory.bytes_mut(loan.offset, loan.payload_bytes) }
     }
 
-    /// Writes the header of a filled slot.
+    /// Writes into the header of a filled slot what changes with every message: each store may wait for one before it.
     pub fn seal(&self, loan: &Loan, sequence: u64, capture: Capture, publish_ns: u64, trace: u64) {
         let header: &SlotHeader = self.memory.at(self.places.slot(loan.slot.index));
-        header.magic.store(SlotHeader::MAGIC, Relaxed);
-        header.version.store(SlotHeader::VERSION, Relaxed);
         header.sequence.store(sequence, Relaxed);
-        header.generation.store(self.generation, Relaxed);
-        header.metadata_version.store(loan.metadata_version, Relaxed);
         header.capture_ns.store(capture.ns, Relaxed);
         header.clock.store(clock_code(capture.clock), Relaxed);
         header.publish_ns.store(publish_ns, Relaxed);
-        header.metadata_bytes.store(self.metadata.bytes.len() as u32, Relaxed);
         header.payload_bytes.store(loan.payload_bytes as u64, Relaxed);
         header.trace.store(trace, Relaxed);
     }

@@ -1,6 +1,7 @@
 //! What this machine can do at best: two processes on two processors, with nothing between them but memory.
 //!
-//! `--case ring`: messages through 32 slots, both sides spinning. `--case ping-pong` and `--case paced`: a word that is
+//! `--case ring`: messages through 32 slots, both sides spinning; `--beside entry,header,fences,clock` adds what an edge
+//! needs beside the message, so that what each of it costs can be seen. `--case ping-pong` and `--case paced`: a word that is
 //! raised, waited for by spinning or by futex (`--wait busy`, `block`). `--case copy`: a memcpy of lines that the other
 //! processor has just written. `--case start`: fork and exec. `--case launch COMMAND`: when a command began and ended.
 
@@ -10,11 +11,15 @@ mod measure;
 use measure::{Args, Latencies, Pace, Reader, Writer, now_ns, pin, print};
 use std::hint::spin_loop;
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 const SLOTS: u64 = 32;
 /// A page: what slots are aligned to, and what lies before them.
 const PAGE_BYTES: usize = 4096;
+/// Added to a slot's length where there is something beside it, so that slots do not share cache sets.
+const STAGGER_BYTES: usize = 9 * LINE_BYTES;
+/// What processors hand to each other.
+const LINE_BYTES: usize = 64;
 /// Round trips, copies and starts that no figure counts.
 const WARM_UP: u64 = 20;
 
@@ -41,11 +46,11 @@ impl Shared {
         unsafe { &*self.0.add(nth * 256).cast() }
     }
 
-    /// A slot behind the first page. Who may use it is for the caller's counters to say.
+    /// Bytes behind the first page. Who may use them is for the caller's counters to say.
     #[allow(clippy::mut_from_ref)]
-    fn slot(&self, nth: u64, bytes: usize) -> &mut [u8] {
-        let at = PAGE_BYTES + nth as usize * bytes.next_multiple_of(PAGE_BYTES);
-        // SAFETY: the mapping was made for as many slots; counters hand each from one process to the other.
+    fn bytes(&self, at: usize, bytes: usize) -> &mut [u8] {
+        assert!(at >= PAGE_BYTES, "the first page is for counters");
+        // SAFETY: the mapping was made for as many; counters hand them from one process to the other.
         unsafe { std::slice::from_raw_parts_mut(self.0.add(at), bytes) }
     }
 }
@@ -145,17 +150,75 @@ fn paced(args: &Args, messages: u64) {
     on_two(args, source, sink);
 }
 
+/// What an edge has beside a message.
+struct Beside {
+    shared: Shared,
+    slot_bytes: usize,
+    has_entry: bool,
+    has_header: bool,
+    has_fences: bool,
+    has_clock: bool,
+}
+
+impl Beside {
+    fn new(args: &Args, bytes: usize) -> Self {
+        let names = args.text("beside", "");
+        let has = |name: &str| names.split(',').any(|named| named == name);
+        let slot_bytes = match names.is_empty() {
+            true => bytes.next_multiple_of(PAGE_BYTES),
+            false => (bytes + LINE_BYTES).next_multiple_of(PAGE_BYTES) + STAGGER_BYTES,
+        };
+        Beside {
+            shared: Shared::new(PAGE_BYTES + SLOTS as usize * slot_bytes),
+            slot_bytes,
+            has_entry: has("entry"),
+            has_header: has("header"),
+            has_fences: has("fences"),
+            has_clock: has("clock"),
+        }
+    }
+
+    /// What lies in front of a message, on a line of its own, and half a line of a ring: what names it.
+    fn words(&self, number: u64) -> impl Iterator<Item = &'static AtomicU64> {
+        let entry = PAGE_BYTES / 2 + (number % SLOTS) as usize * LINE_BYTES / 2;
+        let places = [self.has_header.then_some(self.slot(number)), self.has_entry.then_some(entry)];
+        // SAFETY: within the mapping, which is for good, aligned, and nothing but counters.
+        let word = |at: usize| unsafe { &*self.shared.0.add(at).cast::<AtomicU64>() };
+        places.into_iter().flatten().flat_map(move |at| [word(at), word(at + 8), word(at + 16)])
+    }
+
+    #[allow(clippy::mut_from_ref)]
+    fn message(&self, number: u64, bytes: usize) -> &mut [u8] {
+        self.shared.bytes(self.slot(number) + usize::from(self.has_header) * LINE_BYTES, bytes)
+    }
+
+    fn slot(&self, number: u64) -> usize {
+        PAGE_BYTES + (number % SLOTS) as usize * self.slot_bytes
+    }
+
+    /// Looks whether the other side sleeps, which it does not.
+    fn look_for_a_sleeper(&self) {
+        if self.has_fences {
+            fence(Ordering::SeqCst);
+            assert!(self.shared.word(2).load(Ordering::Relaxed) == 0, "nobody sleeps");
+        }
+    }
+}
+
 fn ring(args: &Args, messages: u64, bytes: usize) {
-    let shared = Shared::new(PAGE_BYTES + SLOTS as usize * bytes.next_multiple_of(PAGE_BYTES));
-    let (sent, taken) = (shared.counter(0), shared.counter(1));
+    let beside = Beside::new(args, bytes);
+    let (sent, taken) = (beside.shared.counter(0), beside.shared.counter(1));
     let source = || {
         let mut writer = Writer::new(bytes, args.reach("sent"));
         for number in 0..messages {
             while number - taken.load(Ordering::Acquire) >= SLOTS {
                 spin_loop();
             }
-            writer.fill(shared.slot(number % SLOTS, bytes));
+            writer.fill(beside.message(number, bytes));
+            let said = if beside.has_clock { now_ns() } else { number };
+            beside.words(number).for_each(|word| word.store(said, Ordering::Relaxed));
             sent.store(number + 1, Ordering::Release);
+            beside.look_for_a_sleeper();
         }
     };
     let sink = || {
@@ -164,8 +227,11 @@ fn ring(args: &Args, messages: u64, bytes: usize) {
             while sent.load(Ordering::Acquire) == number {
                 spin_loop();
             }
-            reader.take(shared.slot(number % SLOTS, bytes));
+            let said: u64 = beside.words(number).map(|word| word.load(Ordering::Relaxed)).fold(0, u64::wrapping_add);
+            std::hint::black_box(said);
+            reader.take(beside.message(number, bytes));
             taken.store(number + 1, Ordering::Release);
+            beside.look_for_a_sleeper();
         }
         reader.print(args);
     };
@@ -178,7 +244,7 @@ fn copy(args: &Args, messages: u64, bytes: usize) {
     let [written, copied] = [0, 1].map(|nth| Signal { word: shared.word(nth), sleeps: false });
     let write = || {
         for number in 0..messages {
-            shared.slot(0, bytes).fill(number as u8);
+            shared.bytes(PAGE_BYTES, bytes).fill(number as u8);
             written.raise();
             copied.wait_for_more_than(number);
         }
@@ -188,7 +254,7 @@ fn copy(args: &Args, messages: u64, bytes: usize) {
         for number in 0..messages {
             written.wait_for_more_than(number);
             let before = now_ns();
-            own.copy_from_slice(shared.slot(0, bytes));
+            own.copy_from_slice(shared.bytes(PAGE_BYTES, bytes));
             std::hint::black_box(&own);
             if number >= WARM_UP {
                 latencies.add(now_ns() - before);
