@@ -1,5 +1,6 @@
 //! An output port: one payload, sent on every edge that leaves the port.
 
+use super::clocks::Clocks;
 use super::layout::{OutWords, PortStart, PortWords, Published};
 use super::local::{LocalEdge, LocalQueue};
 use super::memory::Writable;
@@ -7,7 +8,7 @@ use super::ring::{Consumer, Envelope, Offer, OutEdge};
 use super::slots::{Loan, Slots};
 use super::wait::Waiter;
 use super::{ChannelError, EdgeTerms, Handle, PortLayout, SegmentKind};
-use crate::message::{Buffer, Capture, Clocks, Header, Metadata, Owned, Pool, monotonic_ns};
+use crate::message::{Buffer, Capture, Header, Metadata, Owned, Pool, monotonic_ns};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 

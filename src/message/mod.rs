@@ -18,7 +18,6 @@ pub use metadata::{Axis, DType, Dim, Metadata, Payload, TensorSpec};
 pub use received::{Header, Owned, Received, Release, View};
 pub use record::{DynRecord, Field, FieldKind, FieldType, FieldValue, Record, RecordSpec};
 pub use tensor::{Element, Tensor, TensorMut};
-pub(crate) use time::Clocks;
 pub use time::{Capture, Clock, monotonic_ns, realtime_ns};
 
 /// What is wrong with a message's content, seen from the one that reads or makes it.
