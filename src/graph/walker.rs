@@ -337,9 +337,7 @@ impl<'a> Walker<'a> {
             },
             _ if scalar && wanted.contains(&"a text") => Some(format!("quote it: \"{}\"", tree.text(self.file))),
             Kind::Float(_) if wanted.contains(&"an integer") => tree.whole_number().map(plainly),
-            Kind::String(text) if matches!(plain_scalar(text), Kind::Int(_) | Kind::Float(_)) => {
-                Some(format!("write {text} without quotes"))
-            }
+            Kind::String(text) if is_number(text) => Some(format!("write {text} without quotes")),
             Kind::String(text) if wanted == ["a list"] && text.contains(char::is_whitespace) => {
                 let words: Vec<String> = text.split_whitespace().map(list_item).collect();
                 Some(format!("write `[{}]`", words.join(", ")))
@@ -348,7 +346,8 @@ impl<'a> Walker<'a> {
                 Some(format!("write `[{}]`", tree.text(self.file)))
             }
             Kind::String(text) if wanted.iter().any(|word| ["an integer", "a number"].contains(word)) => {
-                meant_number(text)
+                let unit = || Some(format!("write the number without `{}`; {}", unit_of(text)?, self.way_out));
+                meant_number(text).or_else(unit)
             }
             _ => None,
         }
@@ -378,9 +377,19 @@ fn meant_number(text: &str) -> Option<String> {
         let number = if number.is_empty() { "0" } else { number };
         return Some(format!("write {number}, without zeros before it; an octal number begins with `0o`"));
     }
-    let number = text.replace('_', "");
-    let is_number = text.contains('_') && matches!(plain_scalar(&number), Kind::Int(_) | Kind::Float(_));
-    is_number.then(|| format!("write {number}, without `_`"))
+    let plain = text.replace('_', "");
+    (text.contains('_') && is_number(&plain)).then(|| format!("write {plain}, without `_`"))
+}
+
+/// What stands behind a number that has its unit with it.
+fn unit_of(text: &str) -> Option<&str> {
+    let number = text.trim_end_matches(|c: char| c.is_alphabetic() || "%°/ ".contains(c));
+    let unit = text[number.len()..].trim();
+    (!unit.is_empty() && is_number(number)).then_some(unit)
+}
+
+fn is_number(text: &str) -> bool {
+    matches!(plain_scalar(text), Kind::Int(_) | Kind::Float(_))
 }
 
 /// A word as an item of a list in YAML: in quotes, unless nothing in it could mean anything else.
