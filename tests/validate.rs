@@ -412,6 +412,48 @@ fn what_a_machine_lacks_is_a_warning_to_validate_and_an_error_to_run() {
 }
 
 #[test]
+fn where_a_sink_cannot_write_is_known_before_anything_starts() {
+    let dir = tempfile::tempdir().unwrap();
+    let (graph, shut, kept) = (dir.path().join("graph.yaml"), dir.path().join("shut"), dir.path().join("kept.txt"));
+    std::fs::create_dir(&shut).unwrap();
+    std::fs::write(&kept, "kept\n").unwrap();
+    std::os::unix::fs::symlink("nowhere", dir.path().join("astray")).unwrap();
+    set_mode(&shut, "555");
+    set_mode(&kept, "444");
+    // Who is root may write everywhere.
+    let may_all = std::fs::File::create(shut.join("a")).is_ok();
+    let cases = [
+        ("new/a.txt", None),
+        ("astray/a/b.txt", Some("`astray` is a link that leads nowhere")),
+        ("astray", None),
+        ("shut", Some("that is a folder")),
+        ("new/b/", Some("that is the name of a folder")),
+        ("graph.yaml/a.txt", Some("`graph.yaml` is no folder")),
+        ("shut/new/a.txt", Some("nothing may be made in `shut` here").filter(|_| !may_all)),
+        ("kept.txt", Some("that may not be written here").filter(|_| !may_all)),
+    ];
+    for (path, why) in cases {
+        let text = format!(
+            "ezrun: 1\nnodes:\n  ticks: {{ use: counter, with: {{ count: 1 }} }}\n  \
+             rows: {{ use: file_sink, with: {{ path: {path} }} }}\nedges: [{{ from: ticks, to: rows, zero_copy: true }}]\n"
+        );
+        std::fs::write(&graph, text).unwrap();
+        let told = why.map(|why| format!("[environment/unwritable-file]: `rows` writes `{path}`, and {why}\n"));
+        let (code, stdout, _) = ezrun("validate", &[graph.to_str().unwrap()]);
+        assert_eq!((code, stdout.contains("warning[")), (0, told.is_some()), "{path}: {stdout}");
+        assert!(told.iter().all(|told| stdout.contains(told)), "{path}: {stdout}");
+        let (code, _, stderr) = ezrun("run", &[graph.to_str().unwrap()]);
+        assert_eq!(
+            (code, stderr.contains("nothing was started")),
+            (i32::from(why.is_some()), why.is_some()),
+            "{stderr}"
+        );
+        assert!(told.iter().all(|told| stderr.contains(told)), "{path}: {stderr}");
+    }
+    set_mode(&shut, "755");
+}
+
+#[test]
 fn a_part_on_its_own_is_right_and_is_not_run() {
     let (code, stdout, _) = ezrun("validate", &["parts/filter.yaml"]);
     assert_eq!(code, 0, "{stdout}");

@@ -18,11 +18,13 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ffi::OsStr;
-use std::io::ErrorKind;
+use std::io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
 use std::path::Path;
 
 /// Most characters that are shown of a path.
 const MAX_SHOWN: usize = 200;
+
+const WAY_OUT_OF_RIGHTS: &str = "give the user who runs the graph that right, or write elsewhere";
 
 /// What is looked at.
 struct Machine<'a> {
@@ -41,6 +43,7 @@ pub(super) fn lacks(model: &Model<'_>, sources: &Sources, options: &LoadOptions<
     let placed = model.backends.iter().flat_map(|backend| backend.nodes.iter().map(move |word| (&*word.text, backend)));
     let machine = Machine { model, sources, options, backends: placed.collect(), level };
     machine.files(findings);
+    machine.outputs(findings);
     machine.programs(findings);
     machine.processors(findings);
     if level != Level::Error {
@@ -54,21 +57,38 @@ impl Machine<'_> {
     fn files(&self, findings: &mut Findings) {
         let mut looks = Looks::default();
         let mut known: HashMap<(&OsStr, &str), Option<String>> = HashMap::new();
-        for node in self.model.nodes.iter().filter(|node| node.pack.is_none()) {
-            let file = self.sources.file(node.file);
-            let is_source = node.node_type.as_ref().is_some_and(|node_type| node_type.role == Role::Source);
-            let Some(path) = settings::file_name(node, file).filter(|_| is_source) else { continue };
-            let Some(text) = path_in(path) else { continue };
-            let why = known.entry((file.dir().as_os_str(), text)).or_insert_with(|| {
-                let path = file.dir().join(text);
+        for Named { node, dir, path, span } in self.named_by(Role::Source) {
+            let why = known.entry((dir.as_os_str(), path)).or_insert_with(|| {
+                let path = dir.join(path);
                 looks.may(&path).then(|| cannot_read(&path)).flatten()
             });
             if let Some(why) = why {
-                let message = format!("`{}` reads `{}`, and {why}", node.name.text, shorten(text, MAX_SHOWN));
+                let message = format!("`{}` reads `{}`, and {why}", node.name.text, shorten(path, MAX_SHOWN));
                 let help = "correct the path, which is relative to the graph file, or make that file before the run";
-                findings.add(self.draft(rules::MISSING_FILE, path.span, message).help(help));
+                findings.add(self.draft(rules::MISSING_FILE, span, message).help(help));
             }
         }
+    }
+
+    /// The files that sinks write.
+    fn outputs(&self, findings: &mut Findings) {
+        let mut outputs = Outputs::default();
+        for Named { node, dir, path, span } in self.named_by(Role::Sink) {
+            if let Some(Obstacle { what, help }) = outputs.obstacle(dir, path) {
+                let message = format!("`{}` writes `{}`, and {what}", node.name.text, shorten(path, MAX_SHOWN));
+                findings.add(self.draft(rules::UNWRITABLE_FILE, span, message).help(help));
+            }
+        }
+    }
+
+    /// The files that built-in types of this role name.
+    fn named_by(&self, role: Role) -> impl Iterator<Item = Named<'_>> {
+        self.model.nodes.iter().filter(|node| node.pack.is_none()).filter_map(move |node| {
+            let file = self.sources.file(node.file);
+            let has_role = node.node_type.as_ref().is_some_and(|node_type| node_type.role == role);
+            let path = settings::file_name(node, file).filter(|_| has_role)?;
+            Some(Named { node, dir: file.dir(), path: path_in(path)?, span: path.span })
+        })
     }
 
     /// The programs that nodes run.
@@ -121,6 +141,16 @@ impl Machine<'_> {
     }
 }
 
+/// A file that the settings of a node name.
+struct Named<'a> {
+    node: &'a ModelNode<'a>,
+    /// What its path is relative to.
+    dir: &'a Path,
+    path: &'a str,
+    /// Where that is written.
+    span: Span,
+}
+
 /// Where a program is looked for.
 #[derive(PartialEq, Eq, Hash)]
 struct Place<'a> {
@@ -168,13 +198,84 @@ fn path_in(tree: &Tree) -> Option<&str> {
 
 fn cannot_read(path: &Path) -> Option<String> {
     match std::fs::metadata(path) {
-        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            Some("there is no such file".to_owned())
-        }
+        Err(e) if matches!(e.kind(), NotFound | NotADirectory) => Some("there is no such file".to_owned()),
         Err(e) => Some(format!("that cannot be looked at: {e}")),
         Ok(found) if found.is_dir() => Some("that is a folder".to_owned()),
         Ok(_) => access(path, Access::READ_OK).is_err().then(|| "that may not be read here".to_owned()),
     }
+}
+
+/// Why a file cannot be written, and the way out.
+#[derive(Clone)]
+struct Obstacle {
+    what: String,
+    help: &'static str,
+}
+
+/// What is known of files to write.
+#[derive(Default)]
+struct Outputs<'a> {
+    looks: Looks,
+    /// By what a folder is seen from, and by what it is called there.
+    folders: HashMap<(&'a OsStr, &'a OsStr), Option<Obstacle>>,
+}
+
+impl<'a> Outputs<'a> {
+    /// What is in the way of the file that is called `path` in `dir`. The folders above it are made where they are missing.
+    fn obstacle(&mut self, dir: &'a Path, path: &'a str) -> Option<Obstacle> {
+        let full = dir.join(path);
+        if !self.looks.may(&full) {
+            return None;
+        }
+        match std::fs::metadata(&full) {
+            Ok(found) if found.is_dir() => obstacle("that is a folder", "name a file in it"),
+            // A pipe or a device may be another one to the process that runs the node, as `/dev/stdout` is.
+            Ok(found) if !found.is_file() || access(&full, Access::WRITE_OK).is_ok() => None,
+            Ok(_) => obstacle("that may not be written here", WAY_OUT_OF_RIGHTS),
+            Err(e) if !matches!(e.kind(), NotFound | NotADirectory | PermissionDenied) => {
+                obstacle(format!("that cannot be made: {e}"), "correct the path, which is relative to the graph file")
+            }
+            Err(_) if is_name_of_folder(path) => obstacle("that is the name of a folder", "name a file in it"),
+            Err(_) => {
+                let folder = Path::new(path).parent()?;
+                let known = self.folders.entry((dir.as_os_str(), folder.as_os_str()));
+                known.or_insert_with(|| folder_obstacle(dir, folder, &mut self.looks)).clone()
+            }
+        }
+    }
+}
+
+/// Why nothing can be made in a folder, or the folder itself cannot.
+fn folder_obstacle(dir: &Path, folder: &Path, looks: &mut Looks) -> Option<Obstacle> {
+    // Below what is not there nothing is.
+    let folders: Vec<&Path> = folder.ancestors().collect();
+    let is_away = |folder: &&Path| {
+        let full = dir.join(folder);
+        !looks.may(&full) || full.symlink_metadata().is_err()
+    };
+    let there = folders.get(folders.partition_point(is_away)).filter(|_| !looks.are_over())?;
+    let full = dir.join(there);
+    let name = match there.to_str() {
+        Some("") => "the folder of the graph file".to_owned(),
+        _ => format!("`{}`", shorten(&there.to_string_lossy(), MAX_SHOWN)),
+    };
+    match std::fs::metadata(&full) {
+        Err(_) => obstacle(format!("{name} is a link that leads nowhere"), "make what it leads to, or write elsewhere"),
+        Ok(found) if !found.is_dir() => {
+            obstacle(format!("{name} is no folder"), "write elsewhere, or rename that file")
+        }
+        Ok(_) if access(&full, Access::WRITE_OK | Access::EXEC_OK).is_ok() => None,
+        Ok(_) => obstacle(format!("nothing may be made in {name} here"), WAY_OUT_OF_RIGHTS),
+    }
+}
+
+fn obstacle(what: impl Into<String>, help: &'static str) -> Option<Obstacle> {
+    Some(Obstacle { what: what.into(), help })
+}
+
+/// Whether a path can only be that of a folder, even if nothing is there.
+fn is_name_of_folder(path: &str) -> bool {
+    matches!(path.rsplit('/').next(), Some("" | "." | ".."))
 }
 
 /// Whether a process may be bound to this processor: a thread of ours tries it. Any other than the system's plain no is

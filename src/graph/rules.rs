@@ -85,6 +85,7 @@ rules! {
     MISSING_ENV = Error "environment/missing-variable": "`${env:NAME}` is set or has a default";
     UNREADABLE_FILE = Error "environment/unreadable-file": "a graph file that is used can be read";
     MISSING_FILE = Error "environment/missing-file": "a file that a source reads is there";
+    UNWRITABLE_FILE = Error "environment/unwritable-file": "a file that a sink writes can be written";
     MISSING_PROGRAM = Error "environment/missing-program": "a program that a node runs is there";
     MISSING_PROCESSOR = Error "environment/missing-processor": "a processor that a backend is bound to is there";
     WRITABLE_FILE = Warning "environment/writable-file": "not every user may write to a graph file";
@@ -93,7 +94,8 @@ rules! {
 }
 
 /// Errors only to a run, or only where a limit was given.
-const MAY_BE_LESS: &[Rule] = &[MISSING_ENV, MISSING_FILE, MISSING_PROGRAM, MISSING_PROCESSOR, MEMORY_BUDGET];
+const MAY_BE_LESS: &[Rule] =
+    &[MISSING_ENV, MISSING_FILE, UNWRITABLE_FILE, MISSING_PROGRAM, MISSING_PROCESSOR, MEMORY_BUDGET];
 
 /// The rule with this code.
 #[must_use]
