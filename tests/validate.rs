@@ -209,6 +209,32 @@ fn what_a_node_would_refuse_when_a_signal_comes_is_said_beforehand_in_the_same_w
     }
 }
 
+/// A CSV file tells its channels only once it is read.
+#[test]
+fn what_a_wav_file_cannot_hold_is_said_beforehand_in_the_same_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let graph = |name: &str, source: &str| {
+        let text = format!(
+            "ezrun: 1\nnodes:\n  from: {source}\n  end: {{ use: wav_sink, with: {{ path: a.wav }} }}\n\
+             edges: [{{ from: from, to: end, zero_copy: true }}]\n"
+        );
+        std::fs::write(path(name), text).unwrap();
+        path(name)
+    };
+    std::fs::write(path("wide.csv"), format!("0{}\n", ",0".repeat(16383))).unwrap();
+    let known = graph("known.yaml", "{ use: sine, with: { rate: 250, channels: 16384, block: 1, count: 1 } }");
+    let unknown = graph("unknown.yaml", "{ use: csv_source, with: { path: wide.csv, rate: 250, header: false } }");
+    let cause = "a WAV file holds 1 to 16383 channels of these samples, not 16384";
+    let (code, found, _) = ezrun("validate", &[&known]);
+    let told = format!("error[types/setting-mismatch]: `end` cannot take this signal: {cause}\n");
+    assert!(code == 1 && found.starts_with(&told), "{found}");
+    let (code, found, _) = ezrun("validate", &[&unknown]);
+    assert_eq!(code, 0, "{found}");
+    let (code, _, said) = ezrun("run", &[&unknown]);
+    assert!(code == 3 && said.contains(cause), "{said}");
+}
+
 #[test]
 fn a_pack_that_fails_or_talks_nonsense_is_refused_at_its_path() {
     let dir = tempfile::tempdir().unwrap();

@@ -44,10 +44,12 @@ pub(super) fn misfit(error: &SettingError, node: &ModelNode<'_>, incoming: &Inco
         Some(setting) => settings::told(setting, &error.message, node, sources.file(node.file)),
         None => (format!("`{}` cannot take this signal: {}", node.name.text, error.message), incoming.wire.to_span),
     };
-    let draft = Draft::new(rules::SETTING_MISMATCH, span, message).help("change it, or the signal on its way here");
+    let draft = Draft::new(rules::SETTING_MISMATCH, span, message);
     match error.setting {
-        Some(_) => draft.related(incoming.wire.to_span, format!("what comes in here: {}", in_words(&incoming.signal))),
-        None => draft,
+        Some(_) => draft
+            .help("change it, or the signal on its way here")
+            .related(incoming.wire.to_span, format!("what comes in here: {}", in_words(&incoming.signal))),
+        None => draft.help("change the signal on its way here"),
     }
 }
 

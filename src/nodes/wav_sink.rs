@@ -2,7 +2,7 @@
 
 use super::support::files::OutFile;
 use crate::message::{DType, Received, TensorSpec};
-use crate::node::{Context, Flow, InputId, Node, NodeType, Outputs, PortType, Result};
+use crate::node::{Context, Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError};
 use anyhow::{Context as _, bail, ensure};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -17,6 +17,10 @@ pub fn node_type() -> NodeType {
         .records()
         .example("{ path: out/recording.wav, format: i16 }")
         .node(|settings: Settings| Ok(WavSink { settings, file: OutFile::default(), layout: None }))
+        .fits(|settings: Settings, signal| {
+            signal.rate_hz.map_or(Ok(()), |rate_hz| whole_rate(rate_hz).map(drop))?;
+            signal.channels.map_or(Ok(()), |channels| settings.format.channels(channels).map(drop))
+        })
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -110,18 +114,9 @@ impl Layout {
         if !matches!(spec.dtype, DType::F32 | DType::F64) {
             bail!("a signal of {} is not written: only f32 and f64 are", spec.dtype);
         }
-        let rate = spec.rate_hz().with_context(|| format!("the dimension {} has no sampling rate", time.name))?;
-        let whole = rate.round();
-        if (rate - whole).abs() > 1e-6 * rate || !(1.0..=f64::from(u32::MAX)).contains(&whole) {
-            let shown = (rate * 1e6).round() / 1e6;
-            bail!("a WAV file has a whole number for its rate, not {shown} Hz: resample, or use npy_sink");
-        }
-        let channels = channel.len.and_then(|len| u16::try_from(len).ok()).filter(|&c| c > 0);
-        let bytes = format.bytes() as u16;
-        let channels = channels
-            .filter(|c| c.checked_mul(bytes).is_some())
-            .with_context(|| format!("a WAV file holds 1 to {} channels of these samples", u16::MAX / bytes))?;
-        Ok(Layout { format, rate_hz: whole as u32, channels })
+        let rate_hz = spec.rate_hz().with_context(|| format!("the dimension {} has no sampling rate", time.name))?;
+        let channels = format.channels(channel.len.unwrap_or(0))?;
+        Ok(Layout { format, rate_hz: whole_rate(rate_hz)?, channels })
     }
 
     /// The header of a file that is `file_bytes` long with it.
@@ -158,7 +153,28 @@ impl Layout {
     }
 }
 
+/// The rate as the header has it.
+fn whole_rate(rate_hz: f64) -> Result<u32, SettingError> {
+    let whole = rate_hz.round();
+    if (rate_hz - whole).abs() > 1e-6 * rate_hz || !(1.0..=f64::from(u32::MAX)).contains(&whole) {
+        let shown = (rate_hz * 1e6).round() / 1e6;
+        let message =
+            format!("a WAV file has a whole number for its rate, not {shown} Hz: `resample` it, or use `npy_sink`");
+        return Err(SettingError { setting: None, message });
+    }
+    Ok(whole as u32)
+}
+
 impl Format {
+    /// So many channels as the header has them.
+    fn channels(self, channels: u64) -> Result<u16, SettingError> {
+        let most = u16::MAX / self.bytes() as u16;
+        u16::try_from(channels).ok().filter(|channels| (1..=most).contains(channels)).ok_or_else(|| {
+            let message = format!("a WAV file holds 1 to {most} channels of these samples, not {channels}");
+            SettingError { setting: None, message }
+        })
+    }
+
     fn bytes(self) -> usize {
         match self {
             Format::F32 => 4,

@@ -114,7 +114,7 @@ fn a_wav_file_cannot_hold_everything() {
         let message = tensor(spec, 0.0, &[0.0f64]);
         folder.sink("wav_sink", json!({ "path": "a.wav" }), &[message]).unwrap_err()
     };
-    assert!(error(TensorSpec::signal(DType::F64, 250.5, 1)).contains("not 250.5 Hz: resample, or use npy_sink"));
+    assert!(error(TensorSpec::signal(DType::F64, 250.5, 1)).contains("not 250.5 Hz: `resample` it, or use `npy_sink`"));
     assert!(error(TensorSpec::new(DType::F64).dim(Dim::new("band", 1))).contains("is no signal"));
 }
 
