@@ -4,7 +4,7 @@ use super::finding::{Draft, Findings};
 use super::model::{Model, ModelNode};
 use super::packs::Packs;
 use super::source::{SourceFile, Span};
-use super::sources::Sources;
+use super::sources::{Sources, called};
 use super::streams::Streams;
 use super::walker::Walker;
 use super::yaml::{Kind, Tree};
@@ -17,7 +17,7 @@ use std::path::PathBuf;
 pub(super) fn check(node: &mut ModelNode<'_>, registry: &Registry, file: &SourceFile, findings: &mut Findings) {
     let Some(node_type) = node.node_type.clone() else { return };
     let before = findings.len();
-    let way_out = way_out(node, &node_type);
+    let way_out = way_out(node, &node_type, file);
     let mut walker = Walker::new(&node_type.settings, file, &node.name, &way_out);
     let none = Tree::new(node.name.span, Kind::Map(Box::default()));
     let settings = walker.settings(node.with.unwrap_or(&none));
@@ -52,11 +52,11 @@ pub(super) fn written<'t>(node: &ModelNode<'t>, setting: &str, file: &SourceFile
 }
 
 /// Where to read of the settings of a node.
-fn way_out(node: &ModelNode<'_>, node_type: &TypeDescription) -> String {
-    match &node.pack {
-        None => format!("`ezrun nodes {}` shows its settings", node_type.name),
-        Some(pack) => format!("`{} describe` tells its settings", pack.display()),
-    }
+fn way_out(node: &ModelNode<'_>, node_type: &TypeDescription, file: &SourceFile) -> String {
+    let Some(pack) = &node.pack else { return format!("`ezrun nodes {}` shows its settings", node_type.name) };
+    let name = called(pack.strip_prefix(file.dir()).unwrap_or(pack), file).display().to_string();
+    let here = if name.contains('/') { "" } else { "./" };
+    format!("`{here}{name} describe` tells its settings")
 }
 
 /// What only the node type itself knows of its settings, such as that one is less than another.
@@ -134,8 +134,9 @@ impl Question {
         match fitting::incoming(model, streams, self.node).filter(|_| self.asked.signal.is_some()) {
             Some(incoming) => fitting::misfit(error, node, &incoming, sources),
             None => {
-                let way_out = node.node_type.as_ref().map(|node_type| way_out(node, node_type)).unwrap_or_default();
-                refused(error, node, &way_out, sources.file(node.file))
+                let file = sources.file(node.file);
+                let way_out = node.node_type.as_ref().map(|node_type| way_out(node, node_type, file));
+                refused(error, node, &way_out.unwrap_or_default(), file)
             }
         }
     }

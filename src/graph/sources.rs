@@ -114,8 +114,7 @@ impl Sources {
     pub(super) fn open(&mut self, path: &str, node: &str, used_at: Span) -> Result<FileId, ReadError> {
         let Source { file: from, prefix, .. } = self.source(used_at.file);
         let prefix = format!("{prefix}{node}/");
-        let name = Path::new(&**from.name()).parent().unwrap_or(Path::new("")).join(path);
-        let name: Arc<str> = tidy(&name).display().to_string().into();
+        let name: Arc<str> = called(Path::new(path), from).display().to_string().into();
         let known = self.iter().find(|known| *known.name() == name).cloned();
         let file = known.map_or_else(|| from.read_beside(path, &name), Ok)?;
         let id = FileId(u32::try_from(self.0.len()).unwrap_or(u32::MAX));
@@ -136,8 +135,13 @@ impl Sources {
     }
 }
 
+/// What a path that is relative to the file is called, given what the file itself is called.
+pub(super) fn called(path: &Path, file: &SourceFile) -> PathBuf {
+    tidy(&Path::new(&**file.name()).parent().unwrap_or(Path::new("")).join(path))
+}
+
 /// The path without `.` and, as far as its text alone tells, without `..`.
-pub(super) fn tidy(path: &Path) -> PathBuf {
+fn tidy(path: &Path) -> PathBuf {
     let mut tidy = PathBuf::new();
     for part in path.components() {
         let goes_back =

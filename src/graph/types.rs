@@ -6,7 +6,7 @@ use super::finding::{Draft, Findings, Level, Rule};
 use super::packs::{PackFault, Packs};
 use super::rules;
 use super::source::SourceFile;
-use super::sources::tidy;
+use super::sources::called;
 use super::suggest;
 use super::units::is_file;
 use super::written::{Written, WrittenPack};
@@ -87,7 +87,7 @@ impl<'p> KnownTypes<'p> {
         });
         if let Err(Silence { rule, cause, help, executable }) = answer {
             // Called as the file itself is called.
-            let name = tidy(&Path::new(&**file.name()).parent().unwrap_or(Path::new("")).join(&path.text));
+            let name = called(Path::new(path.text.as_str()), file);
             let cause = cause.replace(&executable.display().to_string(), &name.display().to_string());
             let mut message = format!("the pack `{}`: {cause}", pack.name.text);
             if rule.level == Level::Warning {
