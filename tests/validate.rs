@@ -539,6 +539,43 @@ fn a_misspelt_verb_is_no_graph() {
 }
 
 #[test]
+fn help_on_a_misspelt_verb_names_the_one_that_was_meant() {
+    let cases = [("valdate", "did you mean `validate`?"), ("telescope", "`ezrun --help` lists them all")];
+    for (verb, help) in cases {
+        let (code, _, stderr) = ezrun("help", &[verb]);
+        assert_eq!((code, stderr), (2, format!("error: there is no verb `{verb}`; {help}\n")));
+    }
+    for args in [&[][..], &["validate"], &["help"]] {
+        let (code, stdout, _) = ezrun("help", args);
+        assert!(code == 0 && stdout.contains("Usage: "), "{stdout}");
+    }
+}
+
+#[test]
+fn a_word_too_many_behind_a_graph_is_told_with_the_way_out() {
+    let (graph, other) = ("ok/minimal.yaml", "ok/nowhere.yaml");
+    let too_many = "`ok/nowhere.yaml` is one too many; take each by itself, or use both as parts of a third";
+    let late = "a verb comes first: write `ezrun validate`, and all else after it";
+    let set = "`low=8` is no graph; to set a param, write `--set low=8`";
+    for (args, said) in [
+        (&[graph, other][..], format!("one graph is run at a time, and {too_many}")),
+        (&["--quiet", graph, other], format!("one graph is run at a time, and {too_many}")),
+        (&["run", graph, "--quiet", other], format!("one graph is run at a time, and {too_many}")),
+        (&["plan", graph, other], format!("one graph is shown at a time, and {too_many}")),
+        (&["graph", graph, other], format!("one graph is shown at a time, and {too_many}")),
+        (&[graph, "validate"], late.to_owned()),
+        (&["--quiet", "validate", graph], late.to_owned()),
+        (&[graph, "low=8"], set.to_owned()),
+        (&["run", graph, "low=8"], set.to_owned()),
+    ] {
+        let (code, _, stderr) = ezrun(args[0], &args[1..]);
+        assert_eq!((code, stderr), (2, format!("error: {said}\n")), "{args:?}");
+    }
+    let (code, _, stderr) = ezrun(graph, &["--no-such-flag"]);
+    assert!(code == 2 && stderr.contains("unexpected argument '--no-such-flag'"), "{stderr}");
+}
+
+#[test]
 fn a_graph_of_aliases_and_quotes_runs() {
     let (code, _, stderr) = ezrun("run", &["ok/aliases_and_quotes.yaml"]);
     assert_eq!(code, 0, "{stderr}");

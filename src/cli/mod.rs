@@ -42,13 +42,12 @@ mod schema;
 mod selection;
 mod table;
 mod validate;
+mod words;
 
-use crate::graph::nearest_name;
 use crate::node::Registry;
 use crate::pack::answer_ezrun;
 use clap::{CommandFactory, Parser};
-use std::ffi::OsStr;
-use std::path::Path;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Exit codes, as README tells them.
@@ -104,11 +103,14 @@ pub fn main() -> ExitCode {
     if let Some(code) = answer_ezrun(own_types) {
         return code;
     }
-    if let Some(fault) = unknown_verb(std::env::args_os().nth(1).as_deref()) {
-        nodes::complain(&fault);
-        return ExitCode::from(exit::USAGE);
-    }
-    let cli = Cli::parse();
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let cli = match parse(&words) {
+        Ok(cli) => cli,
+        Err(fault) => {
+            nodes::complain(&fault);
+            return ExitCode::from(exit::USAGE);
+        }
+    };
     ExitCode::from(match (cli.verb, cli.run) {
         (Some(Verb::Run(args)), _) | (None, Some(args)) => run::run(&args),
         (Some(Verb::Validate(args)), _) => validate::run(&args),
@@ -132,14 +134,13 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// What is wrong with a first word that is nearly a verb, where no file is called so. Options and paths are none.
-fn unknown_verb(first: Option<&OsStr>) -> Option<String> {
-    let may_be_verb = |word: &&str| !word.starts_with('-') && !word.contains('/') && !Path::new(word).exists();
-    let word = first?.to_str().filter(may_be_verb)?;
+/// Reads the command line; says what is wrong with it where the parser's own words are of little help.
+fn parse(words: &[OsString]) -> Result<Cli, String> {
     let command = Cli::command();
-    let verbs = command.get_subcommands().map(clap::Command::get_name).chain(["help"]);
-    let near = nearest_name(word, verbs).filter(|near| *near != word)?;
-    Some(format!("there is no verb `{word}`, and no such file; did you mean `{near}`?"))
+    if let Some(fault) = words::unknown_verb(words, &command) {
+        return Err(fault);
+    }
+    Cli::try_parse().map_err(|error| words::misplaced(&error, words, &command).unwrap_or_else(|| error.exit()))
 }
 
 /// What ezrun's own executable runs as a backend, beside the built-in types.
