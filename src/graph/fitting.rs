@@ -3,9 +3,9 @@
 use super::finding::{Draft, Findings};
 use super::model::{Model, ModelNode, Wire};
 use super::sources::Sources;
-use super::streams::{Streams, number_in_words};
+use super::streams::Streams;
 use super::{rules, settings};
-use crate::node::{KnownSignal, Registry, SettingError};
+use crate::node::{KnownSignal, Registry, SettingError, figures};
 
 /// What is known of the signal at the first input of a node, and an edge that brings it.
 pub(super) struct Incoming<'m> {
@@ -56,7 +56,7 @@ pub(super) fn misfit(error: &SettingError, node: &ModelNode<'_>, incoming: &Inco
 /// As in `250 samples per second, 2 channels`.
 fn in_words(signal: &KnownSignal) -> String {
     let counted = |count: u64, unit: &str| format!("{count} {unit}{}", if count == 1 { "" } else { "s" });
-    let rate = signal.rate_hz.map(|rate| format!("{} samples per second", number_in_words(rate)));
+    let rate = signal.rate_hz.map(|rate| format!("{} samples per second", figures(rate)));
     let channels = signal.channels.map(|channels| counted(channels, "channel"));
     let samples = signal.samples.map(|samples| format!("{} per message", counted(samples, "sample")));
     [rate, channels, samples].into_iter().flatten().collect::<Vec<_>>().join(", ")

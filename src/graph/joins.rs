@@ -9,9 +9,9 @@ use super::flow::beginnings;
 use super::load::DEFAULT_QUEUE;
 use super::model::{Model, Wire};
 use super::rules;
-use super::streams::{Streams, number_in_words};
+use super::streams::Streams;
 use super::{MAX_QUEUE, Overflow};
-use crate::node::Joins;
+use crate::node::{Joins, figures};
 use std::collections::{HashMap, HashSet};
 
 /// Longest way to where two streams came apart that is followed, in edges.
@@ -71,7 +71,7 @@ pub(super) fn differing_channels(model: &Model<'_>, streams: &Streams, findings:
             let &mut (other, others) = first.entry(wire.to.1).or_insert((wire, channels));
             if channels != others {
                 let to = &model.nodes[node].name.text;
-                let (channels, others) = (number_in_words(channels), number_in_words(others));
+                let (channels, others) = (figures(channels), figures(others));
                 let message = format!(
                     "`{to}` makes one stream of signals with {others} and {channels} channels, and most nodes after it \
                      need one that stays"
@@ -92,7 +92,7 @@ fn report_rates(model: &Model<'_>, wire: &Wire<'_>, rate: f64, other: (&Wire<'_>
     let name = |wire: &Wire<'_>| format!("`{}`", model.nodes[wire.from.0].name.text);
     let to = &model.nodes[wire.to.0].name.text;
     let unit = if paired { "messages per second" } else { "samples per second" };
-    let (rate, other_rate) = (number_in_words(rate), number_in_words(other.1));
+    let (rate, other_rate) = (figures(rate), figures(other.1));
     let (message, help) = if paired {
         let pairs = format!("`{to}` needs as many messages at each input");
         let message = format!("{pairs}, but {} sends {rate} and {} {other_rate} per second", name(wire), name(other.0));
@@ -268,11 +268,11 @@ impl Join<'_, '_, '_> {
                 (format!("{join} can wait for ever: {fewer}, so the way there fills up"), drop)
             }
             Stall::Late { needed, sent } => {
-                let (needed, sent) = (number_in_words(needed), number_in_words(sent));
+                let (needed, sent) = (figures(needed), figures(sent));
                 let takes = format!("the next message at `{slow}` takes {needed} messages from {fork}");
                 let message = format!("{join} can wait for ever: {takes}, and {sent} fill the way to `{full}`");
                 let queue = depth(&self.full[0]) + stall.lacks();
-                let deeper = || format!("write `queue: {}` or more on this edge", number_in_words(queue));
+                let deeper = || format!("write `queue: {}` or more on this edge", figures(queue));
                 (message, if queue <= f64::from(MAX_QUEUE) { deeper() } else { drop })
             }
         };

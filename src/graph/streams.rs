@@ -14,7 +14,7 @@ const RESAMPLER_REACH: f64 = 10.0;
 
 /// Sizes above this are no longer told in figures, in bytes.
 const EXBIBYTE: f64 = (1u64 << 60) as f64;
-/// From here on numbers are told with their powers of ten.
+/// Numbers from here on are not reckoned with.
 const MANY: f64 = 1e12;
 
 /// What is known of the messages of one output. Seconds are those of the signal: of the clock only where it is `realtime`.
@@ -245,19 +245,6 @@ pub(super) fn bytes_in_words(bytes: f64) -> String {
     format!("{text} {}", UNITS[power - 1])
 }
 
-/// A number of times per second, as in `12.5`; one with more digits than anyone reads as in `3.0e20`.
-pub(super) fn number_in_words(number: f64) -> String {
-    if number.is_infinite() {
-        return "more than 1e300".to_owned();
-    }
-    if number >= MANY {
-        return format!("{number:.1e}");
-    }
-    let digits = if number < 10.0 { 3 } else { 1 };
-    let text = format!("{number:.digits$}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -268,9 +255,7 @@ mod tests {
         let sizes = [64.0, 1024.0, 64_000.0, 8.0 * 1024.0 * 1024.0, 704.0 * 1024.0 * 1024.0];
         let words: Vec<String> = sizes.into_iter().map(bytes_in_words).collect();
         assert_eq!(words, ["64 bytes", "1 KiB", "62.5 KiB", "8 MiB", "704 MiB"]);
-        assert_eq!([250.0, 12.5, 0.1].map(number_in_words), ["250", "12.5", "0.1"]);
         assert_eq!([1e18, 1e300, f64::INFINITY].map(bytes_in_words), ["888 PiB", "more than 1 EiB", "more than 1 EiB"]);
-        assert_eq!([1e300, f64::INFINITY].map(number_in_words), ["1.0e300", "more than 1e300"]);
     }
 
     #[test]

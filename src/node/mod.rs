@@ -7,6 +7,7 @@
 mod cadence;
 mod context;
 mod description;
+mod figures;
 mod inputs;
 mod known_signal;
 mod outputs;
@@ -19,6 +20,7 @@ pub mod testing;
 pub use cadence::{Amount, Cadence, Quantity};
 pub use context::{Context, NeverStops, Signals, Stopped, Wake};
 pub use description::{InputPort, Joins, MAX_HOLDS, OutputPort, PortType, Records, Role, Stream, TypeDescription};
+pub(crate) use figures::figures;
 pub use inputs::{Inputs, Receive};
 pub use known_signal::KnownSignal;
 pub use outputs::{Loan, Output, Outputs, Transmit};

@@ -1,7 +1,7 @@
 //! `band_power`: the power in each of some bands of a spectrum.
 
 use crate::message::{Axis, DType, Dim, Metadata, Payload, Received, TensorSpec};
-use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError};
+use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError, figures};
 use crate::nodes::signal::{samples, send};
 use anyhow::{Context as _, bail};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -158,8 +158,11 @@ fn band_bins(
     if last < first as f64 || first >= count {
         let end = start + step * count.saturating_sub(1) as f64;
         let message = format!(
-            "band `{name}`, {low} to {high} Hz, holds none of the spectrum's bins, which are {step} Hz apart and end \
-             at {end} Hz"
+            "band `{name}`, {} to {} Hz, holds none of the spectrum's bins, which are {} Hz apart and end at {} Hz",
+            figures(low),
+            figures(high),
+            figures(step),
+            figures(end)
         );
         return Err(SettingError::at("bands", message));
     }

@@ -3,10 +3,10 @@
 //! The filter is the one of SciPy's `resample_poly`: a sinc under a Kaiser window, ten of the slower rate's samples to
 //! each side. Input that is not there, before the first and after the last sample, counts as zero.
 
-use super::signal::{Layout, SampleClock, Stream, rows, samples, send, shown};
+use super::signal::{Layout, SampleClock, Stream, rows, samples, send};
 use crate::message::{Metadata, Received};
 use crate::node::settings::Positive;
-use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Quantity, Result, SettingError};
+use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Quantity, Result, SettingError, figures};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::f64::consts::PI;
@@ -67,9 +67,10 @@ impl Node for Resample {
 fn ratio(rate: f64, new_rate: f64) -> Result<(usize, usize), SettingError> {
     fraction(new_rate / rate).ok_or_else(|| {
         let message = format!(
-            "cannot go from {rate} Hz to `rate`, {} Hz: their ratio is no fraction of whole numbers up to \
+            "cannot go from {} Hz to `rate`, {} Hz: their ratio is no fraction of whole numbers up to \
              {MAX_RATIO_TERM}",
-            shown(new_rate)
+            figures(rate),
+            figures(new_rate)
         );
         SettingError::at("rate", message)
     })

@@ -4,7 +4,7 @@ use super::channels::{ChannelName, no_channel};
 use crate::message::{
     Axis, Capture, DType, Element, Metadata, Owned, Payload, Received, Tensor, TensorMut, TensorSpec,
 };
-use crate::node::{Outputs, Result};
+use crate::node::{Outputs, Result, figures};
 use anyhow::{Context as _, bail};
 use std::borrow::Cow;
 use std::fmt;
@@ -116,7 +116,7 @@ impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} channels", self.channels, self.dtype)?;
         match self.rate_hz {
-            Some(rate) => write!(f, " at {rate} Hz"),
+            Some(rate) => write!(f, " at {} Hz", figures(rate)),
             None => f.write_str(" without a rate"),
         }
     }
@@ -126,11 +126,6 @@ impl fmt::Display for Layout {
 fn tidy(rate_hz: f64) -> f64 {
     let tidied = (rate_hz * 1e6).round() / 1e6;
     if (rate_hz - tidied).abs() <= 1e-12 * rate_hz { tidied } else { rate_hz }
-}
-
-/// A number as a person writes it.
-pub fn shown(number: f64) -> String {
-    if number.abs() < 1e12 { number.to_string() } else { format!("{number:e}") }
 }
 
 /// The attribute in which a node that makes blocks of its own says how many there are per second.

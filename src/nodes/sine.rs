@@ -3,7 +3,7 @@
 use super::support::pattern::splitmix;
 use super::support::samples::{self, Block, Samples};
 use crate::node::settings::{OneOrMany, Positive};
-use crate::node::{Flow, NodeType, Outputs, Quantity, Result, SettingError, Source};
+use crate::node::{Flow, NodeType, Outputs, Quantity, Result, SettingError, Source, figures};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::f64::consts::TAU;
@@ -124,7 +124,7 @@ fn frequencies(settings: &Settings, rate_hz: f64) -> Result<OneOrMany<f64>, Sett
     let frequencies = settings.frequency.clone().unwrap_or(OneOrMany::One(10.0));
     match frequencies.as_slice().iter().find(|&&f| !(0.0..=rate_hz / 2.0).contains(&f)) {
         Some(wrong) => {
-            let half = rate_hz / 2.0;
+            let (wrong, half) = (figures(*wrong), figures(rate_hz / 2.0));
             Err(SettingError::at("frequency", format!("{wrong} Hz is not between 0 and half of the rate, {half} Hz")))
         }
         None => Ok(frequencies),

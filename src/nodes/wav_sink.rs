@@ -2,7 +2,7 @@
 
 use super::support::files::OutFile;
 use crate::message::{DType, Received, TensorSpec};
-use crate::node::{Context, Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError};
+use crate::node::{Context, Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError, figures};
 use anyhow::{Context as _, bail, ensure};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -157,7 +157,7 @@ impl Layout {
 fn whole_rate(rate_hz: f64) -> Result<u32, SettingError> {
     let whole = rate_hz.round();
     if (rate_hz - whole).abs() > 1e-6 * rate_hz || !(1.0..=f64::from(u32::MAX)).contains(&whole) {
-        let shown = (rate_hz * 1e6).round() / 1e6;
+        let shown = figures(rate_hz);
         let message =
             format!("a WAV file has a whole number for its rate, not {shown} Hz: `resample` it, or use `npy_sink`");
         return Err(SettingError { setting: None, message });

@@ -3,7 +3,7 @@
 use super::signal::{BLOCK_RATE, Layout, SampleClock, Stream, rows};
 use crate::message::{Metadata, Received};
 use crate::node::settings::{Span, is_not};
-use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Quantity, Result, SettingError};
+use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Quantity, Result, SettingError, figures};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IntoDeserializer, Visitor};
@@ -54,7 +54,11 @@ impl Length {
         };
         let samples = (seconds * rate_hz).round() as usize;
         if samples == 0 {
-            let message = format!("`{setting}` is {seconds} s, less than one sample of a signal at {rate_hz} Hz");
+            let message = format!(
+                "`{setting}` is {} s, less than one sample of a signal at {} Hz",
+                figures(seconds),
+                figures(rate_hz)
+            );
             return Err(SettingError::at(setting, message));
         }
         Ok(samples)

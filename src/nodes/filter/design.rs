@@ -3,8 +3,7 @@
 //! A Butterworth filter starts as an analog low-pass with its poles on the unit circle, is moved to the wanted band at
 //! frequencies that are warped beforehand, and is made digital by the bilinear transform.
 
-use crate::node::SettingError;
-use crate::nodes::signal::shown;
+use crate::node::{SettingError, figures};
 use realfft::num_complex::Complex64;
 use std::f64::consts::PI;
 
@@ -40,8 +39,10 @@ impl Design {
             let nyquist = rate_hz / 2.0;
             if frequency >= nyquist {
                 let message = format!(
-                    "`{setting}` is {} Hz, but a signal at {rate_hz} Hz has frequencies below {nyquist} Hz only",
-                    shown(frequency)
+                    "`{setting}` is {} Hz, but a signal at {} Hz has frequencies below {} Hz only",
+                    figures(frequency),
+                    figures(rate_hz),
+                    figures(nyquist)
                 );
                 return Err(SettingError::at(setting, message));
             }
@@ -58,7 +59,9 @@ impl Design {
         if !sections.iter().all(is_stable) {
             let (setting, frequency) = self.frequencies()[0];
             let message = format!(
-                "`{setting}`, {frequency} Hz, is too low for a filter at {rate_hz} Hz: downsample the signal first"
+                "`{setting}`, {} Hz, is too low for a filter at {} Hz: downsample the signal first",
+                figures(frequency),
+                figures(rate_hz)
             );
             return Err(SettingError::at(setting, message));
         }
@@ -158,17 +161,18 @@ fn notch_fits(frequency: f64, q: f64, setting: &str, rate_hz: f64) -> Result<(),
     if low > 0.0 && high < nyquist {
         return Ok(());
     }
-    let rounded = |x: f64| (x * 1e3).round() / 1e3;
     let widest = 2.0 * frequency.min(nyquist - frequency);
     let (value, way_out) = match setting {
-        "width" => (format!("{} Hz", rounded(width)), format!("below {} Hz", rounded(widest))),
-        _ => (rounded(q).to_string(), format!("above {}", rounded(frequency / widest))),
+        "width" => (format!("{} Hz", figures(width)), format!("below {} Hz", figures(widest))),
+        _ => (figures(q), format!("above {}", figures(frequency / widest))),
     };
     let message = format!(
-        "`{setting}` is {value}, which takes out the band from {} to {} Hz, but a signal at {rate_hz} Hz has frequencies \
-         from 0 to {nyquist} Hz: give a `{setting}` {way_out}",
-        rounded(low),
-        rounded(high)
+        "`{setting}` is {value}, which takes out the band from {} to {} Hz, but a signal at {} Hz has frequencies \
+         from 0 to {} Hz: give a `{setting}` {way_out}",
+        figures(low),
+        figures(high),
+        figures(rate_hz),
+        figures(nyquist)
     );
     Err(SettingError::at(setting, message))
 }
