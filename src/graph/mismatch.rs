@@ -74,7 +74,12 @@ fn report(model: &Model<'_>, wire: &Wire<'_>, sent: &Sent<'_>, to: &str, accepts
         let origin = &model.nodes[*origin].name.text;
         format!("`{from}` passes on {what} from `{origin}`, but `{to}` accepts {accepts}")
     };
-    let help = "put a node between them that turns the one into the other; `ezrun nodes NAME` shows its ports";
+    let help = match (&**what, accepts) {
+        (PortType::Bytes, PortType::Table) => {
+            "`file_sink` writes bytes; or put a node between them that makes rows of them"
+        }
+        _ => "put a node between them that turns the one into the other; `ezrun nodes NAME` shows its ports",
+    };
     let draft = Draft::new(rules::TYPE_MISMATCH, wire.to_span, message).help(help);
     let node = &model.nodes[*origin];
     draft.related(node.name.span, format!("`{}` sends {what}", node.name.text))
@@ -124,6 +129,8 @@ fn fits(what: &PortType, accepts: &PortType) -> bool {
     match (what, accepts) {
         (PortType::Any | PortType::SameAs { .. }, _) | (_, PortType::Any | PortType::SameAs { .. }) => true,
         (PortType::Bytes, PortType::Bytes) => true,
+        (a, PortType::Table) => *a != PortType::Bytes,
+        (PortType::Table, b) => *b != PortType::Bytes,
         (PortType::Tensor { dtypes: a, dims: x }, PortType::Tensor { dtypes: b, dims: y }) => {
             let dtypes = a.is_empty() || b.is_empty() || a.iter().any(|dtype| b.contains(dtype));
             dtypes && (x.is_empty() || y.is_empty() || x == y)
@@ -137,6 +144,7 @@ fn fits(what: &PortType, accepts: &PortType) -> bool {
 fn narrow<'m>(what: &Cow<'m, PortType>, accepts: &'m PortType) -> Cow<'m, PortType> {
     match (&**what, accepts) {
         (PortType::Any | PortType::SameAs { .. }, known) => Cow::Borrowed(known),
+        (PortType::Table, PortType::Tensor { .. } | PortType::Record { .. }) => Cow::Borrowed(accepts),
         (PortType::Tensor { dtypes: a, dims: x }, PortType::Tensor { dtypes: b, dims: y }) => {
             let dtypes: Vec<DType> = match (a.is_empty(), b.is_empty()) {
                 (true, _) => b.clone(),
@@ -168,6 +176,12 @@ mod tests {
         assert!(!fits(&PortType::Bytes, &signal) && !fits(&signal, &PortType::Bytes));
         assert!(fits(&PortType::record("Beat"), &PortType::Record { name: None }));
         assert!(!fits(&PortType::record("Beat"), &PortType::record("Rate")));
+        assert!(
+            [signal, PortType::record("Beat"), PortType::Any, PortType::Table]
+                .iter()
+                .all(|a| fits(a, &PortType::Table))
+        );
+        assert!(!fits(&PortType::Bytes, &PortType::Table) && !fits(&PortType::Table, &PortType::Bytes));
     }
 
     #[test]
@@ -177,5 +191,7 @@ mod tests {
         let f32s = PortType::Tensor { dtypes: vec![DType::F32], dims: Vec::new() };
         let narrowed = narrow(&Cow::Owned(f32s), &signal);
         assert_eq!(narrowed.to_string(), "tensor f32[time, channel]");
+        assert_eq!(*narrow(&Cow::Owned(PortType::Table), &signal), signal);
+        assert_eq!(*narrow(&Cow::Owned(signal.clone()), &PortType::Table), signal);
     }
 }

@@ -148,6 +148,8 @@ pub enum PortType {
         #[serde(default)]
         name: Option<String>,
     },
+    /// A tensor or a record: whatever has rows and columns.
+    Table,
     /// Whatever comes in at the named input (outputs only).
     SameAs {
         /// Name of the input.
@@ -223,6 +225,7 @@ impl fmt::Display for PortType {
                 }
                 Ok(())
             }
+            PortType::Table => f.write_str("tensor or record"),
             PortType::Record { name: None } => f.write_str("record"),
             PortType::Record { name: Some(name) } => write!(f, "record {name}"),
             PortType::SameAs { input } => write!(f, "same as {input}"),

@@ -14,7 +14,7 @@ pub fn node_type() -> NodeType {
         "csv_sink",
         "Writes tensors and records to a CSV file: a row for each sample or record, below a row of names.",
     )
-    .input("in", PortType::Any)
+    .input("in", PortType::Table)
     .records()
     .example("{ path: out/recording.csv }")
     .node(|settings: Settings| {
