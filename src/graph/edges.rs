@@ -14,6 +14,8 @@ pub(super) const MAX_QUEUE: u32 = 65_536;
 pub(super) const MAX_MESSAGE_BYTES: u64 = 1 << 40;
 const IN_RANGE: &str = "it is from 1 byte to 1 TiB";
 
+/// Longest end, in bytes, that is shown as it should be written.
+const MAX_SHOWN_END: usize = 100;
 const EDGE_KEYS: &[&str] =
     &["from", "to", "zero_copy", "queue", "overflow", "max_message", "prefault", "feedback", "input_timeout"];
 const RESERVED_EDGE_KEYS: &[&str] = &["align"];
@@ -56,8 +58,33 @@ pub(super) fn edges<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) -> Vec
     items.iter().filter_map(|item| edge(item, reader)).collect()
 }
 
+/// The ends of an edge that is written `a -> b` or `[a, b]`.
+fn ends_alone(tree: &Tree) -> Option<(&str, &str)> {
+    let (from, to) = match &tree.kind {
+        Kind::String(text) => text.split_once("->")?,
+        Kind::Seq(ends) => match &**ends {
+            [Tree { kind: Kind::String(from), .. }, Tree { kind: Kind::String(to), .. }] => {
+                (from.as_str(), to.as_str())
+            }
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let is_end = |end: &str| {
+        let is_part = |part: char| part.is_ascii_alphanumeric() || "_-./".contains(part);
+        !end.is_empty() && end.len() <= MAX_SHOWN_END && end.chars().all(is_part)
+    };
+    let (from, to) = (from.trim(), to.trim());
+    (is_end(from) && is_end(to)).then_some((from, to))
+}
+
 fn edge<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>) -> Option<WrittenEdge> {
     let before = reader.findings.len();
+    if let Some((from, to)) = ends_alone(tree) {
+        let message = format!("an edge is a mapping, not {}", tree.describe());
+        reader.report(rules::WRONG_TYPE, tree.span, message, format!("write `{{ from: {from}, to: {to} }}`"));
+        return None;
+    }
     let fields = reader.record(tree, "an edge", EDGE_KEYS, RESERVED_EDGE_KEYS)?;
     let mut end = |key: &str, in_words: &str, port: &str| match fields.get(key) {
         Some(field) => reader.text(field.value, in_words),
