@@ -82,6 +82,13 @@ pub(super) fn plainly(whole: i64) -> String {
     format!("write {whole}, without a point or an exponent")
 }
 
+/// The keys that there are, and where settings stand that were taken for keys.
+fn all_keys(known: &[&str]) -> Option<Suggestion> {
+    let all = suggest::all(known, "key")?;
+    let has_settings = known.contains(&"with");
+    Some(if has_settings { format!("settings stand under `with:`; {}", all.text).into() } else { all })
+}
+
 impl<'t> Reader<'_, 't> {
     pub fn report(&mut self, rule: Rule, span: Span, message: impl Into<String>, help: impl Into<String>) {
         self.findings.add(Draft::new(rule, span, message).help(help));
@@ -90,7 +97,7 @@ impl<'t> Reader<'_, 't> {
     /// That `what` has none of the keys `unknown`, but those in `known`.
     fn unknown_keys(&mut self, what: &str, unknown: &[&Field<'_>], known: &[&str], fields: &Fields<'_>) {
         let names: Vec<&str> = unknown.iter().map(|field| field.name).collect();
-        let search = || Some(suggest::keys(&names, known, |name| fields.get(name).is_some(), "key"));
+        let search = || Some(suggest::keys(&names, known, |name| fields.get(name).is_some(), || all_keys(known)));
         let mut helps = self.findings.suggestion(search).unwrap_or_default().into_iter();
         for field in unknown {
             let near = helps.next().flatten();

@@ -64,12 +64,12 @@ pub(super) fn help(name: &str, candidates: &[&str], what: &str) -> Option<Sugges
 }
 
 /// Help for each of the `unknown` keys of a mapping: none of them was meant to be one that `is_there` already, and of
-/// several that may have been meant to be one, nobody knows which was.
+/// several that may have been meant to be one, nobody knows which was. `others` helps where none is near.
 pub(super) fn keys(
     unknown: &[&str],
     known: &[&str],
     is_there: impl Fn(&str) -> bool,
-    what: &str,
+    others: impl Fn() -> Option<Suggestion>,
 ) -> Vec<Option<Suggestion>> {
     let free: Vec<&str> = known.iter().copied().filter(|name| !is_there(name)).collect();
     let mut rivals: BTreeMap<String, usize> = BTreeMap::new();
@@ -79,7 +79,7 @@ pub(super) fn keys(
         if let Some((_, new)) = meant.as_ref().and_then(|meant| meant.instead.as_ref()) {
             *rivals.entry(new.clone()).or_default() += 1;
         }
-        helps.push(meant.or_else(|| all(known, what)));
+        helps.push(meant.or_else(&others));
     }
     for help in helps.iter_mut().flatten() {
         help.instead = help.instead.take().filter(|(_, new)| rivals[new] == 1);
@@ -88,7 +88,7 @@ pub(super) fn keys(
 }
 
 /// All of `candidates`, where they are few.
-fn all(candidates: &[&str], what: &str) -> Option<Suggestion> {
+pub(super) fn all(candidates: &[&str], what: &str) -> Option<Suggestion> {
     match candidates {
         [] => None,
         [only] => Some(format!("the only {what} is `{only}`").into()),
@@ -201,7 +201,8 @@ mod tests {
     #[test]
     fn a_key_that_is_there_was_not_meant_and_of_two_slips_neither_is_sure() {
         let help = |unknown: &[&str], there: &[&str]| {
-            let found = keys(unknown, &["from", "to", "queue"], |name| there.contains(&name), "key");
+            let known = ["from", "to", "queue"];
+            let found = keys(unknown, &known, |name| there.contains(&name), || all(&known, "key"));
             found.into_iter().flatten().map(|help| (help.text, help.instead.is_some())).collect::<Vec<_>>()
         };
         let sure = ("did you mean `from`?".to_owned(), true);

@@ -192,7 +192,10 @@ impl Scope<'_> {
         let unknown = given.values.iter().filter(|(name, ..)| !self.by_name.contains_key(name));
         let (names, keys): (Vec<&str>, Vec<Span>) = unknown.map(|(name, key, _)| (name.as_str(), *key)).unzip();
         let is_given = |name: &str| given.by_name.contains_key(name);
-        let search = || Some(suggest::keys(&names, &self.names(), is_given, "param"));
+        let search = || {
+            let known = self.names();
+            Some(suggest::keys(&names, &known, is_given, || suggest::all(&known, "param")))
+        };
         let mut helps = findings.suggestion(search).unwrap_or_default().into_iter();
         for (name, key) in names.iter().zip(keys) {
             let message = format!("`{}` has no param `{name}`", self.file.name());

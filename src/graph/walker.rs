@@ -248,7 +248,7 @@ impl<'a> Walker<'a> {
     ) {
         let names: Vec<&str> = known.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
         let written: Vec<&str> = unknown.iter().map(|(name, _)| *name).collect();
-        let search = || Some(suggest::keys(&written, &names, is_there, "setting"));
+        let search = || Some(suggest::keys(&written, &names, is_there, || suggest::all(&names, "setting")));
         let mut helps = self.findings.suggestion(search).unwrap_or_default().into_iter();
         for (name, span) in unknown {
             let help = helps.next().flatten().unwrap_or_else(|| match names.len() {
