@@ -64,7 +64,8 @@ impl Machine<'_> {
             });
             if let Some(why) = why {
                 let message = format!("`{}` reads `{}`, and {why}", node.name.text, shorten(path, MAX_SHOWN));
-                let help = "correct the path, which is relative to the graph file, or make that file before the run";
+                let usual = "correct the path, which is relative to the graph file, or make that file before the run";
+                let help = shell_word(path).map_or_else(|| usual.to_owned(), |word| in_our_words(word, path));
                 findings.add(self.draft(rules::MISSING_FILE, span, message).help(help));
             }
         }
@@ -74,7 +75,8 @@ impl Machine<'_> {
     fn outputs(&self, findings: &mut Findings) {
         let mut outputs = Outputs::default();
         for Named { node, dir, path, span } in self.named_by(Role::Sink) {
-            if let Some(Obstacle { what, help }) = outputs.obstacle(dir, path) {
+            let of_shell = shell_word(path).map(|word| Obstacle::of_shell(word, path));
+            if let Some(Obstacle { what, help }) = of_shell.or_else(|| outputs.obstacle(dir, path)) {
                 let message = format!("`{}` writes `{}`, and {what}", node.name.text, shorten(path, MAX_SHOWN));
                 findings.add(self.draft(rules::UNWRITABLE_FILE, span, message).help(help));
             }
@@ -209,7 +211,13 @@ fn cannot_read(path: &Path) -> Option<String> {
 #[derive(Clone)]
 struct Obstacle {
     what: String,
-    help: &'static str,
+    help: Cow<'static, str>,
+}
+
+impl Obstacle {
+    fn of_shell(word: &str, path: &str) -> Self {
+        Obstacle { what: format!("`{word}` stands for no folder here"), help: in_our_words(word, path).into() }
+    }
 }
 
 /// What is known of files to write.
@@ -270,7 +278,23 @@ fn folder_obstacle(dir: &Path, folder: &Path, looks: &mut Looks) -> Option<Obsta
 }
 
 fn obstacle(what: impl Into<String>, help: &'static str) -> Option<Obstacle> {
-    Some(Obstacle { what: what.into(), help })
+    Some(Obstacle { what: what.into(), help: help.into() })
+}
+
+/// What only a shell would put something else for, at the beginning of a path: `~` or `$NAME`.
+fn shell_word(path: &str) -> Option<&str> {
+    let word = path.split('/').next()?;
+    let is_name = |name: &str| {
+        let is_part = |part: char| part.is_ascii_alphanumeric() || part == '_';
+        !name.is_empty() && name.len() <= MAX_SHOWN && name.chars().all(is_part)
+    };
+    (word == "~" || word.strip_prefix('$').is_some_and(is_name)).then_some(word)
+}
+
+/// How a path that begins with such a word is written here.
+fn in_our_words(word: &str, path: &str) -> String {
+    let (name, rest) = (word.strip_prefix('$').unwrap_or("HOME"), shorten(&path[word.len()..], MAX_SHOWN));
+    format!("write `\"${{env:{name}}}{rest}\"`, or `./{word}{rest}` for what is called so")
 }
 
 /// Whether a path can only be that of a folder, even if nothing is there.
