@@ -4,6 +4,7 @@ use super::finding::{Draft, Findings, Level, Rule};
 use super::load::LoadOptions;
 use super::looks::Looks;
 use super::model::{Model, ModelNode};
+use super::paths::{Inputs, MAX_SHOWN, Obstacle, Outputs};
 use super::rules;
 use super::settings;
 use super::source::{SourceFile, Span, WAY_OUT_OF_WRITABLE, is_writable_by_all, why_not_run};
@@ -12,19 +13,12 @@ use super::written::WrittenBackend;
 use super::yaml::{Kind, Tree, shorten};
 use crate::node::Role;
 use crate::nodes::{COMMAND, ProgramFault, find_program};
-use rustix::fs::{Access, access};
 use serde_json::Number;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ffi::OsStr;
-use std::io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
 use std::path::Path;
-
-/// Most characters that are shown of a path.
-const MAX_SHOWN: usize = 200;
-
-const WAY_OUT_OF_RIGHTS: &str = "give the user who runs the graph that right, or write elsewhere";
 
 /// What is looked at.
 struct Machine<'a> {
@@ -42,8 +36,9 @@ pub(super) fn lacks(model: &Model<'_>, sources: &Sources, options: &LoadOptions<
     let Some(level) = options.machine.filter(|_| !options.only_written) else { return };
     let placed = model.backends.iter().flat_map(|backend| backend.nodes.iter().map(move |word| (&*word.text, backend)));
     let machine = Machine { model, sources, options, backends: placed.collect(), level };
-    machine.files(findings);
-    machine.outputs(findings);
+    let (mut inputs, mut outputs) = (Inputs::default(), Outputs::default());
+    machine.files((Role::Source, "reads", rules::MISSING_FILE), |dir, path| inputs.obstacle(dir, path), findings);
+    machine.files((Role::Sink, "writes", rules::UNWRITABLE_FILE), |dir, path| outputs.obstacle(dir, path), findings);
     machine.programs(findings);
     machine.processors(findings);
     if level != Level::Error {
@@ -53,32 +48,17 @@ pub(super) fn lacks(model: &Model<'_>, sources: &Sources, options: &LoadOptions<
 }
 
 impl Machine<'_> {
-    /// The files that sources read.
-    fn files(&self, findings: &mut Findings) {
-        let mut looks = Looks::default();
-        let mut known: HashMap<(&OsStr, &str), Option<String>> = HashMap::new();
-        for Named { node, dir, path, span } in self.named_by(Role::Source) {
-            let why = known.entry((dir.as_os_str(), path)).or_insert_with(|| {
-                let path = dir.join(path);
-                looks.may(&path).then(|| cannot_read(&path)).flatten()
-            });
-            if let Some(why) = why {
-                let message = format!("`{}` reads `{}`, and {why}", node.name.text, shorten(path, MAX_SHOWN));
-                let usual = "correct the path, which is relative to the graph file, or make that file before the run";
-                let help = shell_word(path).map_or_else(|| usual.to_owned(), |word| in_our_words(word, path));
-                findings.add(self.draft(rules::MISSING_FILE, span, message).help(help));
-            }
-        }
-    }
-
-    /// The files that sinks write.
-    fn outputs(&self, findings: &mut Findings) {
-        let mut outputs = Outputs::default();
-        for Named { node, dir, path, span } in self.named_by(Role::Sink) {
-            let of_shell = shell_word(path).map(|word| Obstacle::of_shell(word, path));
-            if let Some(Obstacle { what, help }) = of_shell.or_else(|| outputs.obstacle(dir, path)) {
-                let message = format!("`{}` writes `{}`, and {what}", node.name.text, shorten(path, MAX_SHOWN));
-                findings.add(self.draft(rules::UNWRITABLE_FILE, span, message).help(help));
+    /// The files that nodes of one role name, each of which has to be free of an `obstacle`.
+    fn files<'m>(
+        &'m self,
+        (role, does, rule): (Role, &str, Rule),
+        mut obstacle: impl FnMut(&'m Path, &'m str) -> Option<Obstacle>,
+        findings: &mut Findings,
+    ) {
+        for Named { node, dir, path, span } in self.named_by(role) {
+            if let Some(Obstacle { what, help }) = obstacle(dir, path) {
+                let message = format!("`{}` {does} `{}`, and {what}", node.name.text, shorten(path, MAX_SHOWN));
+                findings.add(self.draft(rule, span, message).help(help));
             }
         }
     }
@@ -196,110 +176,6 @@ fn path_in(tree: &Tree) -> Option<&str> {
         Kind::String(text) if !text.is_empty() && !text.contains('\0') => Some(text),
         _ => None,
     }
-}
-
-fn cannot_read(path: &Path) -> Option<String> {
-    match std::fs::metadata(path) {
-        Err(e) if matches!(e.kind(), NotFound | NotADirectory) => Some("there is no such file".to_owned()),
-        Err(e) => Some(format!("that cannot be looked at: {e}")),
-        Ok(found) if found.is_dir() => Some("that is a folder".to_owned()),
-        Ok(_) => access(path, Access::READ_OK).is_err().then(|| "that may not be read here".to_owned()),
-    }
-}
-
-/// Why a file cannot be written, and the way out.
-#[derive(Clone)]
-struct Obstacle {
-    what: String,
-    help: Cow<'static, str>,
-}
-
-impl Obstacle {
-    fn of_shell(word: &str, path: &str) -> Self {
-        Obstacle { what: format!("`{word}` stands for no folder here"), help: in_our_words(word, path).into() }
-    }
-}
-
-/// What is known of files to write.
-#[derive(Default)]
-struct Outputs<'a> {
-    looks: Looks,
-    /// By what a folder is seen from, and by what it is called there.
-    folders: HashMap<(&'a OsStr, &'a OsStr), Option<Obstacle>>,
-}
-
-impl<'a> Outputs<'a> {
-    /// What is in the way of the file that is called `path` in `dir`. The folders above it are made where they are missing.
-    fn obstacle(&mut self, dir: &'a Path, path: &'a str) -> Option<Obstacle> {
-        let full = dir.join(path);
-        if !self.looks.may(&full) {
-            return None;
-        }
-        match std::fs::metadata(&full) {
-            Ok(found) if found.is_dir() => obstacle("that is a folder", "name a file in it"),
-            // A pipe or a device may be another one to the process that runs the node, as `/dev/stdout` is.
-            Ok(found) if !found.is_file() || access(&full, Access::WRITE_OK).is_ok() => None,
-            Ok(_) => obstacle("that may not be written here", WAY_OUT_OF_RIGHTS),
-            Err(e) if !matches!(e.kind(), NotFound | NotADirectory | PermissionDenied) => {
-                obstacle(format!("that cannot be made: {e}"), "correct the path, which is relative to the graph file")
-            }
-            Err(_) if is_name_of_folder(path) => obstacle("that is the name of a folder", "name a file in it"),
-            Err(_) => {
-                let folder = Path::new(path).parent()?;
-                let known = self.folders.entry((dir.as_os_str(), folder.as_os_str()));
-                known.or_insert_with(|| folder_obstacle(dir, folder, &mut self.looks)).clone()
-            }
-        }
-    }
-}
-
-/// Why nothing can be made in a folder, or the folder itself cannot.
-fn folder_obstacle(dir: &Path, folder: &Path, looks: &mut Looks) -> Option<Obstacle> {
-    // Below what is not there nothing is.
-    let folders: Vec<&Path> = folder.ancestors().collect();
-    let is_away = |folder: &&Path| {
-        let full = dir.join(folder);
-        !looks.may(&full) || full.symlink_metadata().is_err()
-    };
-    let there = folders.get(folders.partition_point(is_away)).filter(|_| !looks.are_over())?;
-    let full = dir.join(there);
-    let name = match there.to_str() {
-        Some("") => "the folder of the graph file".to_owned(),
-        _ => format!("`{}`", shorten(&there.to_string_lossy(), MAX_SHOWN)),
-    };
-    match std::fs::metadata(&full) {
-        Err(_) => obstacle(format!("{name} is a link that leads nowhere"), "make what it leads to, or write elsewhere"),
-        Ok(found) if !found.is_dir() => {
-            obstacle(format!("{name} is no folder"), "write elsewhere, or rename that file")
-        }
-        Ok(_) if access(&full, Access::WRITE_OK | Access::EXEC_OK).is_ok() => None,
-        Ok(_) => obstacle(format!("nothing may be made in {name} here"), WAY_OUT_OF_RIGHTS),
-    }
-}
-
-fn obstacle(what: impl Into<String>, help: &'static str) -> Option<Obstacle> {
-    Some(Obstacle { what: what.into(), help: help.into() })
-}
-
-/// What only a shell would put something else for, at the beginning of a path: `~` or `$NAME`.
-fn shell_word(path: &str) -> Option<&str> {
-    let word = path.split('/').next()?;
-    let is_name = |name: &str| {
-        let is_part = |part: char| part.is_ascii_alphanumeric() || part == '_';
-        !name.is_empty() && name.len() <= MAX_SHOWN && name.chars().all(is_part)
-    };
-    (word == "~" || word.strip_prefix('$').is_some_and(is_name)).then_some(word)
-}
-
-/// How a path that begins with such a word is written here.
-fn in_our_words(word: &str, path: &str) -> String {
-    let (name, rest) = (word.strip_prefix('$').unwrap_or("HOME"), shorten(&path[word.len()..], MAX_SHOWN));
-    format!("write `\"${{env:{name}}}{rest}\"`, or `./{word}{rest}` for what is called so")
-}
-
-/// Whether a path can only be that of a folder, even if nothing is there.
-fn is_name_of_folder(path: &str) -> bool {
-    matches!(path.rsplit('/').next(), Some("" | "." | ".."))
 }
 
 /// Whether a process may be bound to this processor: a thread of ours tries it. Any other than the system's plain no is

@@ -32,6 +32,7 @@ mod model;
 mod oracle;
 mod packs;
 mod parse;
+mod paths;
 mod ports;
 pub mod render;
 mod resources;
