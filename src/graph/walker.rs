@@ -14,6 +14,8 @@ use super::yaml::{Kind, Tree, plain_scalar};
 use serde_json::{Map, Number, Value};
 use smol_str::SmolStr;
 
+/// Most words of a text that are shown as a list.
+const MAX_WORDS: usize = 12;
 /// Deepest chain of `$ref` that is followed.
 const MAX_REFS: usize = 16;
 
@@ -339,8 +341,10 @@ impl<'a> Walker<'a> {
             Kind::Float(_) if wanted.contains(&"an integer") => tree.whole_number().map(plainly),
             Kind::String(text) if is_number(text) => Some(format!("write {text} without quotes")),
             Kind::String(text) if wanted == ["a list"] && text.contains(char::is_whitespace) => {
-                let words: Vec<String> = text.split_whitespace().map(list_item).collect();
-                Some(format!("write `[{}]`", words.join(", ")))
+                let mut words = text.split_whitespace();
+                let mut items: Vec<String> = words.by_ref().take(MAX_WORDS).map(list_item).collect();
+                items.extend(words.next().map(|_| "…".to_owned()));
+                Some(format!("write `[{}]`", items.join(", ")))
             }
             Kind::Int(_) | Kind::Float(_) | Kind::String(_) if wanted == ["a list"] => {
                 Some(format!("write `[{}]`", tree.text(self.file)))
