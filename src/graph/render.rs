@@ -125,6 +125,6 @@ fn snippet<'a>(finding: &'a Finding, file: &'a SourceFile) -> Snippet<'a, Annota
 /// The part of a place on its first line: an arrow across many lines would hide more than it shows.
 fn visible(place: Place, file: &SourceFile) -> Range<usize> {
     let end = file.line_end(place.line);
-    let start = place.span.start().min(end);
-    start..place.span.end().clamp(start, end)
+    let start = file.text().floor_char_boundary(place.span.start().min(end));
+    start..file.text().ceil_char_boundary(place.span.end().clamp(start, end))
 }

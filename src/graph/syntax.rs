@@ -28,7 +28,8 @@ pub(super) fn fault(error: &ScanError, file: &SourceFile, open: &[usize]) -> Dra
     let bracket =
         |&start: &usize| Some(span(file, start, start + 1)).filter(|open| matches!(file.slice(*open), "{" | "["));
     let stumble = Stumble { file, at, word: word_at(file, at), open: open.iter().rev().find_map(bracket) };
-    stumble.conflict().or_else(|| stumble.in_words(error)).unwrap_or_else(|| {
+    let known = stumble.conflict().or_else(|| stumble.strange_blank()).or_else(|| stumble.in_words(error));
+    known.unwrap_or_else(|| {
         draft(stumble.word, format!("not YAML: {}", error.info()))
             .help("check the indentation, and that every bracket and quote is closed")
     })
@@ -199,6 +200,17 @@ impl Stumble<'_> {
         }
     }
 
+    /// What looks like a space, at the word or right beside it, and is none to YAML.
+    fn strange_blank(&self) -> Option<Draft> {
+        let text = self.file.text();
+        let before = text.get(..self.at)?.chars().next_back().map_or(0, char::len_utf8);
+        [self.at - before, self.at, self.word.end()].into_iter().find_map(|at| {
+            let blank = text.get(at..)?.chars().next().filter(|&c| c.is_whitespace() && !" \t\r\n".contains(c))?;
+            let message = format!("this blank is the character U+{:04X}, which is none to YAML", u32::from(blank));
+            Some(draft(span(self.file, at, at + blank.len_utf8()), message).help("write a space"))
+        })
+    }
+
     fn character(&self, character: char) -> Draft {
         match character {
             '|' | '>' => {
@@ -305,5 +317,5 @@ fn span(file: &SourceFile, start: usize, end: usize) -> Span {
 pub(super) fn word_at(file: &SourceFile, start: usize) -> Span {
     let rest = file.text().get(start..).unwrap_or("");
     let word = rest.find(|c: char| c.is_whitespace() || ",{}[]".contains(c)).unwrap_or(rest.len());
-    span(file, start, start + word.max(rest.chars().next().map_or(0, char::len_utf8).min(1)))
+    span(file, start, start + word.max(rest.chars().next().map_or(0, char::len_utf8)))
 }
