@@ -257,6 +257,29 @@ fn a_pack_that_fails_or_talks_nonsense_is_refused_at_its_path() {
     }
 }
 
+#[test]
+fn a_saved_description_that_is_no_file_is_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("pack"), "").unwrap();
+    let pipe = dir.path().join("pack.ezrun.json");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let graph = dir.path().join("graph.yaml");
+    std::fs::write(&graph, "ezrun: 1\npacks: { p: ./pack }\nnodes:\n  a: { use: p/thing }\n").unwrap();
+    let (code, stdout, _) = ezrun("validate", &[graph.to_str().unwrap()]);
+    assert!(code == 1 && stdout.contains("error[environment/bad-pack]") && stdout.contains("no file"), "{stdout}");
+}
+
+#[test]
+fn memory_that_is_there_before_the_first_message_counts_in_full_against_the_machine() {
+    let dir = tempfile::tempdir().unwrap();
+    let graph = dir.path().join("graph.yaml");
+    let text = "ezrun: 1\nnodes:\n  a: { use: counter }\n  b: { use: \"null\" }\n\
+                edges: [{ from: a, to: b, zero_copy: true, queue: 60000, prefault: true }]\n";
+    std::fs::write(&graph, text).unwrap();
+    let (_, stdout, _) = ezrun("validate", &[graph.to_str().unwrap()]);
+    assert!(stdout.contains("warning[resources/memory-budget]") && stdout.contains("3.66 TiB"), "{stdout}");
+}
+
 fn make_executable(path: &Path) {
     set_mode(path, "755");
 }

@@ -55,7 +55,9 @@ pub(super) fn feedback(model: &Model<'_>, findings: &mut Findings) {
         if component[from] != component[to] {
             let message = "this edge closes no cycle, so it is no feedback";
             let draft = Draft::new(rules::NO_FEEDBACK, flag.span, message).help("take `feedback: true` out");
-            findings.add(draft.fix(Change::Replace(flag.span, "false")));
+            // Where an edge is broken, it may be the one that closes the cycle.
+            let is_sure = model.faulty_outputs.is_empty() && model.faulty_inputs.is_empty() && !findings.has_errors();
+            findings.add(if is_sure { draft.fix(Change::Replace(flag.span, "false")) } else { draft });
             continue;
         }
         let drops = written.overflow.map(|overflow| overflow.value);

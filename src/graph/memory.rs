@@ -27,7 +27,8 @@ pub enum LimitOf {
     /// The user, who wants to be sure: every edge counts with the largest messages that it lets through.
     Budget,
     /// The machine: memory that was reserved is not used before it is needed, so an edge counts with the messages that it
-    /// will have or that the file allows by name, and not at all where neither is known.
+    /// will have or that the file allows by name, and not at all where neither is known; with its largest ones where all
+    /// of its memory is there before the first.
     Machine,
     /// The control group, such as that of a container: otherwise as the machine.
     ControlGroup,
@@ -107,6 +108,8 @@ fn demand(model: &Model<'_>, streams: &Streams, wire: &Wire<'_>, limit: LimitOf)
     let known = streams.sent(wire.from).bytes.map(|bytes| bytes.ceil() as u64);
     let max_message = match limit {
         LimitOf::Budget => written.unwrap_or(DEFAULT_MAX_MESSAGE),
+        // What has its memory before the first message needs it whatever comes.
+        _ if wire.edge.prefault.is_some_and(|flag| flag.value) => written.unwrap_or(DEFAULT_MAX_MESSAGE),
         LimitOf::Machine | LimitOf::ControlGroup => known.or(written)?.min(written.unwrap_or(DEFAULT_MAX_MESSAGE)),
     };
     let zero_copy = wire.edge.zero_copy.is_some_and(|flag| flag.value);

@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 /// Largest description, in bytes.
-const MAX_DESCRIPTION_BYTES: u64 = 16 << 20;
+const MAX_DESCRIPTION_BYTES: u64 = 1 << 20;
 /// How long a pack may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -136,6 +136,11 @@ impl PackFault {
 impl Packs for Saved {
     fn describe(&self, executable: &Path) -> Result<PackDescription, PackFault> {
         let path = description_path(executable);
+        if std::fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
+            // A pipe would be waited for.
+            let cause = std::io::Error::other("it is no file");
+            return Err(PackFault::Unreadable { path, cause });
+        }
         let file = match std::fs::File::open(&path) {
             Ok(file) => file,
             Err(e) if e.kind() == ErrorKind::NotFound => return Err(PackFault::NotSaved { expected: path }),

@@ -21,6 +21,11 @@ pub(super) fn check(node: &mut ModelNode<'_>, registry: &Registry, file: &Source
     let mut walker = Walker::new(&node_type.settings, file, &node.name, &way_out);
     let none = Tree::new(node.name.span, Kind::Map(Box::default()));
     let settings = walker.settings(node.with.unwrap_or(&none));
+    if walker.is_lost() {
+        let message = format!("the schema of `{}` leads around in circles, or branches too often", node_type.name);
+        let span = node.uses.as_ref().map_or(node.name.span, |uses| uses.span);
+        return findings.add(Draft::new(rules::BAD_PACK, span, message).help("flatten it in the pack"));
+    }
     let is_whole = walker.findings.len() == 0 && !walker.unknown;
     findings.extend(walker.findings);
     if let Some(built_in) = registry.get(&node_type.name).filter(|_| node.pack.is_none()) {

@@ -232,7 +232,8 @@ fn item_bytes(output: &OutputPort) -> Option<f64> {
 pub(super) fn bytes_in_words(bytes: f64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if bytes < 1024.0 {
-        return format!("{bytes:.0} bytes");
+        let unit = if bytes.round() == 1.0 { "byte" } else { "bytes" };
+        return format!("{bytes:.0} {unit}");
     }
     if bytes > EXBIBYTE {
         return "more than 1 EiB".to_owned();

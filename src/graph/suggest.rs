@@ -53,9 +53,15 @@ pub(super) fn meant<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str
     let mut near = all_near(name, candidates);
     near.sort_by_key(|(distance, _)| *distance);
     let (distance, nearest) = *near.first()?;
-    let is_sure = near.get(1).is_none_or(|(second, _)| *second >= distance + CLEAR_LEAD);
+    // Names that differ in their numbers are counted, not misspelt.
+    let has_same_number = digits(name).eq(digits(nearest));
+    let is_sure = has_same_number && near.get(1).is_none_or(|(second, _)| *second >= distance + CLEAR_LEAD);
     let instead = is_sure.then(|| (name.to_owned(), nearest.to_owned()));
     Some(Suggestion { text: format!("did you mean `{nearest}`?"), instead })
+}
+
+fn digits(name: &str) -> impl Iterator<Item = char> {
+    name.chars().filter(char::is_ascii_digit)
 }
 
 /// Help for an unknown `name`: the nearest candidate, or else all of them where they are few.

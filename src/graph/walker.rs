@@ -19,6 +19,12 @@ const MAX_WORDS: usize = 12;
 /// Deepest chain of `$ref` that is followed.
 const MAX_REFS: usize = 16;
 
+/// How many schemas may be looked into for the least settings, and how many more for each byte of others.
+const MIN_LOOKS: usize = 200;
+const LOOKS_PER_BYTE: usize = 10;
+/// Deepest chain of branches within branches for one value.
+const MAX_NESTED: usize = 64;
+
 /// Goes through the settings of one node.
 pub(super) struct Walker<'a> {
     root: &'a Value,
@@ -29,15 +35,25 @@ pub(super) struct Walker<'a> {
     way_out: &'a str,
     /// Whether a value is not known yet.
     pub unknown: bool,
+    /// How many more schemas are looked into, and how many more each within the last, without a step into the value.
+    looks: usize,
+    nested: usize,
 }
 
 impl<'a> Walker<'a> {
     pub fn new(root: &'a Value, file: &'a SourceFile, node: &'a Word, way_out: &'a str) -> Self {
-        Walker { root, file, findings: Findings::default(), node, way_out, unknown: false }
+        let findings = Findings::default();
+        Walker { root, file, findings, node, way_out, unknown: false, looks: MIN_LOOKS, nested: MAX_NESTED }
+    }
+
+    /// Whether the schema leads around in circles, or has so many branches within branches that it was not looked through.
+    pub fn is_lost(&self) -> bool {
+        self.looks == 0
     }
 
     /// The value that the node gets, without the settings at fault and those that are not known.
     pub fn settings(&mut self, tree: &Tree) -> Value {
+        self.looks += LOOKS_PER_BYTE * (tree.span.end() - tree.span.start());
         if !matches!(tree.kind, Kind::Map(_) | Kind::Null | Kind::Unknown) {
             let message = format!("the settings of `{}` are a mapping, not {}", self.node.text, tree.describe());
             self.report(rules::WRONG_TYPE, tree.span, message, Some("write `with: { setting: value }`".to_owned()));
@@ -55,7 +71,7 @@ impl<'a> Walker<'a> {
         let schema = self.follow(schema);
         if tree.kind == Kind::Null
             && tree.substituted.as_ref().is_some_and(|text| text.is_empty())
-            && !self.wants_text(schema)
+            && !self.wants_text(schema, MAX_REFS)
         {
             let variable = self.file.slice(tree.span).trim_matches(['"', '\'']);
             let message = format!("{}: the value of `{variable}` is empty", self.setting(path));
@@ -68,7 +84,7 @@ impl<'a> Walker<'a> {
             }
         }
         if let Some([only]) = schema.get("allOf").and_then(Value::as_array).map(Vec::as_slice) {
-            return self.walk(tree, only, path);
+            return self.look_into(tree, only, path);
         }
         if let Some(allowed) = constants(schema) {
             return self.constant(tree, &allowed, path);
@@ -89,6 +105,21 @@ impl<'a> Walker<'a> {
         }
     }
 
+    /// As [`walk`](Self::walk) on the same value, as long as that comes to an end.
+    fn look_into(&mut self, tree: &Tree, schema: &'a Value, path: &str) -> Value {
+        if self.nested == 0 {
+            self.looks = 0;
+        }
+        if self.is_lost() {
+            return Value::Null;
+        }
+        self.looks -= 1;
+        self.nested -= 1;
+        let value = self.walk(tree, schema, path);
+        self.nested += 1;
+        value
+    }
+
     /// The text of a variable stays a text where only a text will do.
     fn as_wanted(&self, tree: &Tree, types: &[&str]) -> Kind {
         match &tree.substituted {
@@ -99,12 +130,15 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// Whether any text will do.
-    fn wants_text(&self, schema: &'a Value) -> bool {
+    /// Whether any text will do; `depth` says how many branches within branches are looked at.
+    fn wants_text(&mut self, schema: &'a Value, depth: usize) -> bool {
+        self.looks = self.looks.saturating_sub(1);
         let schema = self.follow(schema);
         let branches = ["anyOf", "oneOf", "allOf"].iter().find_map(|key| schema.get(key).and_then(Value::as_array));
         match branches {
-            Some(branches) => branches.iter().any(|branch| self.wants_text(branch)),
+            Some(branches) => {
+                depth > 0 && !self.is_lost() && branches.iter().any(|branch| self.wants_text(branch, depth / 2))
+            }
             None => constants(schema).is_none() && (types(schema).is_empty() || types(schema).contains(&"string")),
         }
     }
@@ -129,7 +163,7 @@ impl<'a> Walker<'a> {
         let mut nearest: Option<Findings> = None;
         for branch in &followed {
             let outer = (std::mem::take(&mut self.findings), self.unknown);
-            let value = self.walk(tree, branch, path);
+            let value = self.look_into(tree, branch, path);
             let inner = std::mem::replace(&mut self.findings, outer.0);
             if inner.len() == 0 {
                 return value;

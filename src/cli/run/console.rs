@@ -38,7 +38,9 @@ impl Console {
             crate::channel::SegmentKind::Sealed => "",
             crate::channel::SegmentKind::Named => "; segments are named: read-only by how they are mapped, not by seal",
         };
-        self.line(&format!("running {}: {nodes} nodes in {backends} backends, {edges} edges{weaker}", graph.name));
+        let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        let (nodes, backends, edges) = (counted(nodes, "node"), counted(backends, "backend"), counted(edges, "edge"));
+        self.line(&format!("running {}: {nodes} in {backends}, {edges}{weaker}", graph.name));
     }
 
     /// Takes the bar away.
