@@ -270,6 +270,16 @@ fn a_saved_description_that_is_no_file_is_not_waited_for() {
 }
 
 #[test]
+fn a_node_called_null_is_told_to_be_quoted() {
+    let dir = tempfile::tempdir().unwrap();
+    let graph = dir.path().join("graph.yaml");
+    let text = "ezrun: 1\nnodes: { a: { use: counter }, null: { use: \"null\" } }\nedges: [{ from: a, to: null }]\n";
+    std::fs::write(&graph, text).unwrap();
+    let (code, stdout, _) = ezrun("validate", &[graph.to_str().unwrap()]);
+    assert!(code == 1 && stdout.contains(":3:24") && stdout.contains("quote it: \"null\""), "{stdout}");
+}
+
+#[test]
 fn memory_that_is_there_before_the_first_message_counts_in_full_against_the_machine() {
     let dir = tempfile::tempdir().unwrap();
     let graph = dir.path().join("graph.yaml");

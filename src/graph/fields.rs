@@ -181,7 +181,7 @@ impl<'t> Reader<'_, 't> {
             (Kind::Unknown, _) => return None,
             (Kind::String(text), _) => text,
             (_, Some(text)) => return self.filled(text, tree.span, what),
-            (Kind::Null, _) => {
+            (Kind::Null, _) if !tree.text(self.file).eq_ignore_ascii_case("null") => {
                 self.report(rules::MISSING_KEY, tree.span, format!("{what} is not given"), "write it after the colon");
                 return None;
             }
