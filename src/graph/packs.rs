@@ -2,7 +2,10 @@
 
 use super::source::is_writable_by_all;
 use crate::node::{DescriptionError, PackDescription, SettingError, SettingsToCheck, description_path};
+use rustix::fs::OFlags;
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -136,12 +139,7 @@ impl PackFault {
 impl Packs for Saved {
     fn describe(&self, executable: &Path) -> Result<PackDescription, PackFault> {
         let path = description_path(executable);
-        if std::fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
-            // A pipe would be waited for.
-            let cause = std::io::Error::other("it is no file");
-            return Err(PackFault::Unreadable { path, cause });
-        }
-        let file = match std::fs::File::open(&path) {
+        let file = match open_file(&path) {
             Ok(file) => file,
             Err(e) if e.kind() == ErrorKind::NotFound => return Err(PackFault::NotSaved { expected: path }),
             Err(cause) => return Err(PackFault::Unreadable { path, cause }),
@@ -224,6 +222,12 @@ fn answer_of(child: &mut Child, path: PathBuf, verb: &'static str) -> Result<Vec
         std::thread::sleep(Duration::from_millis(2));
     }
     Ok(text)
+}
+
+/// A pipe is no file, and not waited for.
+fn open_file(path: &Path) -> std::io::Result<File> {
+    let file = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(std::io::Error::other("it is no file")) }
 }
 
 fn read_bounded(from: impl Read, path: &Path) -> Result<Vec<u8>, PackFault> {
