@@ -270,6 +270,20 @@ fn a_saved_description_that_is_no_file_is_not_waited_for() {
 }
 
 #[test]
+fn a_sarif_report_holds_the_beginning_of_a_cycle_without_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let graph = dir.path().join("graph.yaml");
+    let nodes: String = (0..1500).map(|i| format!("  n{i}: {{ use: merge }}\n")).collect();
+    let edges: String = (0..1500).map(|i| format!("  - {{ from: n{i}, to: n{} }}\n", (i + 1) % 1500)).collect();
+    std::fs::write(&graph, format!("ezrun: 1\nnodes:\n{nodes}edges:\n{edges}")).unwrap();
+    let (_, stdout, _) = ezrun("validate", &[graph.to_str().unwrap(), "--select", "flow/cycle", "--format", "sarif"]);
+    let report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    let result = &report["runs"][0]["results"][0];
+    assert_eq!(result["ruleId"], "flow/cycle");
+    assert_eq!(result["relatedLocations"].as_array().map(Vec::len), Some(1000));
+}
+
+#[test]
 fn a_node_called_null_is_told_to_be_quoted() {
     let dir = tempfile::tempdir().unwrap();
     let graph = dir.path().join("graph.yaml");

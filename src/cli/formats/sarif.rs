@@ -9,6 +9,9 @@ use std::path::Path;
 /// What does not stand for itself in the path of a URI.
 const ENCODED: AsciiSet = NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
+/// Most related places of one finding: more than anyone looks through, and less than memory for the longest cycles.
+const MAX_RELATED: usize = 1000;
+
 /// All of `found`, in one run.
 pub fn write(found: &Found) -> String {
     let notifications: Vec<Value> =
@@ -47,7 +50,8 @@ fn rule(rule: &Rule) -> Value {
 
 fn result(finding: &Finding, sources: &Sources) -> Value {
     let help = finding.help.as_ref().map(|help| format!("\nhelp: {help}")).unwrap_or_default();
-    let related = finding.related.iter().enumerate().map(|(id, related)| related_location(id, related));
+    let related =
+        finding.related.iter().take(MAX_RELATED).enumerate().map(|(id, related)| related_location(id, related));
     let mut result = json!({
         "ruleId": finding.code,
         "ruleIndex": rules::ALL.iter().position(|rule| rule.code == finding.code),
