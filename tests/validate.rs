@@ -269,14 +269,21 @@ fn a_saved_description_that_is_no_file_is_not_waited_for() {
     assert!(code == 1 && stdout.contains("error[environment/bad-pack]") && stdout.contains("no file"), "{stdout}");
 }
 
-#[test]
-fn a_sarif_report_holds_the_beginning_of_a_cycle_without_end() {
+/// What `validate` says of a graph of this text, and its exit code.
+fn validated(text: &str, args: &[&str]) -> (i32, String) {
     let dir = tempfile::tempdir().unwrap();
     let graph = dir.path().join("graph.yaml");
+    std::fs::write(&graph, text).unwrap();
+    let (code, stdout, _) = ezrun("validate", &[&[graph.to_str().unwrap()], args].concat());
+    (code, stdout)
+}
+
+#[test]
+fn a_sarif_report_holds_the_beginning_of_a_cycle_without_end() {
     let nodes: String = (0..1500).map(|i| format!("  n{i}: {{ use: merge }}\n")).collect();
     let edges: String = (0..1500).map(|i| format!("  - {{ from: n{i}, to: n{} }}\n", (i + 1) % 1500)).collect();
-    std::fs::write(&graph, format!("ezrun: 1\nnodes:\n{nodes}edges:\n{edges}")).unwrap();
-    let (_, stdout, _) = ezrun("validate", &[graph.to_str().unwrap(), "--select", "flow/cycle", "--format", "sarif"]);
+    let text = format!("ezrun: 1\nnodes:\n{nodes}edges:\n{edges}");
+    let (_, stdout) = validated(&text, &["--select", "flow/cycle", "--format", "sarif"]);
     let report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
     let result = &report["runs"][0]["results"][0];
     assert_eq!(result["ruleId"], "flow/cycle");
@@ -285,22 +292,16 @@ fn a_sarif_report_holds_the_beginning_of_a_cycle_without_end() {
 
 #[test]
 fn a_node_called_null_is_told_to_be_quoted() {
-    let dir = tempfile::tempdir().unwrap();
-    let graph = dir.path().join("graph.yaml");
     let text = "ezrun: 1\nnodes: { a: { use: counter }, null: { use: \"null\" } }\nedges: [{ from: a, to: null }]\n";
-    std::fs::write(&graph, text).unwrap();
-    let (code, stdout, _) = ezrun("validate", &[graph.to_str().unwrap()]);
+    let (code, stdout) = validated(text, &[]);
     assert!(code == 1 && stdout.contains(":3:24") && stdout.contains("quote it: \"null\""), "{stdout}");
 }
 
 #[test]
 fn memory_that_is_there_before_the_first_message_counts_in_full_against_the_machine() {
-    let dir = tempfile::tempdir().unwrap();
-    let graph = dir.path().join("graph.yaml");
     let text = "ezrun: 1\nnodes:\n  a: { use: counter }\n  b: { use: \"null\" }\n\
                 edges: [{ from: a, to: b, zero_copy: true, queue: 60000, prefault: true }]\n";
-    std::fs::write(&graph, text).unwrap();
-    let (_, stdout, _) = ezrun("validate", &[graph.to_str().unwrap()]);
+    let (_, stdout) = validated(text, &[]);
     assert!(stdout.contains("warning[resources/memory-budget]") && stdout.contains("3.66 TiB"), "{stdout}");
 }
 

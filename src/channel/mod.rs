@@ -46,8 +46,6 @@ mod layout;
 mod sync;
 
 #[cfg(target_os = "linux")]
-mod clocks;
-#[cfg(target_os = "linux")]
 mod descriptors;
 #[cfg(target_os = "linux")]
 mod fault;
@@ -79,6 +77,8 @@ mod model;
 mod named;
 #[cfg(target_os = "linux")]
 mod probe;
+#[cfg(target_os = "linux")]
+mod real_time;
 #[cfg(target_os = "linux")]
 mod receiver;
 #[cfg(target_os = "linux")]

@@ -1,9 +1,9 @@
 //! An output port: one payload, sent on every edge that leaves the port.
 
-use super::clocks::Clocks;
 use super::layout::{OutWords, PortStart, PortWords, Published};
 use super::local::{LocalEdge, LocalQueue};
 use super::memory::Writable;
+use super::real_time::RealTime;
 use super::ring::{Consumer, Envelope, Offer, OutEdge};
 use super::slots::{Loan, Slots};
 use super::wait::Waiter;
@@ -23,7 +23,7 @@ pub struct Sender {
     full: Vec<usize>,
     loan: Option<Loan>,
     sequence: u64,
-    clocks: Clocks,
+    real_time: RealTime,
     waiter: Waiter,
     announce: Option<Announce>,
 }
@@ -41,7 +41,7 @@ pub struct LocalSender {
     loan: Buffer,
     metadata: Arc<Metadata>,
     sequence: u64,
-    clocks: Clocks,
+    real_time: RealTime,
     waiter: Waiter,
 }
 
@@ -52,8 +52,8 @@ impl Sender {
     /// [`ChannelError::Memory`] where there is none.
     pub fn create(kind: SegmentKind, label: &str, layout: PortLayout, waiter: Waiter) -> Result<Self, ChannelError> {
         let slots = Slots::create(kind, label, layout)?;
-        let (edges, full, clocks) = Default::default();
-        Ok(Sender { slots, edges, full, loan: None, sequence: 0, clocks, waiter, announce: None })
+        let (edges, full, real_time) = Default::default();
+        Ok(Sender { slots, edges, full, loan: None, sequence: 0, real_time, waiter, announce: None })
     }
 
     /// Goes on where another process has left off. Before any edge is added.
@@ -133,8 +133,9 @@ impl Sender {
     /// [`ChannelError::Interrupted`] where the run is cut short; [`ChannelError::Full`] where an edge says so.
     pub fn commit(&mut self, capture: Option<Capture>, trace: u64) -> Result<(), ChannelError> {
         let Some(loan) = self.loan.take() else { return Ok(()) };
-        let (publish_ns, present) = self.clocks.now();
-        self.slots.seal(&loan, self.sequence, capture.unwrap_or(present), publish_ns, trace);
+        let publish_ns = monotonic_ns();
+        let capture = capture.unwrap_or_else(|| self.real_time.at(publish_ns));
+        self.slots.seal(&loan, self.sequence, capture, publish_ns, trace);
         self.sequence += 1;
         let envelope = Envelope {
             slot: loan.slot,
@@ -232,7 +233,7 @@ impl LocalSender {
             loan: Buffer::default(),
             metadata: Arc::default(),
             sequence: 0,
-            clocks: Clocks::default(),
+            real_time: RealTime::default(),
             waiter,
         })
     }
@@ -288,8 +289,8 @@ impl LocalSender {
     /// As there.
     pub fn commit(&mut self, capture: Option<Capture>, trace: u64) -> Result<(), ChannelError> {
         let payload = std::mem::take(&mut self.loan);
-        let (publish_ns, present) = self.clocks.now();
-        let capture = capture.unwrap_or(present);
+        let publish_ns = monotonic_ns();
+        let capture = capture.unwrap_or_else(|| self.real_time.at(publish_ns));
         let header = Header { sequence: 0, generation: 0, capture, publish_ns, trace };
         self.publish(Owned { header, metadata: Arc::clone(&self.metadata), payload })
     }

@@ -4,6 +4,7 @@ use super::edit::{Change, Edit, Part};
 use super::source::{Place, Span};
 use super::sources::Sources;
 use super::suggest::Suggestion;
+use crate::node::counted;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
@@ -106,11 +107,8 @@ impl fmt::Display for Tally {
     /// As in `2 errors, 1 warning`; `no findings` where there is none.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = [(self.errors, "error"), (self.warnings, "warning"), (self.hints, "hint")];
-        let parts: Vec<String> = parts
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, word)| format!("{count} {word}{}", if *count == 1 { "" } else { "s" }))
-            .collect();
+        let parts: Vec<String> =
+            parts.iter().filter(|(count, _)| *count > 0).map(|&(count, level)| counted(count, level)).collect();
         f.write_str(if parts.is_empty() { "no findings" } else { "" })?;
         f.write_str(&parts.join(", "))
     }

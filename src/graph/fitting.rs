@@ -5,7 +5,7 @@ use super::model::{Model, ModelNode, Wire};
 use super::sources::Sources;
 use super::streams::Streams;
 use super::{rules, settings};
-use crate::node::{KnownSignal, Registry, SettingError, figures};
+use crate::node::{KnownSignal, Registry, SettingError, counted, figures};
 
 /// What is known of the signal at the first input of a node, and an edge that brings it.
 pub(super) struct Incoming<'m> {
@@ -55,9 +55,8 @@ pub(super) fn misfit(error: &SettingError, node: &ModelNode<'_>, incoming: &Inco
 
 /// As in `250 samples per second, 2 channels`.
 fn in_words(signal: &KnownSignal) -> String {
-    let counted = |count: u64, unit: &str| format!("{count} {unit}{}", if count == 1 { "" } else { "s" });
     let rate = signal.rate_hz.map(|rate| format!("{} samples per second", figures(rate)));
-    let channels = signal.channels.map(|channels| counted(channels, "channel"));
-    let samples = signal.samples.map(|samples| format!("{} per message", counted(samples, "sample")));
+    let channels = signal.channels.map(|channels| counted(channels as usize, "channel"));
+    let samples = signal.samples.map(|samples| format!("{} per message", counted(samples as usize, "sample")));
     [rate, channels, samples].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

@@ -49,14 +49,14 @@ fn without(topology: &Topology, leaves_out: impl Fn((NodeIndex, NodeIndex), usiz
 
 pub(super) fn feedback(model: &Model<'_>, findings: &mut Findings) {
     let component = &model.shape.component;
+    // Where an edge is broken, it may be the one that closes the cycle.
+    let is_sure = !findings.has_errors();
     for (at, (from, to)) in ends(model).filter(|(at, (from, to))| from != to && is_feedback(model, *at)) {
         let written = &model.edges[at].written;
         let Some(flag) = written.feedback else { continue };
         if component[from] != component[to] {
             let message = "this edge closes no cycle, so it is no feedback";
             let draft = Draft::new(rules::NO_FEEDBACK, flag.span, message).help("take `feedback: true` out");
-            // Where an edge is broken, it may be the one that closes the cycle.
-            let is_sure = model.faulty_outputs.is_empty() && model.faulty_inputs.is_empty() && !findings.has_errors();
             findings.add(if is_sure { draft.fix(Change::Replace(flag.span, "false")) } else { draft });
             continue;
         }

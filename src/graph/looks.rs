@@ -30,6 +30,21 @@ impl Looks {
         !self.are_over()
     }
 
+    /// The nearest of `folder` and those above it, seen from `dir`, that `is_there`: below what is not there nothing is.
+    pub(super) fn nearest<'f>(
+        &mut self,
+        dir: &Path,
+        folder: &'f Path,
+        is_there: impl Fn(&Path) -> bool,
+    ) -> Option<&'f Path> {
+        let folders: Vec<&Path> = folder.ancestors().collect();
+        let is_away = |folder: &&Path| {
+            let full = dir.join(folder);
+            !self.may(&full) || !is_there(&full)
+        };
+        folders.get(folders.partition_point(is_away)).copied()
+    }
+
     /// Whether nothing more is looked at.
     pub(super) fn are_over(&self) -> bool {
         self.left == 0

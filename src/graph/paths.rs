@@ -93,13 +93,7 @@ impl<'a> Outputs<'a> {
 
 /// Why nothing can be made in a folder, or the folder itself cannot.
 fn folder_obstacle(dir: &Path, folder: &Path, looks: &mut Looks) -> Option<Obstacle> {
-    // Below what is not there nothing is.
-    let folders: Vec<&Path> = folder.ancestors().collect();
-    let is_away = |folder: &&Path| {
-        let full = dir.join(folder);
-        !looks.may(&full) || full.symlink_metadata().is_err()
-    };
-    let there = folders.get(folders.partition_point(is_away)).filter(|_| !looks.are_over())?;
+    let there = looks.nearest(dir, folder, |folder| folder.symlink_metadata().is_ok()).filter(|_| !looks.are_over())?;
     let full = dir.join(there);
     let name = match there.to_str() {
         Some("") => "the folder of the graph file".to_owned(),

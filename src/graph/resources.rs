@@ -176,10 +176,7 @@ impl<'p> RealPaths<'p> {
     }
 
     fn look_for_folder(&mut self, folder: &Path) -> PathBuf {
-        // Below what is not there nothing is.
-        let ancestors: Vec<&Path> = folder.ancestors().collect();
-        let is_away = |ancestor: &&Path| !self.looks.may(ancestor) || !ancestor.exists();
-        let there = ancestors.get(ancestors.partition_point(is_away));
+        let there = self.looks.nearest(Path::new(""), folder, Path::exists);
         let Some((there, below)) = there.and_then(|there| Some((there, folder.strip_prefix(there).ok()?))) else {
             return normal(folder);
         };

@@ -3,7 +3,7 @@
 
 use super::Overflow;
 use super::model::{Model, ModelNode, Wire};
-use crate::node::{Amount, Cadence, KnownSignal, OutputPort, PortType, Quantity};
+use crate::node::{Amount, Cadence, KnownSignal, OutputPort, PortType, Quantity, counted, trimmed};
 use serde_json::Value;
 
 /// A node's index and a port's.
@@ -232,8 +232,7 @@ fn item_bytes(output: &OutputPort) -> Option<f64> {
 pub(super) fn bytes_in_words(bytes: f64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if bytes < 1024.0 {
-        let unit = if bytes.round() == 1.0 { "byte" } else { "bytes" };
-        return format!("{bytes:.0} {unit}");
+        return counted(bytes.round_ties_even() as usize, "byte");
     }
     if bytes > EXBIBYTE {
         return "more than 1 EiB".to_owned();
@@ -242,8 +241,7 @@ pub(super) fn bytes_in_words(bytes: f64) -> String {
     let number = bytes / 1024f64.powi(power as i32);
     let digits = if number < 10.0 { 2 } else { usize::from(number < 100.0) };
     let text = format!("{number:.digits$}");
-    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    format!("{text} {}", UNITS[power - 1])
+    format!("{} {}", trimmed(&text), UNITS[power - 1])
 }
 
 #[cfg(test)]

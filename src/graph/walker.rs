@@ -11,6 +11,7 @@ use super::schema::{
 use super::source::{SourceFile, Span};
 use super::suggest::{self, Suggestion};
 use super::yaml::{Kind, Tree, plain_scalar};
+use crate::node::counted;
 use serde_json::{Map, Number, Value};
 use smol_str::SmolStr;
 
@@ -137,7 +138,7 @@ impl<'a> Walker<'a> {
         let branches = ["anyOf", "oneOf", "allOf"].iter().find_map(|key| schema.get(key).and_then(Value::as_array));
         match branches {
             Some(branches) => {
-                depth > 0 && !self.is_lost() && branches.iter().any(|branch| self.wants_text(branch, depth / 2))
+                depth > 0 && !self.is_lost() && branches.iter().any(|branch| self.wants_text(branch, depth - 1))
             }
             None => constants(schema).is_none() && (types(schema).is_empty() || types(schema).contains(&"string")),
         }
@@ -215,7 +216,7 @@ impl<'a> Walker<'a> {
                 (Some(min), None) => format!("give {min} or more"),
                 (None, max) => format!("give at most {}", max.unwrap_or_default()),
             };
-            let message = format!("{} has {count} item{}", self.setting(path), if count == 1 { "" } else { "s" });
+            let message = format!("{} has {}", self.setting(path), counted(items.len(), "item"));
             self.report(rules::OUT_OF_RANGE, tree.span, message, Some(help));
         }
         let prefix = schema.get("prefixItems").and_then(Value::as_array);

@@ -22,8 +22,13 @@ pub(crate) fn figures(number: f64) -> String {
     trimmed(&format!("{number:.after_it$}")).to_owned()
 }
 
+/// So many of what `unit` calls one of: as in `1 channel`, `2 channels`.
+pub(crate) fn counted(count: usize, unit: &str) -> String {
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Without the zeros at the end of a fraction.
-fn trimmed(text: &str) -> &str {
+pub(crate) fn trimmed(text: &str) -> &str {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
 }
 

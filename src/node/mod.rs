@@ -20,7 +20,7 @@ pub mod testing;
 pub use cadence::{Amount, Cadence, Quantity};
 pub use context::{Context, NeverStops, Signals, Stopped, Wake};
 pub use description::{InputPort, Joins, MAX_HOLDS, OutputPort, PortType, Records, Role, Stream, TypeDescription};
-pub(crate) use figures::figures;
+pub(crate) use figures::{counted, figures, trimmed};
 pub use inputs::{Inputs, Receive};
 pub use known_signal::KnownSignal;
 pub use outputs::{Loan, Output, Outputs, Transmit};

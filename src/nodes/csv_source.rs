@@ -3,7 +3,7 @@
 use super::support::files;
 use super::support::samples::{self, Block, Samples};
 use crate::node::settings::Positive;
-use crate::node::{Context, Flow, NodeType, Outputs, Quantity, Result, SettingError, Source};
+use crate::node::{Context, Flow, NodeType, Outputs, Quantity, Result, SettingError, Source, counted};
 use anyhow::{anyhow, bail};
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -178,7 +178,7 @@ impl Rows {
         match column {
             Column::Place(place) if *place < self.width => Ok(*place),
             Column::Place(place) => {
-                bail!("{path} has no column {place}: it has {}, counted from 0", count(self.width, "column"))
+                bail!("{path} has no column {place}: it has {}, counted from 0", counted(self.width, "column"))
             }
             Column::Name(name) => self.names.iter().position(|n| n == name).ok_or_else(|| {
                 if self.names.is_empty() {
@@ -203,7 +203,7 @@ impl Rows {
             return Ok(false);
         }
         if self.row.len() != self.width {
-            let (found, wanted) = (count(self.row.len(), "cell"), self.width);
+            let (found, wanted) = (counted(self.row.len(), "cell"), self.width);
             bail!("{}: {found} where the first row has {wanted}", self.place());
         }
         let before = block.len();
@@ -267,8 +267,4 @@ fn shown(cell: &[u8]) -> String {
         Some((end, _)) => format!("{:?}", format!("{}…", &text[..end])),
         None => format!("{text:?}"),
     }
-}
-
-fn count(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }

@@ -3,6 +3,7 @@
 use crate::channel::SegmentKind;
 use crate::cli::table;
 use crate::graph::{OnExit, Overflow, Restart};
+use crate::node::counted;
 use crate::plan::{BackendOutline, EdgeOutline, Outline, RestartOutline, SegmentOutline, SegmentUse, Totals};
 use indicatif::BinaryBytes;
 use std::fmt::Write;
@@ -80,12 +81,8 @@ fn headline(outline: &Outline) -> String {
         SegmentKind::Sealed => "sealed segments",
         SegmentKind::Named => "named segments: read-only by how they are mapped, not by the kernel",
     };
-    let (nodes, backends, edges) = (count(nodes, "node"), count(processes, "backend"), count(edges, "edge"));
+    let (nodes, backends, edges) = (counted(nodes, "node"), counted(processes, "backend"), counted(edges, "edge"));
     format!("{}: {nodes} in {backends}, {edges} ({copying_edges} copying), {kind}\n", outline.graph)
-}
-
-fn count(count: usize, word: &str) -> String {
-    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
 fn backend(backend: &BackendOutline) -> Vec<String> {

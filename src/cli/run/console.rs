@@ -1,6 +1,7 @@
 //! What the user sees while a graph runs: a progress bar on a terminal, plain lines elsewhere, all on standard error.
 
 use crate::control::LogLevel;
+use crate::node::counted;
 use crate::plan::Plan;
 use crate::runner::{Observer, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -38,7 +39,6 @@ impl Console {
             crate::channel::SegmentKind::Sealed => "",
             crate::channel::SegmentKind::Named => "; segments are named: read-only by how they are mapped, not by seal",
         };
-        let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
         let (nodes, backends, edges) = (counted(nodes, "node"), counted(backends, "backend"), counted(edges, "edge"));
         self.line(&format!("running {}: {nodes} in {backends}, {edges}{weaker}", graph.name));
     }

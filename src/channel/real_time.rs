@@ -1,11 +1,11 @@
-//! What the clocks say of a message that is sent now.
+//! The capture time of a message that has none of its own.
 
 use crate::message::{Capture, Clock, monotonic_ns, realtime_ns};
 
-/// The present on both clocks by one reading: real time runs beside monotonic time until somebody sets it, so how far the
-/// two are apart is looked at only now and then.
+/// Real time by a reading of the monotonic clock: the two run beside each other until somebody sets real time, so how far
+/// they are apart is looked at only now and then.
 #[derive(Debug, Default)]
-pub struct Clocks {
+pub struct RealTime {
     /// What real time is ahead, in nanoseconds.
     ahead_ns: i64,
     /// When that was looked at last, on the monotonic clock.
@@ -15,15 +15,14 @@ pub struct Clocks {
 /// So long after it was set, real time may still be told as if it had not been.
 const LOOK_EVERY_NS: u64 = 1_000_000;
 
-impl Clocks {
-    /// The present on the monotonic clock, and what a message captured now has for its capture time.
-    pub fn now(&mut self) -> (u64, Capture) {
-        let now_ns = monotonic_ns();
+impl RealTime {
+    /// The capture time of what was captured at `now_ns`, the present on the monotonic clock.
+    pub fn at(&mut self, now_ns: u64) -> Capture {
         if now_ns.saturating_sub(self.looked_ns) >= LOOK_EVERY_NS {
             self.ahead_ns = ahead_ns();
             self.looked_ns = now_ns;
         }
-        (now_ns, Capture { ns: now_ns as i64 + self.ahead_ns, clock: Clock::Realtime })
+        Capture { ns: now_ns as i64 + self.ahead_ns, clock: Clock::Realtime }
     }
 }
 
@@ -44,11 +43,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_reading_tells_both_clocks() {
-        let mut clocks = Clocks::default();
+    fn the_present_follows_from_the_monotonic_clock() {
+        let mut real_time = RealTime::default();
         for _ in 0..1000 {
-            let (before, (now_ns, present), after) = (monotonic_ns(), clocks.now(), monotonic_ns());
-            assert!((before..=after).contains(&now_ns));
+            let present = real_time.at(monotonic_ns());
             assert_eq!(present.clock, Clock::Realtime);
             assert!(present.ns.abs_diff(realtime_ns()) < LOOK_EVERY_NS * 1000, "{} is not the present", present.ns);
         }
