@@ -197,10 +197,13 @@ impl Storm {
     /// What the run holds once every process is there that should be, and none besides.
     fn holdings_at_rest(&mut self) -> Holdings {
         let began = Instant::now();
+        // Of a program that was killed, the guard may be about to end.
+        let most = if self.killed.is_empty() { usize::MAX } else { self.before.processes };
         loop {
             let processes = processes_with(&self.mark);
             let cats = processes.iter().filter(|pid| super::holdings::name_of(**pid) == "cat").count();
-            if children(self.pid()).len() == SURVIVORS.len() + MORTALS.len() && cats == 1 {
+            let is_complete = children(self.pid()).len() == SURVIVORS.len() + MORTALS.len() && cats == 1;
+            if is_complete && processes.len() <= most {
                 return Holdings::of(self.runner.id(), &self.survivors, &processes, &self.killed);
             }
             assert!(began.elapsed() < DEADLINE, "{} processes, {cats} of them cats", processes.len());
