@@ -143,17 +143,17 @@ fn a_folder_without_any_graph_is_an_error() {
 }
 
 #[test]
-fn a_file_that_is_written_keeps_its_mode_and_the_links_to_it() {
+fn a_file_that_is_written_keeps_its_mode_its_byte_order_mark_and_the_links_to_it() {
     use std::os::unix::fs::{PermissionsExt, symlink};
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name);
     std::fs::create_dir(path("far")).unwrap();
-    std::fs::write(path("far/graph.yaml"), "ezrun: 1   \n").unwrap();
+    std::fs::write(path("far/graph.yaml"), "\u{feff}ezrun: 1   \n").unwrap();
     std::fs::set_permissions(path("far/graph.yaml"), std::fs::Permissions::from_mode(0o640)).unwrap();
     symlink("far/graph.yaml", path("link.yaml")).unwrap();
     assert_eq!(ezrun(dir.path(), &["fmt", "link.yaml"], "").0, 0);
     assert!(path("link.yaml").is_symlink());
-    assert_eq!(std::fs::read_to_string(path("far/graph.yaml")).unwrap(), "ezrun: 1\n");
+    assert_eq!(std::fs::read_to_string(path("far/graph.yaml")).unwrap(), "\u{feff}ezrun: 1\n");
     assert_eq!(std::fs::metadata(path("far/graph.yaml")).unwrap().permissions().mode() & 0o777, 0o640);
     assert_eq!(std::fs::read_dir(path("far")).unwrap().count(), 1, "something is left beside the file");
 }

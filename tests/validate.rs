@@ -410,11 +410,11 @@ fn a_graph_that_needs_more_memory_than_any_machine_has_is_warned_of() {
                  a: { use: stdout }\n  b: { use: check }\nedges:\n";
     // As much as the file asks for by name; where it does not, as much as is known to be sent.
     let cases = [
-        ("  - { from: lines, to: a, zero_copy: true, queue: 65536, max_message: 1 TiB }\n", true),
+        ("  - { from: lines, to: a, zero_copy: true, queue: 100, max_message: 1 TiB }\n", true),
         ("  - { from: lines, to: a, zero_copy: true, queue: 65536 }\n", false),
     ];
     for (edge, warned) in cases {
-        let rest = "  - { from: ticks, to: b, zero_copy: true, queue: 4096, max_message: 1 TiB }\n";
+        let rest = "  - { from: ticks, to: b, zero_copy: true, queue: 100, max_message: 1 TiB }\n";
         std::fs::write(&graph, format!("{nodes}{edge}{rest}")).unwrap();
         let (code, stdout, _) = ezrun("validate", &[graph.to_str().unwrap()]);
         assert_eq!((code, stdout.contains("warning[resources/memory-budget]")), (0, warned), "{stdout}");

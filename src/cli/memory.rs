@@ -24,7 +24,7 @@ pub fn limit(budget: Option<u64>) -> MemoryLimit {
 /// What would be a size, where `text` is none.
 pub fn size(text: &str) -> Result<u64, String> {
     let bytes = parse_bytes(text).filter(|&bytes| bytes > 0);
-    bytes.ok_or_else(|| "expected bytes as a number, or with a unit, such as `512 MiB`".to_owned())
+    bytes.ok_or_else(|| "expected bytes, above 0, as a number, or with a unit, such as `512 MiB`".to_owned())
 }
 
 #[cfg(target_os = "linux")]

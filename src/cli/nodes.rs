@@ -1,7 +1,7 @@
 //! `ezrun nodes`: the built-in node types, and all about one of them.
 
 use crate::graph::nearest_name;
-use crate::node::{Records, Registry, Role, TypeDescription};
+use crate::node::{Narrowed, Records, Registry, Role, TypeDescription};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Write as _};
@@ -78,6 +78,10 @@ fn show(node_type: &TypeDescription) -> String {
         "Inputs",
         node_type.inputs.iter().map(|port| {
             let mut notes = vec![port.accepts.to_string()];
+            notes.extend(port.narrowed.as_ref().map(|Narrowed { setting, is, accepts }| {
+                format!("with `{setting}: {}` only {accepts}", is.join("` or `"))
+            }));
+            notes.extend(port.uniform.then(|| "messages of one kind only".to_owned()));
             notes.extend(port.writes_in_place.then(|| "written in place: needs a copying edge".to_owned()));
             notes.extend(port.many.then(|| "any number of edges".to_owned()));
             notes.extend((!port.required).then(|| "optional".to_owned()));

@@ -1,7 +1,7 @@
 //! A file that a verb writes: never one that it reads.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -80,7 +80,11 @@ fn identity(metadata: io::Result<Metadata>) -> Option<(u64, u64)> {
     metadata.ok().filter(Metadata::is_file).map(|file| (file.dev(), file.ino()))
 }
 
-/// Writes `text` over the file at `path` at once: whatever happens meanwhile, the file has its old text or the new one.
+/// Some editors put it before a text, which it is no part of.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Writes `text` over the file at `path` at once: whatever happens meanwhile, the file has its old text or the new one. A
+/// byte order mark stays.
 pub fn rewrite(path: &Path, text: &str) -> Result<(), String> {
     rewrite_whole(path, text).map_err(|error| cannot_write(path, &error))
 }
@@ -92,9 +96,15 @@ fn rewrite_whole(path: &Path, text: &str) -> io::Result<()> {
     // Where a link leads, so that it stays one.
     let path = std::fs::canonicalize(path)?;
     // A file that must not be written is not replaced either.
-    let permissions = File::options().write(true).open(&path)?.metadata()?.permissions();
+    let old = File::options().read(true).write(true).open(&path)?;
+    let permissions = old.metadata()?.permissions();
+    let mut mark = Vec::new();
+    old.take(BYTE_ORDER_MARK.len() as u64).read_to_end(&mut mark)?;
     let dir = path.parent().unwrap_or(Path::new("/"));
     let mut file = tempfile::Builder::new().prefix(".ezrun-").permissions(permissions).tempfile_in(dir)?;
+    if mark == BYTE_ORDER_MARK {
+        file.write_all(&mark)?;
+    }
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
     file.persist(&path)?;

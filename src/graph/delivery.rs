@@ -65,7 +65,8 @@ pub(super) fn needless_copies(model: &Model<'_>, streams: &Streams, findings: &m
     };
     // An edge into a file's port may end at several inputs: one that writes needs the copy for all of them.
     let needed: HashSet<Span> = model.wires().filter(written_in_place).map(|wire| wire.to_span).collect();
-    for wire in model.wires().filter(|wire| !needed.contains(&wire.to_span)) {
+    let twice = findings.places_of(rules::DUPLICATE_EDGE);
+    for wire in model.wires().filter(|wire| !needed.contains(&wire.to_span) && !twice.contains(&wire.to_span)) {
         let node = &model.nodes[wire.to.0];
         let Some(node_type) = &node.node_type else { continue };
         let input = &node_type.inputs[wire.to.1];

@@ -89,6 +89,22 @@ fn all_keys(known: &[&str]) -> Option<Suggestion> {
     Some(if has_settings { format!("settings stand under `with:`; {}", all.text).into() } else { all })
 }
 
+/// Words of other tools for our keys.
+const OTHER_WORDS: &[(&str, &[&str])] = &[
+    ("use", &["type", "kind", "class", "component"]),
+    ("with", &["params", "parameters", "settings", "config", "options", "args"]),
+    ("from", &["source", "src", "output"]),
+    ("to", &["target", "dest", "destination", "dst", "sink", "input"]),
+    ("queue", &["depth", "capacity", "buffer", "queue_size"]),
+    ("overflow", &["policy", "when_full"]),
+];
+
+/// Help for a key that other tools have, in the place of one that is not there.
+fn translated(name: &str, known: &[&str], is_there: impl Fn(&str) -> bool) -> Option<Suggestion> {
+    let (key, _) = OTHER_WORDS.iter().find(|(key, words)| known.contains(key) && words.contains(&name))?;
+    (!is_there(key)).then(|| format!("did you mean `{key}`?").into())
+}
+
 impl<'t> Reader<'_, 't> {
     pub fn report(&mut self, rule: Rule, span: Span, message: impl Into<String>, help: impl Into<String>) {
         self.findings.add(Draft::new(rule, span, message).help(help));
@@ -101,7 +117,8 @@ impl<'t> Reader<'_, 't> {
         let mut helps = self.findings.suggestion(search).unwrap_or_default().into_iter();
         for field in unknown {
             let near = helps.next().flatten();
-            let help = lacks_space(field.name, known).map(Suggestion::from).or(near);
+            let meant = || translated(field.name, known, |key| fields.get(key).is_some());
+            let help = lacks_space(field.name, known).map(Suggestion::from).or_else(meant).or(near);
             let draft = Draft::new(rules::UNKNOWN_KEY, field.span, format!("{what} has no key `{}`", field.name));
             self.findings.add(draft.suggest(help, Part::Whole));
         }

@@ -215,6 +215,13 @@ impl Findings {
         self.omitted.extend(other.omitted);
     }
 
+    /// Where `rule` was broken.
+    pub fn places_of(&self, rule: Rule) -> HashSet<Span> {
+        let told = self.drafts.iter().filter(|draft| draft.rule.code == rule.code).map(|draft| draft.span);
+        let omitted = self.omitted.iter().filter(|omitted| omitted.code == rule.code).map(|omitted| omitted.span);
+        told.chain(omitted).collect()
+    }
+
     pub fn len(&self) -> usize {
         self.drafts.len() + self.omitted.len()
     }

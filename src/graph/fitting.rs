@@ -28,7 +28,9 @@ pub(super) fn misfits(
     sources: &Sources,
     findings: &mut Findings,
 ) {
-    for (at, node) in model.nodes.iter().enumerate().filter(|(_, node)| node.pack.is_none()) {
+    let mismatched = findings.places_of(rules::TYPE_MISMATCH);
+    let fits = |at| !model.wires_into(at).any(|wire| mismatched.contains(&wire.to_span));
+    for (at, node) in model.nodes.iter().enumerate().filter(|(at, node)| node.pack.is_none() && fits(*at)) {
         let Some((node_type, settings)) = node.node_type.as_ref().zip(node.settings.as_ref()) else { continue };
         let Some(built_in) = registry.get(&node_type.name) else { continue };
         let Some(incoming) = incoming(model, streams, at) else { continue };

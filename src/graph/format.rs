@@ -55,7 +55,9 @@ pub fn differ_only_in(one: &str, other: &str, values: usize) -> bool {
 
 fn read(text: &str) -> Result<Tree, FormatError> {
     let file = SourceFile::from_text("", Path::new(""), text);
-    parse::parse(&file, &mut Findings::default()).ok_or(FormatError::NotYaml)
+    let mut findings = Findings::default();
+    let tree = parse::parse(&file, &mut findings).filter(|_| findings.len() == 0);
+    tree.ok_or(FormatError::NotYaml)
 }
 
 /// Everything that is not white space.
@@ -93,7 +95,7 @@ fn spaces_in_braces(tree: &Tree, text: &str, edits: &mut Vec<Edit>) {
     for (before, next) in entries.iter().zip(entries.iter().skip(1)) {
         let end = before.iter().map(|child| child.span.end()).max().unwrap_or(0);
         // Nothing else between the two: no comment, no anchor.
-        if text.get(end..next[0].span.start()) == Some(",") {
+        if text.get(end..next[0].span.start()).is_some_and(|between| between.trim_start() == ",") {
             space_at(next[0].span.start());
         }
     }
@@ -186,6 +188,7 @@ mod tests {
             ("a: {}\nb: []\n", "a: {}\nb: []\n"),
             ("a: {b }\nc: { d }\n", "a: { b }\nc: { d }\n"),
             ("a: [{b: 1},{c: 2}]\n", "a: [{ b: 1 }, { c: 2 }]\n"),
+            ("a: [1 ,2]\n", "a: [1 , 2]\n"),
         ];
         for (text, formatted) in cases {
             assert_eq!(format(text).as_deref(), Ok(formatted), "{text:?}");

@@ -172,6 +172,7 @@ const RULES: &[fn(&Model<'_>, &mut Findings)] = &[
     resources::mixed_packs,
     resources::backend_names,
     resources::standard_input,
+    memory::unaddressable,
 ];
 
 /// The rules that reckon with how often messages come, and how large they are.

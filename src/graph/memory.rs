@@ -10,6 +10,9 @@ use super::{Delivery, Overflow, rules};
 /// Most places that a finding shows beside its own.
 const MAX_RELATED: usize = 3;
 
+/// What a process can address on any machine that ezrun runs on, in bytes.
+const ADDRESS_SPACE: f64 = (1u64 << 47) as f64;
+
 /// How much memory the queues of a graph may need.
 #[derive(Clone, Copy, Debug)]
 pub struct MemoryLimit {
@@ -57,7 +60,28 @@ struct Need<'w, 'm> {
     wires: &'w [Wire<'m>],
 }
 
+/// An edge that no process can have, whatever the machine has: what its queue holds is more than there are addresses for.
+pub(super) fn unaddressable(model: &Model<'_>, findings: &mut Findings) {
+    let places = model.places();
+    for wire in model.wires().filter(|wire| places[wire.from.0] != places[wire.to.0]) {
+        let queue = wire.edge.queue.map_or(DEFAULT_QUEUE, |queue| queue.value);
+        let largest = wire.edge.max_message.map_or(DEFAULT_MAX_MESSAGE, |bytes| bytes.value);
+        let bytes = f64::from(queue) * largest as f64;
+        if bytes > ADDRESS_SPACE {
+            let (all, most) = (bytes_in_words(bytes), bytes_in_words(ADDRESS_SPACE));
+            let message = format!("this queue may hold {all}, and a process has addresses for {most}");
+            let span = wire.edge.max_message.map_or(wire.to_span, |bytes| bytes.span);
+            let draft = Draft::new(rules::MEMORY_BUDGET, span, message);
+            findings.add(draft.help("write a smaller `max_message` or `queue`"));
+        }
+    }
+}
+
 pub(super) fn budget(model: &Model<'_>, streams: &Streams, limit: &MemoryLimit, findings: &mut Findings) {
+    // What no process can have, no machine has.
+    if limit.of != LimitOf::Budget && !findings.places_of(rules::MEMORY_BUDGET).is_empty() {
+        return;
+    }
     let mut wires: Vec<Wire<'_>> = model.wires().collect();
     wires.sort_by_key(|wire| wire.from);
     let mut needs = needs(&wires, model, streams, limit);

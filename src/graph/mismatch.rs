@@ -5,7 +5,7 @@ use super::model::{Model, Wire};
 use super::rules;
 use super::source::Span;
 use crate::message::DType;
-use crate::node::PortType;
+use crate::node::{InputPort, Narrowed, PortType};
 use std::borrow::Cow;
 
 /// Most different types that are told apart on one output.
@@ -57,32 +57,67 @@ pub(super) fn mismatches(model: &Model<'_>, findings: &mut Findings) {
     for wire in model.wires() {
         let Some(node_type) = &model.nodes[wire.to.0].node_type else { continue };
         let input = &node_type.inputs[wire.to.1];
-        for one in sent.by(wire.from).iter().filter(|one| !fits(&one.what, &input.accepts)) {
-            let to = format!("{}.{}", model.nodes[wire.to.0].name.text, input.name);
-            let draft = report(model, &wire, one, &to, &input.accepts);
+        let accepts = accepted(model, wire.to.0, input);
+        for one in sent.by(wire.from).iter().filter(|one| !fits(&one.what, accepts)) {
+            let draft = report(model, &wire, one, input, accepts);
             findings.add(with_hops(draft, model, &wire, one, &sent));
+        }
+        if input.uniform {
+            let fitting: Vec<&Sent<'_>> = sent.by(wire.from).iter().filter(|one| fits(&one.what, accepts)).collect();
+            if let Some(draft) = mixed(model, &wire, &fitting) {
+                findings.add(draft);
+            }
         }
     }
 }
 
-fn report(model: &Model<'_>, wire: &Wire<'_>, sent: &Sent<'_>, to: &str, accepts: &PortType) -> Draft {
+/// What `input` of `node` accepts, with the settings that the node has.
+fn accepted<'m>(model: &'m Model<'_>, node: usize, input: &'m InputPort) -> &'m PortType {
+    input.accepts_with(model.nodes[node].settings.as_ref())
+}
+
+fn report(model: &Model<'_>, wire: &Wire<'_>, sent: &Sent<'_>, input: &InputPort, accepts: &PortType) -> Draft {
     let Sent { what, origin, .. } = sent;
-    let from = &model.nodes[wire.from.0].name.text;
+    let (from, to) = (&model.nodes[wire.from.0].name.text, &model.nodes[wire.to.0].name.text);
     let message = if *origin == wire.from.0 {
-        format!("`{from}` sends {what}, but `{to}` accepts {accepts}")
+        format!("`{from}` sends {what}, but `{to}.{}` accepts {accepts}", input.name)
     } else {
         let origin = &model.nodes[*origin].name.text;
-        format!("`{from}` passes on {what} from `{origin}`, but `{to}` accepts {accepts}")
+        format!("`{from}` passes on {what} from `{origin}`, but `{to}.{}` accepts {accepts}", input.name)
     };
-    let help = match (&**what, accepts) {
-        (PortType::Bytes, PortType::Table) => {
-            "`file_sink` writes bytes; or put a node between them that makes rows of them"
+    let help = match &input.narrowed {
+        Some(Narrowed { setting, .. }) if input.accepts != *accepts => {
+            format!("with another `{setting}` it accepts {}", input.accepts)
         }
-        _ => "put a node between them that turns the one into the other; `ezrun nodes NAME` shows its ports",
+        _ if (&**what, accepts) == (&PortType::Bytes, &PortType::Table) => {
+            "`file_sink` writes bytes; or put a node between them that makes rows of them".to_owned()
+        }
+        _ => "put a node between them that turns the one into the other; `ezrun nodes NAME` shows its ports".to_owned(),
     };
     let draft = Draft::new(rules::TYPE_MISMATCH, wire.to_span, message).help(help);
     let node = &model.nodes[*origin];
     draft.related(node.name.span, format!("`{}` sends {what}", node.name.text))
+}
+
+/// What comes in by `wire` at an input that takes messages of one kind, where it surely is of several.
+fn mixed(model: &Model<'_>, wire: &Wire<'_>, sent: &[&Sent<'_>]) -> Option<Draft> {
+    let (first, rest) = sent.split_first()?;
+    let other = rest.iter().find(|other| !may_be_one_kind(&first.what, &other.what))?;
+    let to = &model.nodes[wire.to.0].name.text;
+    let message = format!("`{to}` takes messages of one kind, but both {} and {} come here", first.what, other.what);
+    let draft = Draft::new(rules::MIXED_MESSAGES, wire.to_span, message).help("let each kind have a node of its own");
+    Some([first, other].into_iter().fold(draft, |draft, sent| {
+        let origin = &model.nodes[sent.origin].name;
+        draft.related(origin.span, format!("`{}` sends {}", origin.text, sent.what))
+    }))
+}
+
+/// Whether messages of these types may be records of one type, or tensors with the same dimensions.
+fn may_be_one_kind(a: &PortType, b: &PortType) -> bool {
+    match (a, b) {
+        (PortType::Tensor { dims: a, .. }, PortType::Tensor { dims: b, .. }) => a.is_empty() || b.is_empty() || a == b,
+        _ => fits(a, b),
+    }
 }
 
 /// Shows every hop on the way from where a message began to the edge at fault.
@@ -105,7 +140,7 @@ fn with_hops(mut draft: Draft, model: &Model<'_>, wire: &Wire<'_>, sent: &Sent<'
 fn passed_on<'m>(model: &'m Model<'_>, node: usize, input: &str, sent: &AllSent<'m>) -> Vec<Sent<'m>> {
     let inputs = model.nodes[node].node_type.as_ref().map_or(&[][..], |node_type| &node_type.inputs);
     let Some(at) = inputs.iter().position(|port| port.name == input) else { return Vec::new() };
-    let accepts = &inputs[at].accepts;
+    let accepts = accepted(model, node, &inputs[at]);
     let mut all: Vec<Sent<'_>> = Vec::new();
     for wire in model.wires_into(node).filter(|wire| wire.to.1 == at) {
         for (place, Sent { what, origin, .. }) in sent.by(wire.from).iter().enumerate() {

@@ -23,11 +23,13 @@ const MAX_ALIASES: usize = 10_000;
 /// Longest key, in bytes: findings about what is below it have it in their words.
 const MAX_KEY_BYTES: usize = 4096;
 
-/// Reads the one document of `file`. A syntax error is a finding, and then there is no tree.
+/// Reads the one document of `file`. A syntax error is a finding, and then there is no tree; of a value whose tag or alias
+/// means nothing, only that it is not known.
 pub(super) fn parse(file: &SourceFile, findings: &mut Findings) -> Option<Tree> {
-    let mut builder = Builder::new(file);
+    let mut builder = Builder::new(file, findings);
     let options = granit_parser::options! {
         emit_comments: false,
+        emit_unresolved_aliases: true,
         flow_nesting_limit: MAX_DEPTH,
         block_nesting_limit: MAX_DEPTH,
     };
@@ -37,7 +39,7 @@ pub(super) fn parse(file: &SourceFile, findings: &mut Findings) -> Option<Tree> 
             Err(error) => Err(syntax_error(&error, &builder)),
         };
         if let Err(draft) = step {
-            findings.add(*draft);
+            builder.findings.add(*draft);
             return None;
         }
     }
@@ -47,6 +49,7 @@ pub(super) fn parse(file: &SourceFile, findings: &mut Findings) -> Option<Tree> 
 /// Makes a tree of events, without recursion.
 struct Builder<'f> {
     file: &'f SourceFile,
+    findings: &'f mut Findings,
     /// Values that belong to nothing yet: of a mapping, keys and values in turn.
     values: Vec<Tree>,
     /// Lists and mappings that are not at their end yet, the outermost first.
@@ -76,9 +79,10 @@ struct Open {
 type Step = Result<(), Box<Draft>>;
 
 impl<'f> Builder<'f> {
-    fn new(file: &'f SourceFile) -> Self {
+    fn new(file: &'f SourceFile, findings: &'f mut Findings) -> Self {
         Builder {
             file,
+            findings,
             values: Vec::new(),
             open: Vec::new(),
             anchored: HashMap::new(),
@@ -92,31 +96,46 @@ impl<'f> Builder<'f> {
 
     fn add(&mut self, event: Event<'_>, at: &granit_parser::Span) -> Step {
         let span = span_of(at, self.file.id());
-        let bad_tag = |message| {
-            let span = at.tag_span().map_or(span, |tag| span_of(&tag, self.file.id()));
-            Box::new(
-                Draft::new(rules::SYNTAX, span, message).help("take the tag out; what a value is, its setting says"),
-            )
-        };
+        let tag_span = at.tag_span().map_or(span, |tag| span_of(&tag, self.file.id()));
         match event {
             Event::DocumentStart(..) => self.document(span),
             Event::Scalar(text, style, anchor, tag) => {
                 let weight = 1 + text.len() / BYTES_PER_VALUE;
-                let kind = scalar(text, style, tag.as_deref()).map_err(bad_tag)?;
+                let kind = scalar(text, style, tag.as_deref());
+                let kind = kind.unwrap_or_else(|message| {
+                    self.bad_tag(tag_span, message);
+                    Kind::Unknown
+                });
                 self.value(Tree::new(span, kind), anchor, weight)
             }
             Event::SequenceStart(_, anchor, tag) => {
-                check_tag(tag.as_deref(), "seq").map_err(bad_tag)?;
+                self.check_tag(tag.as_deref(), "seq", tag_span);
                 self.begin(span, false, anchor)
             }
             Event::MappingStart(_, anchor, tag) => {
-                check_tag(tag.as_deref(), "map").map_err(bad_tag)?;
+                self.check_tag(tag.as_deref(), "map", tag_span);
                 self.begin(span, true, anchor)
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(span),
             Event::Alias(anchor) => self.alias(anchor, span),
+            Event::UnresolvedAlias(_) => {
+                self.findings.add(syntax::unknown_anchor(self.file, span, self.findings));
+                self.value(Tree::new(span, Kind::Unknown), 0, 1)
+            }
             _ => Ok(()),
         }
+    }
+
+    /// A list or mapping may say that it is one, as `own`.
+    fn check_tag(&mut self, tag: Option<&Tag>, own: &str, span: Span) {
+        if let Some(tag) = tag.filter(|tag| !is_untagged(tag) && tag.core_suffix() != Some(own)) {
+            self.bad_tag(span, unknown_tag(tag));
+        }
+    }
+
+    fn bad_tag(&mut self, span: Span, message: String) {
+        let help = "take the tag out; what a value is, its setting says";
+        self.findings.add(Draft::new(rules::SYNTAX, span, message).help(help));
     }
 
     fn document(&mut self, span: Span) -> Step {
@@ -186,7 +205,8 @@ impl<'f> Builder<'f> {
         self.aliases += 1;
         let Some(&(_, count)) = self.anchored.get(&anchor) else {
             let message = "not YAML: an alias stands for a value of which it is a part";
-            return Err(Box::new(Draft::new(rules::SYNTAX, span, message).help("write the inner value out")));
+            self.findings.add(Draft::new(rules::SYNTAX, span, message).help("write the inner value out"));
+            return self.value(Tree::new(span, Kind::Unknown), 0, 1);
         };
         if self.aliases > MAX_ALIASES {
             return Err(too_much(span));
@@ -233,14 +253,6 @@ fn scalar(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>) -> Result<K
             resolved().ok_or_else(|| format!("`{text}` is not what its tag `{}` says", tag.original()))
         }
         _ => Err(unknown_tag(tag)),
-    }
-}
-
-/// A list or mapping may say that it is one.
-fn check_tag(tag: Option<&Tag>, own: &str) -> Result<(), String> {
-    match tag {
-        Some(tag) if !is_untagged(tag) && tag.core_suffix() != Some(own) => Err(unknown_tag(tag)),
-        _ => Ok(()),
     }
 }
 
@@ -295,7 +307,9 @@ mod tests {
 
     fn read(file: &SourceFile) -> Result<Tree, String> {
         let mut findings = Findings::default();
-        parse(file, &mut findings).ok_or_else(|| format!("{:?}", findings.into_sorted(&Sources::new(file.clone()))))
+        let tree = parse(file, &mut findings);
+        let sound = tree.filter(|_| findings.len() == 0);
+        sound.ok_or_else(|| format!("{:?}", findings.into_sorted(&Sources::new(file.clone()))))
     }
 
     /// The text under each key and value, in the order of the file.
@@ -346,6 +360,16 @@ mod tests {
         }
         assert!(read(&file(&bomb)).is_err());
         assert!(read(&file("a: &a [*a]")).is_err());
+    }
+
+    #[test]
+    fn of_a_value_whose_tag_or_alias_means_nothing_the_rest_is_read() {
+        let file = file("a: !mine { b: *gone }\nc: !other d\n");
+        let mut findings = Findings::default();
+        let Kind::Map(entries) = parse(&file, &mut findings).unwrap().kind else { panic!("a mapping") };
+        assert_eq!(findings.len(), 3);
+        let Kind::Map(inner) = &entries[0].1.kind else { panic!("a mapping") };
+        assert_eq!((&inner[0].1.kind, &entries[1].1.kind), (&Kind::Unknown, &Kind::Unknown));
     }
 
     #[test]

@@ -56,6 +56,7 @@ rules! {
     UNCONNECTED_INPUT = Error "wiring/unconnected-input": "a required input has an edge";
 
     TYPE_MISMATCH = Error "types/mismatch": "an input accepts what the output sends";
+    MIXED_MESSAGES = Warning "types/mixed-messages": "an input that takes messages of one kind gets one kind";
     SETTING_MISMATCH = Error "types/setting-mismatch": "settings are possible with the signal that comes in";
 
     IN_PLACE_VIEW = Error "delivery/in-place-view": "an input that is written in place gets a copy";

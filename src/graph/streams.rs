@@ -5,6 +5,7 @@ use super::Overflow;
 use super::model::{Model, ModelNode, Wire};
 use crate::node::{Amount, Cadence, KnownSignal, OutputPort, PortType, Quantity, counted, trimmed};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// A node's index and a port's.
 type Port = (usize, usize);
@@ -17,8 +18,11 @@ const EXBIBYTE: f64 = (1u64 << 60) as f64;
 /// Numbers from here on are not reckoned with.
 const MANY: f64 = 1e12;
 
+/// Most labels that are looked at.
+const MAX_LABELS: usize = 1024;
+
 /// What is known of the messages of one output. Seconds are those of the signal: of the clock only where it is `realtime`.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Stream {
     pub messages_per_s: Option<f64>,
     /// Sampling rate in Hz.
@@ -26,6 +30,8 @@ pub(super) struct Stream {
     /// Samples per message; of a spectrum, those that it is of.
     pub samples: Option<f64>,
     pub channels: Option<f64>,
+    /// What the channels are called; an empty list where they have no labels.
+    pub labels: Option<Arc<[String]>>,
     /// Bytes per sample and channel.
     pub item_bytes: Option<f64>,
     /// Bytes per message.
@@ -53,7 +59,7 @@ impl Streams {
 
     /// What `port` sends.
     pub fn sent(&self, port: Port) -> Stream {
-        self.0[port.0].get(port.1).copied().unwrap_or_default()
+        self.0[port.0].get(port.1).cloned().unwrap_or_default()
     }
 
     /// What comes out at the other end of an edge: where it drops, how much that is depends on the run.
@@ -72,6 +78,7 @@ impl Streams {
             rate: a.rate.filter(|_| a.rate == b.rate),
             samples: a.samples.filter(|_| a.samples == b.samples),
             channels: a.channels.filter(|_| a.channels == b.channels),
+            labels: a.labels.filter(|labels| b.labels.as_ref() == Some(labels)),
             item_bytes: a.item_bytes.filter(|_| a.item_bytes == b.item_bytes),
             bytes: a.bytes.filter(|_| a.bytes == b.bytes),
             realtime: a.realtime && b.realtime,
@@ -102,7 +109,12 @@ impl Stream {
         let count =
             |number: Option<f64>| number.filter(|n| n.fract() == 0.0 && (1.0..MANY).contains(n)).map(|n| n as u64);
         let rate_hz = self.rate.filter(|rate| (0.0..MANY).contains(rate));
-        KnownSignal { rate_hz, channels: count(self.channels), samples: count(self.samples) }
+        KnownSignal {
+            rate_hz,
+            channels: count(self.channels),
+            samples: count(self.samples),
+            labels: self.labels.clone(),
+        }
     }
 
     /// How many messages of this stream come in before a node with this cadence has sent `outputs`; nothing where that is
@@ -162,7 +174,10 @@ fn sent(output: &OutputPort, settings: &Value, incoming: Stream) -> Stream {
         Cadence::Same => incoming,
         Cadence::Each => Stream { messages_per_s: incoming.messages_per_s, ..nothing },
         Cadence::Selected { channels } => {
-            let selected = Stream { channels: channels.number(settings), ..incoming };
+            let listed = settings.get(channels).and_then(Value::as_array);
+            let labels = listed.and_then(|listed| selected(listed, incoming.labels.as_deref()));
+            let channels = listed.map(|listed| listed.len() as f64);
+            let selected = Stream { channels, labels, ..incoming };
             Stream { bytes: selected.block_bytes(selected.samples), ..selected }
         }
         Cadence::Spectra { segment } => {
@@ -177,12 +192,13 @@ fn sent(output: &OutputPort, settings: &Value, incoming: Stream) -> Stream {
             let messages_per_s = if incoming.realtime { limited } else { incoming.messages_per_s };
             Stream { messages_per_s, ..incoming }
         }
-        Cadence::Signal { rate, block, channels, realtime } => {
+        Cadence::Signal { rate, block, channels, labels, realtime } => {
             let realtime = realtime.as_ref().and_then(|name| settings.get(name)).and_then(Value::as_bool);
             Stream {
                 rate: rate.number(settings),
                 samples: block.number(settings),
                 channels: channels.number(settings),
+                labels: labels.read(settings).filter(|labels| labels.len() <= MAX_LABELS).map(Arc::from),
                 item_bytes: item_bytes(output),
                 realtime: realtime.unwrap_or(false),
                 ..nothing
@@ -209,6 +225,18 @@ fn sent(output: &OutputPort, settings: &Value, incoming: Stream) -> Stream {
             Stream { rate: rate.number(settings), ..rescaled(incoming, ratio) }
         }
     }
+}
+
+/// What channels are called that are `listed` by label or by index, of a signal whose own are called `labels`; indices
+/// become labels where it has none.
+fn selected(listed: &[Value], labels: Option<&[String]>) -> Option<Arc<[String]>> {
+    let label = |one: &Value| match (one, labels) {
+        (Value::String(label), _) => Some(label.clone()),
+        (index, Some([])) => Some(index.to_string()),
+        (index, Some(labels)) => labels.get(usize::try_from(index.as_u64()?).ok()?).cloned(),
+        (_, None) => None,
+    };
+    if listed.len() <= MAX_LABELS { listed.iter().map(label).collect() } else { None }
 }
 
 /// A signal with `ratio` times as many samples per second, in as many messages as have a sample.

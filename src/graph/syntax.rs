@@ -1,6 +1,6 @@
 //! Why a file cannot be read, in the words of whoever writes it: the parser tells what it would have gone on with.
 
-use super::finding::Draft;
+use super::finding::{Draft, Findings};
 use super::indentation::Line;
 use super::rules;
 use super::source::{SourceFile, Span};
@@ -35,6 +35,24 @@ pub(super) fn fault(error: &ScanError, file: &SourceFile, open: &[usize]) -> Dra
     })
 }
 
+/// An `alias` for which no anchor is above it.
+pub(super) fn unknown_anchor(file: &SourceFile, alias: Span, findings: &Findings) -> Draft {
+    let name = file.slice(alias).trim_start_matches('*');
+    if !is_name(name) {
+        return Stumble { file, at: alias.start(), word: alias, open: None }.needs_quotes('*');
+    }
+    let near = findings.suggestion(|| {
+        let before = file.text().get(..alias.start()).unwrap_or("");
+        let anchors = before.split('&').skip(1);
+        suggest::nearest(name, anchors.filter_map(|rest| rest.split([' ', '\t', '\n', '\r', ',', '}', ']']).next()))
+    });
+    let help = match near {
+        Some(near) => format!("did you mean `*{near}`?"),
+        None => format!("write `&{name}` before the value that it stands for, further up in the file"),
+    };
+    draft(alias, format!("`*{name}` stands for nothing: no anchor `&{name}` is above")).help(help)
+}
+
 impl Stumble<'_> {
     fn in_words(&self, error: &ScanError) -> Option<Draft> {
         match error.kind() {
@@ -52,7 +70,6 @@ impl Stumble<'_> {
             ),
             ErrorKind::UnexpectedCharacter { character } => Some(self.character(*character)),
             ErrorKind::MissingAnchorOrAliasName => self.first_char().map(|first| self.needs_quotes(first)),
-            ErrorKind::UnknownAnchor => Some(self.unknown_anchor()),
             ErrorKind::ExpectedDocumentStart if self.file.text().starts_with('%') => {
                 let help = "put a text that begins with `%` in quotes, or take the line out";
                 Some(draft(word_at(self.file, 0), "a graph file has no `%` directives").help(help))
@@ -264,21 +281,6 @@ impl Stumble<'_> {
     }
 
     /// An alias for which no anchor was read before.
-    fn unknown_anchor(&self) -> Draft {
-        let name = self.file.slice(self.word).trim_start_matches('*');
-        if !is_name(name) {
-            return self.needs_quotes('*');
-        }
-        let before = self.file.text().get(..self.word.start()).unwrap_or("");
-        let anchors =
-            before.split('&').skip(1).filter_map(|rest| rest.split([' ', '\t', '\n', '\r', ',', '}', ']']).next());
-        let help = match suggest::nearest(name, anchors) {
-            Some(near) => format!("did you mean `*{near}`?"),
-            None => format!("write `&{name}` before the value that it stands for, further up in the file"),
-        };
-        draft(self.word, format!("`*{name}` stands for nothing: no anchor `&{name}` is above")).help(help)
-    }
-
     fn first_char(&self) -> Option<char> {
         self.file.slice(self.word).chars().next()
     }

@@ -8,9 +8,11 @@ use super::parse;
 use super::rules;
 use super::source::{FileId, MAX_FILE_BYTES, ReadError, SourceFile, Span, WAY_OUT_OF_WRITABLE, why_not_run};
 use super::sources::Sources;
+use super::suggest;
 use super::variables::{self, Given};
 use super::yaml::{self, Kind, Tree};
 use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Most uses of files in one graph, those within others included.
@@ -19,6 +21,9 @@ const MAX_USES: usize = 1000;
 const MAX_DEPTH: usize = 16;
 /// Most values in all files of a graph, those of a file counted for each of its uses.
 const MAX_VALUES: usize = 400_000;
+
+/// Most files of a folder among which one with a similar name is looked for.
+const MAX_BESIDE: usize = 1000;
 
 /// One use of a file.
 pub(super) struct Unit {
@@ -166,8 +171,8 @@ impl Gatherer<'_> {
             Ok(file) => file,
             Err(error) => {
                 let (message, help) = match error {
-                    ReadError::Writable { path } => (why_not_run(path.display()), WAY_OUT_OF_WRITABLE),
-                    other => (other.to_string(), "correct the path; it is relative to this file"),
+                    ReadError::Writable { path } => (why_not_run(path.display()), WAY_OUT_OF_WRITABLE.to_owned()),
+                    other => (other.to_string(), self.meant(from, &used.path)),
                 };
                 self.findings.add(Draft::new(rules::UNREADABLE_FILE, used.at, message).help(help));
                 return None;
@@ -187,6 +192,22 @@ impl Gatherer<'_> {
         };
         chain.pop();
         unit
+    }
+
+    /// The way out where the file `from` uses one that cannot be read: one beside it with a similar name, if there is one.
+    fn meant(&self, from: FileId, path: &str) -> String {
+        let full = self.sources.file(from).dir().join(path);
+        let near = self.findings.suggestion(|| {
+            let beside = std::fs::read_dir(full.parent()?).ok()?.take(MAX_BESIDE).filter_map(Result::ok);
+            let mut names: Vec<String> = beside.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+            names.retain(|name| is_file(name));
+            names.sort_unstable();
+            suggest::nearest(full.file_name()?.to_str()?, names.iter().map(String::as_str)).map(str::to_owned)
+        });
+        match near {
+            Some(name) => format!("did you mean `{}`?", Path::new(path).with_file_name(name).display()),
+            None => "correct the path; it is relative to this file".to_owned(),
+        }
     }
 
     /// No file more is used.

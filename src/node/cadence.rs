@@ -8,12 +8,13 @@ use serde_json::Value;
 /// How the messages of an output come. What is not said is not known, and no rule guesses it.
 ///
 /// ```
-/// use ezrun::node::{Cadence, Quantity};
+/// use ezrun::node::{Cadence, Labels, Quantity};
 ///
 /// let sensor = Cadence::Signal {
 ///     rate: Quantity::of("rate").or(1000.0),
 ///     block: Quantity::of("block").or(256.0),
 ///     channels: Quantity::of("channels").or(1.0),
+///     labels: Labels::None,
 ///     realtime: Some("realtime".to_owned()),
 /// };
 /// assert_ne!(sensor, Cadence::Unknown);
@@ -30,8 +31,8 @@ pub enum Cadence {
     Each,
     /// As [`Cadence::Same`], with some of the channels that come in.
     Selected {
-        /// Channels.
-        channels: Quantity,
+        /// The setting that lists them, by label or by index from 0.
+        channels: String,
     },
     /// One message for each that comes in: the spectrum of its samples, or of segments of them.
     Spectra {
@@ -54,6 +55,9 @@ pub enum Cadence {
         block: Quantity,
         /// Channels.
         channels: Quantity,
+        /// What the channels are called.
+        #[serde(default)]
+        labels: Labels,
         /// The setting that, where it is `true`, holds the signal back to its rate.
         #[serde(default)]
         realtime: Option<String>,
@@ -84,6 +88,19 @@ pub enum Cadence {
     },
 }
 
+/// What the channels of a signal are called.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Labels {
+    /// That is not known.
+    #[default]
+    Unknown,
+    /// They have no labels.
+    None,
+    /// What the list in this setting says, where it is a list of texts.
+    ListedIn(String),
+}
+
 /// A number that is written in the settings of a node.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -106,6 +123,21 @@ pub enum Amount {
     Number(f64),
     /// A duration.
     Seconds(f64),
+}
+
+impl Labels {
+    /// What `settings` say: no labels at all, or one for each channel; nothing where that is not known.
+    #[must_use]
+    pub fn read(&self, settings: &Value) -> Option<Vec<String>> {
+        match self {
+            Labels::Unknown => None,
+            Labels::None => Some(Vec::new()),
+            Labels::ListedIn(setting) => {
+                let items = settings.get(setting)?.as_array()?;
+                items.iter().map(|item| item.as_str().map(str::to_owned)).collect()
+            }
+        }
+    }
 }
 
 impl Quantity {

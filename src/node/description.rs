@@ -86,6 +86,19 @@ pub enum Records {
     },
 }
 
+/// What an input accepts under some settings, where that is less than otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Narrowed {
+    /// The setting that decides.
+    pub setting: String,
+    /// The words in it for which this holds.
+    pub is: Vec<String>,
+    /// What is accepted then.
+    #[serde(rename = "type")]
+    pub accepts: PortType,
+}
+
 /// An input port.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -95,6 +108,13 @@ pub struct InputPort {
     /// What it accepts.
     #[serde(rename = "type")]
     pub accepts: PortType,
+    /// Where it accepts less than that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub narrowed: Option<Narrowed>,
+    /// Whether all messages here have to be of one kind: tensors with the same dimensions but the first, or records of one
+    /// type.
+    #[serde(default)]
+    pub uniform: bool,
     /// Whether the node writes into the messages that it receives here, so that it needs its own copy.
     pub writes_in_place: bool,
     /// Whether the node asks for views here, which only zero-copy edges give.
@@ -166,6 +186,18 @@ impl Records {
             Records::Everything => true,
             Records::Unless { setting } => settings.get(setting).and_then(Value::as_bool) != Some(true),
         }
+    }
+}
+
+impl InputPort {
+    /// What it accepts of a node with these settings.
+    #[must_use]
+    pub fn accepts_with(&self, settings: Option<&Value>) -> &PortType {
+        let applies = |narrowed: &&Narrowed| {
+            let word = settings.and_then(|settings| settings.get(&narrowed.setting)).and_then(Value::as_str);
+            word.is_some_and(|word| narrowed.is.iter().any(|one| one == word))
+        };
+        self.narrowed.as_ref().filter(applies).map_or(&self.accepts, |narrowed| &narrowed.accepts)
     }
 }
 

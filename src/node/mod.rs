@@ -17,9 +17,11 @@ mod registry;
 pub mod settings;
 pub mod testing;
 
-pub use cadence::{Amount, Cadence, Quantity};
+pub use cadence::{Amount, Cadence, Labels, Quantity};
 pub use context::{Context, NeverStops, Signals, Stopped, Wake};
-pub use description::{InputPort, Joins, MAX_HOLDS, OutputPort, PortType, Records, Role, Stream, TypeDescription};
+pub use description::{
+    InputPort, Joins, MAX_HOLDS, Narrowed, OutputPort, PortType, Records, Role, Stream, TypeDescription,
+};
 pub(crate) use figures::{counted, figures, trimmed};
 pub use inputs::{Inputs, Receive};
 pub use known_signal::KnownSignal;

@@ -1,6 +1,6 @@
 //! Node types, and the set of them that an executable offers.
 
-use super::description::MAX_HOLDS;
+use super::description::{MAX_HOLDS, Narrowed};
 use super::{
     Cadence, InputPort, Joins, KnownSignal, Node, OutputPort, PortType, Program, Records, Role, Source, Stream,
     TypeDescription,
@@ -222,6 +222,8 @@ impl NodeTypeBuilder {
         self.0.inputs.push(InputPort {
             name: name.to_owned(),
             accepts,
+            narrowed: None,
+            uniform: false,
             writes_in_place: false,
             needs_views: false,
             required: true,
@@ -242,6 +244,20 @@ impl NodeTypeBuilder {
     #[must_use]
     pub fn needs_views(self) -> Self {
         self.change_input(|input| input.needs_views = true)
+    }
+
+    /// Where `setting` is one of these words, this input accepts only that.
+    #[must_use]
+    pub fn accepts_where(self, setting: &str, is: &[&str], accepts: PortType) -> Self {
+        let (setting, is) = (setting.to_owned(), is.iter().map(|&word| word.to_owned()).collect());
+        self.change_input(|input| input.narrowed = Some(Narrowed { setting, is, accepts }))
+    }
+
+    /// All messages at this input have to be of one kind: tensors with the same dimensions but the first, or records of
+    /// one type.
+    #[must_use]
+    pub fn uniform(self) -> Self {
+        self.change_input(|input| input.uniform = true)
     }
 
     /// The node works without an edge into this input.

@@ -6,6 +6,9 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 
+/// Most labels that are told where one is looked for in vain.
+const SHOWN_LABELS: usize = 12;
+
 /// A channel as a user names it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ChannelName {
@@ -24,24 +27,35 @@ impl fmt::Display for ChannelName {
     }
 }
 
-/// Whether the channels that `setting` gives by index are there, as far as it is known how many there are.
+/// Whether the channels that `setting` names are there, as far as it is known which there are.
 ///
 /// # Errors
 /// For the first that is not.
 pub fn all_there(setting: &str, names: &[ChannelName], signal: &KnownSignal) -> Result<(), SettingError> {
-    let Some(channels) = signal.channels else { return Ok(()) };
-    match names.iter().find(|name| matches!(name, ChannelName::Index(index) if *index >= channels)) {
-        Some(name) => Err(SettingError::at(setting, no_channel(name, channels))),
+    let (channels, labels) = (signal.channels, signal.labels.as_deref());
+    let lacks = |name: &&ChannelName| match name {
+        ChannelName::Index(index) => channels.is_some_and(|channels| *index >= channels),
+        ChannelName::Label(label) => labels.is_some_and(|labels| !labels.contains(label)),
+    };
+    match names.iter().find(lacks) {
+        Some(name) => Err(SettingError::at(setting, no_channel(name, channels, labels.unwrap_or_default()))),
         None => Ok(()),
     }
 }
 
-/// That one of `channels` channels, counted from 0, was asked for that is not there.
-pub fn no_channel(name: &ChannelName, channels: u64) -> String {
-    match channels {
-        1 => format!("there is no channel {name}: the only channel is 0"),
-        _ => format!("there is no channel {name}: the channels are 0 to {}", channels - 1),
-    }
+/// That one of `channels` channels, counted from 0 and called `labels`, was asked for that is not there.
+pub fn no_channel(name: &ChannelName, channels: Option<u64>, labels: &[String]) -> String {
+    let indices = match channels {
+        None => "they have no labels".to_owned(),
+        Some(1) => "the only channel is 0".to_owned(),
+        Some(channels) => format!("the channels are 0 to {}", channels - 1),
+    };
+    let called = match labels {
+        [] => String::new(),
+        _ if labels.len() <= SHOWN_LABELS => format!(", called {}", labels.join(", ")),
+        _ => format!(", called {}, …", labels[..SHOWN_LABELS].join(", ")),
+    };
+    format!("there is no channel {name}: {indices}{called}")
 }
 
 impl<'de> Deserialize<'de> for ChannelName {

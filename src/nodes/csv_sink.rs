@@ -15,6 +15,7 @@ pub fn node_type() -> NodeType {
         "Writes tensors and records to a CSV file: a row for each sample or record, below a row of names.",
     )
     .input("in", PortType::Table)
+    .uniform()
     .records()
     .example("{ path: out/recording.csv }")
     .node(|settings: Settings| {

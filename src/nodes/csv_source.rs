@@ -3,7 +3,7 @@
 use super::support::files;
 use super::support::samples::{self, Block, Samples};
 use crate::node::settings::Positive;
-use crate::node::{Context, Flow, NodeType, Outputs, Quantity, Result, SettingError, Source, counted};
+use crate::node::{Context, Flow, Labels, NodeType, Outputs, Quantity, Result, SettingError, Source, counted};
 use anyhow::{anyhow, bail};
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -16,7 +16,11 @@ use std::path::PathBuf;
 pub fn node_type() -> NodeType {
     NodeType::source("csv_source", "Reads columns of numbers from a CSV file, each column a channel.")
         .output("out", samples::port())
-        .cadence(samples::cadence(Quantity::of("rate").or(1.0), Quantity::default().or_items_of("columns")))
+        .cadence(samples::cadence(
+            Quantity::of("rate").or(1.0),
+            Quantity::default().or_items_of("columns"),
+            Labels::ListedIn("columns".to_owned()),
+        ))
         .example("{ path: data/ecg.csv, rate: 360, block: 36 }")
         .source_node(|settings: Settings| {
             if settings.columns.as_ref().is_some_and(Vec::is_empty) {

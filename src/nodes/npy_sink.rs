@@ -11,6 +11,7 @@ use std::path::PathBuf;
 pub fn node_type() -> NodeType {
     NodeType::sink("npy_sink", "Writes tensors to one array in a file that NumPy loads.")
         .input("in", PortType::tensor())
+        .uniform()
         .records()
         .example("{ path: out/recording.npy }")
         .node(|settings: Settings| Ok(NpySink { path: settings.path, file: OutFile::default(), layout: None }))

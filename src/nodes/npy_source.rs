@@ -3,7 +3,7 @@
 use super::support::files;
 use super::support::samples::{self, Block, Samples};
 use crate::node::settings::Positive;
-use crate::node::{Context, Flow, NodeType, Outputs, Quantity, Result, Source};
+use crate::node::{Context, Flow, Labels, NodeType, Outputs, Quantity, Result, Source};
 use anyhow::{anyhow, bail, ensure};
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
 use schemars::JsonSchema;
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 pub fn node_type() -> NodeType {
     NodeType::source("npy_source", "Reads an array that NumPy saved as a signal: `[time]` or `[time, channel]`.")
         .output("out", samples::port())
-        .cadence(samples::cadence(Quantity::of("rate").or(1.0), Quantity::default()))
+        .cadence(samples::cadence(Quantity::of("rate").or(1.0), Quantity::default(), Labels::None))
         .example("{ path: data/recording.npy, rate: 250 }")
         .source_node(|settings: Settings| Ok(NpySource { settings, opened: None }))
 }

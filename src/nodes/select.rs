@@ -3,7 +3,7 @@
 use super::channels::{ChannelName, all_there};
 use super::signal::{Layout, Stream};
 use crate::message::{Axis, Metadata, Received};
-use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Quantity, Result, SettingError};
+use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ pub fn node_type() -> NodeType {
     NodeType::transform("select", "Keeps some channels of a signal, in the order in which they are named.")
         .input("in", PortType::Tensor { dtypes: Vec::new(), dims })
         .output("out", PortType::same_as("in"))
-        .cadence(Cadence::Selected { channels: Quantity::default().or_items_of("channels") })
+        .cadence(Cadence::Selected { channels: "channels".to_owned() })
         .example("{ channels: [C3, C4] }")
         .node(|settings: Settings| {
             if settings.channels.is_empty() {

@@ -101,10 +101,7 @@ impl Layout {
             ChannelName::Index(index) => Some(*index as usize).filter(|&i| i < self.channels),
             ChannelName::Label(label) => labels.iter().position(|l| l == label),
         };
-        found.with_context(|| {
-            let message = no_channel(name, self.channels as u64);
-            if labels.is_empty() { message } else { format!("{message}, called {}", labels.join(", ")) }
-        })
+        found.with_context(|| no_channel(name, Some(self.channels as u64), labels))
     }
 }
 

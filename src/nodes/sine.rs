@@ -3,7 +3,7 @@
 use super::support::pattern::splitmix;
 use super::support::samples::{self, Block, Samples};
 use crate::node::settings::{OneOrMany, Positive};
-use crate::node::{Flow, NodeType, Outputs, Quantity, Result, SettingError, Source, figures};
+use crate::node::{Flow, Labels, NodeType, Outputs, Quantity, Result, SettingError, Source, figures};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::f64::consts::TAU;
@@ -18,6 +18,7 @@ pub fn node_type() -> NodeType {
         .cadence(samples::cadence(
             Quantity::of("rate").or(1000.0),
             Quantity::of("channels").or_items_of("frequency").or(1.0),
+            Labels::None,
         ))
         .example("{ rate: 250, channels: 32, frequency: 10, noise: 0.5, block: 25, count: 400 }")
         .source_node(Sine::new)

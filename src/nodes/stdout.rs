@@ -11,6 +11,7 @@ use serde::Deserialize;
 pub fn node_type() -> NodeType {
     NodeType::sink("stdout", "Writes messages to ezrun's standard output: bytes as they are, everything else as text.")
         .input("in", PortType::Any)
+        .accepts_where("format", &["csv", "json"], PortType::Table)
         .uses(Stream::Stdout)
         .example("{ format: json }")
         .node(|settings: Settings| {

@@ -2,7 +2,7 @@
 
 use super::support::files;
 use super::support::samples::{self, Block, Samples};
-use crate::node::{Context, Flow, NodeType, Outputs, Quantity, Result, Source};
+use crate::node::{Context, Flow, Labels, NodeType, Outputs, Quantity, Result, Source};
 use anyhow::{anyhow, bail};
 use hound::{SampleFormat, WavReader};
 use schemars::JsonSchema;
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub fn node_type() -> NodeType {
     NodeType::source("wav_source", "Reads a WAV file as a signal; whole numbers are scaled to [-1, 1).")
         .output("out", samples::port())
-        .cadence(samples::cadence(Quantity::default(), Quantity::default()))
+        .cadence(samples::cadence(Quantity::default(), Quantity::default(), Labels::None))
         .example("{ path: data/speech.wav, block: 1024 }")
         .source_node(|settings: Settings| Ok(WavSource { settings, opened: None }))
 }

@@ -155,7 +155,7 @@ fn a_comment_with_nothing_below_it_is_reported() {
 fn a_group_or_nothing_in_the_place_of_a_rule_says_what_to_name() {
     let folder = folder();
     let group = folder.ezrun(&["explain", "types"]);
-    let expected = "error: `types` is a group of rules; name one of them: types/mismatch, types/setting-mismatch\n";
+    let expected = "error: `types` is a group of rules; name one of them: types/mismatch, types/mixed-messages, types/setting-mismatch\n";
     assert_eq!((group.code, group.stderr.as_str()), (2, expected));
     for flag in ["--select", "--ignore"] {
         let empty = folder.validate(&["good.yaml", flag, ""]);

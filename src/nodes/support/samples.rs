@@ -1,7 +1,7 @@
 //! Sources of sampled signals: what rate, block and pace have in common.
 
 use crate::message::{Axis, Capture, DType, Metadata, Payload, TensorSpec};
-use crate::node::{Cadence, Outputs, Pace, PortType, Quantity, Result};
+use crate::node::{Cadence, Labels, Outputs, Pace, PortType, Quantity, Result};
 use anyhow::Context as _;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -59,9 +59,9 @@ pub fn port() -> PortType {
 
 /// How it comes, with the settings `block` and `realtime` that all of them have.
 #[must_use]
-pub fn cadence(rate: Quantity, channels: Quantity) -> Cadence {
+pub fn cadence(rate: Quantity, channels: Quantity, labels: Labels) -> Cadence {
     let block = Quantity::of("block").or(Block::default().get() as f64);
-    Cadence::Signal { rate, block, channels, realtime: Some("realtime".to_owned()) }
+    Cadence::Signal { rate, block, channels, labels, realtime: Some("realtime".to_owned()) }
 }
 
 /// A stream of `f64[time, channel]`, sample by sample from 0.
