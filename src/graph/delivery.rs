@@ -28,7 +28,7 @@ pub(super) fn in_place_views(model: &Model<'_>, findings: &mut Findings) {
             let (name, port, type_name) = (&node.name.text, &input.name, &node_type.name);
             let message =
                 format!("`{type_name}` writes into what it receives at `{name}.{port}`: it needs its own copy");
-            let help = "take `zero_copy: true` out";
+            let help = "write `zero_copy: false`, or take it out";
             let draft = Draft::new(rules::IN_PLACE_VIEW, zero_copy.span, message).help(help);
             let draft = draft.fix(Change::Replace(zero_copy.span, "false"));
             findings.add(draft.related(node.name.span, format!("`{name}` writes in place")));

@@ -130,6 +130,6 @@ fn in_our_words(word: &str, path: &str) -> String {
 }
 
 /// Whether a path can only be that of a folder, even if nothing is there.
-fn is_name_of_folder(path: &str) -> bool {
+pub(super) fn is_name_of_folder(path: &str) -> bool {
     matches!(path.rsplit('/').next(), Some("" | "." | ".."))
 }

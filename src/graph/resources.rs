@@ -4,6 +4,7 @@ use super::fields::Word;
 use super::finding::{Draft, Findings};
 use super::looks::Looks;
 use super::model::{Model, ModelNode};
+use super::paths::is_name_of_folder;
 use super::rules;
 use super::settings;
 use super::source::{SourceFile, Span};
@@ -92,10 +93,10 @@ pub(super) fn paths(model: &Model<'_>, sources: &Sources, findings: &mut Finding
     let mut real = RealPaths::default();
     let own = sources.iter().filter_map(|file| Some(real.of(file.dir(), Path::new(&**file.name()).file_name()?)));
     let own: HashSet<Rc<Path>> = own.collect();
-    let mut users: HashMap<Rc<Path>, (&ModelNode<'_>, Role, Span)> = HashMap::new();
+    let mut users: HashMap<Rc<Path>, User<'_, '_>> = HashMap::new();
     for node in &model.nodes {
         let file = sources.file(node.file);
-        let Some((path, role, span)) = file_of(node, file) else { continue };
+        let Some(user @ User { path, role, span, .. }) = User::of(node, file) else { continue };
         let full = real.of(file.dir(), OsStr::new(path));
         // What is written there is gone: any number of sinks may share it.
         if *full == *Path::new("/dev/null") {
@@ -107,27 +108,57 @@ pub(super) fn paths(model: &Model<'_>, sources: &Sources, findings: &mut Finding
             findings.add(Draft::new(rules::PATH_TAKEN, span, message).help("give it a file of its own"));
             continue;
         }
-        let Some(&(first, first_role, first_span)) = users.get(&full) else {
-            users.insert(full, (node, role, span));
+        let Some(first) = users.get(&full) else {
+            users.insert(full, user);
             continue;
         };
-        let other = &first.name.text;
-        let (message, at_first) = match (first_role, role) {
+        let other = &first.node.name.text;
+        let (message, at_first) = match (first.role, role) {
             (Role::Sink, Role::Sink) => (format!("`{other}` and `{name}` both write `{path}`"), "first written here"),
             (Role::Sink, _) => (format!("`{name}` reads `{path}`, which `{other}` writes"), "written here"),
             (_, Role::Sink) => (format!("`{name}` writes `{path}`, which `{other}` reads"), "read here"),
             _ => continue,
         };
         let draft = Draft::new(rules::PATH_TAKEN, span, message).help("give each a file of its own");
-        findings.add(draft.related(first_span, at_first));
+        findings.add(draft.related(first.span, at_first));
+    }
+    files_as_folders(&users, &mut real.looks, findings);
+}
+
+/// A file that a sink writes is no folder that another file lies in. Where it is a folder already, that is another fault.
+fn files_as_folders(users: &HashMap<Rc<Path>, User<'_, '_>>, looks: &mut Looks, findings: &mut Findings) {
+    let mut written: Vec<(&Path, &User<'_, '_>)> = users.iter().map(|(path, user)| (&**path, user)).collect();
+    // What lies in a folder follows it.
+    written.sort_unstable_by_key(|(path, _)| *path);
+    let mut file: Option<(&Path, &User<'_, '_>)> = None;
+    for (path, user) in written {
+        let Some((_, first)) = file.filter(|(file, _)| path.starts_with(file)) else {
+            let is_folder = is_name_of_folder(user.path) || looks.may(path) && path.is_dir();
+            let may_be_file = user.role == Role::Sink && !is_folder;
+            file = Some((path, user)).filter(|_| may_be_file);
+            continue;
+        };
+        let (name, other) = (&user.node.name.text, &first.node.name.text);
+        let message = format!("the file of `{name}` would lie in `{}`, which `{other}` writes as a file", first.path);
+        let draft = Draft::new(rules::PATH_TAKEN, user.span, message).help("rename one of the two");
+        findings.add(draft.related(first.span, "written here"));
     }
 }
 
-/// The file that a source reads or a sink writes: its setting `path`, and where that is written.
-fn file_of<'m>(node: &'m ModelNode<'_>, file: &SourceFile) -> Option<(&'m str, Role, Span)> {
-    let written = settings::file_name(node, file)?;
-    let path = node.settings.as_ref()?.get("path")?.as_str()?;
-    Some((path, node.node_type.as_ref()?.role, written.span))
+/// Who reads or writes a file: its setting `path`, and where that is written.
+struct User<'m, 't> {
+    node: &'m ModelNode<'t>,
+    path: &'m str,
+    role: Role,
+    span: Span,
+}
+
+impl<'m, 't> User<'m, 't> {
+    fn of(node: &'m ModelNode<'t>, file: &SourceFile) -> Option<Self> {
+        let written = settings::file_name(node, file)?;
+        let path = node.settings.as_ref()?.get("path")?.as_str()?;
+        Some(User { node, path, role: node.node_type.as_ref()?.role, span: written.span })
+    }
 }
 
 /// Where paths lead, whatever links are on the way. Once enough has been looked at, what their text alone tells.
