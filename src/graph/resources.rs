@@ -127,13 +127,15 @@ pub(super) fn paths(model: &Model<'_>, sources: &Sources, findings: &mut Finding
 
 /// A file that a sink writes is no folder that another file lies in. Where it is a folder already, that is another fault.
 fn files_as_folders(users: &HashMap<Rc<Path>, User<'_, '_>>, looks: &mut Looks, findings: &mut Findings) {
-    let mut written: Vec<(&Path, &User<'_, '_>)> = users.iter().map(|(path, user)| (&**path, user)).collect();
+    let mut named: Vec<(&Path, &User<'_, '_>)> = users.iter().map(|(path, user)| (&**path, user)).collect();
+    named.sort_unstable_by_key(|(_, user)| user.span);
+    named.retain(|(path, _)| looks.may(path));
     // What lies in a folder follows it.
-    written.sort_unstable_by_key(|(path, _)| *path);
+    named.sort_unstable_by_key(|(path, _)| *path);
     let mut file: Option<(&Path, &User<'_, '_>)> = None;
-    for (path, user) in written {
+    for (path, user) in named {
         let Some((_, first)) = file.filter(|(file, _)| path.starts_with(file)) else {
-            let is_folder = is_name_of_folder(user.path) || looks.may(path) && path.is_dir();
+            let is_folder = is_name_of_folder(user.path) || path.is_dir();
             let may_be_file = user.role == Role::Sink && !is_folder;
             file = Some((path, user)).filter(|_| may_be_file);
             continue;

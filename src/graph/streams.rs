@@ -19,7 +19,7 @@ const EXBIBYTE: f64 = (1u64 << 60) as f64;
 const MANY: f64 = 1e12;
 
 /// Most labels that are looked at.
-const MAX_LABELS: usize = 1024;
+const MAX_LABELS: usize = 512;
 
 /// What is known of the messages of one output. Seconds are those of the signal: of the clock only where it is `realtime`.
 #[derive(Clone, Debug, Default, PartialEq)]
