@@ -2,9 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod killing;
+
+use killing::has_ended_within;
+use killing::holdings::children;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use std::io::Read as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -141,6 +148,53 @@ fn as_many_descriptors_as_are_reckoned_suffice() {
             assert_eq!(doctor.status.code(), Some(0), "{doctor:?}");
         }
     }
+}
+
+#[test]
+fn they_suffice_where_everybody_is_killed_and_started_again_at_once() {
+    const PAIRS: usize = 6;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("graph.yaml");
+    let restart = "restart: on_failure, max_restarts: 1000, window: 1ms, backoff: 1us";
+    let mut text = "ezrun: 1\nnodes:\n".to_owned();
+    for i in 0..PAIRS {
+        text += &format!("  s{i}: {{ use: counter, with: {{ interval: 1 ms }}, {restart} }}\n");
+        text += &format!("  e{i}: {{ use: file_sink, with: {{ path: 'e{i}' }}, {restart} }}\n");
+    }
+    text += "edges:\n";
+    (0..PAIRS).for_each(|i| text += &format!("  - {{ from: s{i}, to: e{i}, zero_copy: true }}\n"));
+    std::fs::write(&path, text).unwrap();
+    let reckoned = report(&ezrun(&["doctor", path.to_str().unwrap(), "--format", "json"]));
+    let script = format!("ulimit -n {} && exec \"$@\"", reckoned["graph"]["descriptors"]);
+    let mut command = Command::new("sh");
+    command.args(["-c", &script, "sh", env!("CARGO_BIN_EXE_ezrun"), "--quiet"]).arg(&path);
+    let mut runner = command.stderr(Stdio::piped()).spawn().unwrap();
+    let began = Instant::now();
+    let goes_on = || {
+        assert!(!has_ended_within(Pid::from_child(&runner), Duration::from_millis(1)), "the run ended");
+        assert!(began.elapsed() < Duration::from_secs(120), "not everybody is back");
+    };
+    let receives = |i: usize| std::fs::metadata(dir.path().join(format!("e{i}"))).is_ok_and(|file| file.len() > 0);
+    // Once messages flow, nobody's end is that of the run.
+    while !(0..PAIRS).all(receives) {
+        goes_on();
+    }
+    for _ in 0..20 {
+        let mut backends = Vec::new();
+        while backends.len() < 2 * PAIRS {
+            goes_on();
+            backends = children(runner.id());
+        }
+        for pid in backends {
+            kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::KILL).ok();
+        }
+    }
+    kill_process(Pid::from_child(&runner), Signal::KILL).unwrap();
+    let mut stderr = String::new();
+    runner.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    runner.wait().unwrap();
+    assert!(stderr.contains("restart 1 of 1000"), "{stderr}");
+    assert!(!stderr.contains("open files") && !stderr.contains("too many files"), "{stderr}");
 }
 
 #[test]

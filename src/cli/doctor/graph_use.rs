@@ -26,12 +26,16 @@ pub fn of(plan: &Plan<'_>) -> GraphUse {
     let nodes = || plan.graph.nodes().iter();
     let commands = nodes().filter(|node| node.uses == COMMAND).count() as u64;
     let backends = outline.totals.processes as u64;
+    let restarted =
+        plan.graph.backends().iter().filter(|backend| backend.supervision.restart.restarts()).count() as u64;
+    let segments: u64 = outline.memory.iter().map(|segment| segment.segments_at_most as u64).sum();
     GraphUse {
         name: outline.graph,
         processes: 1 + backends + PROCESSES_PER_COMMAND * commands,
         threads: 1 + backends + outline.totals.nodes as u64 + THREADS_PER_COMMAND * commands,
-        // While backends are introduced to each other, every segment passes through the runner.
-        descriptors: DESCRIPTORS_OF_RUNNER + DESCRIPTORS_PER_BACKEND * backends + outline.memory.len() as u64,
+        // While backends are introduced to each other, every segment passes through the runner; and while one is started
+        // again, what was there of it still is.
+        descriptors: DESCRIPTORS_OF_RUNNER + DESCRIPTORS_PER_BACKEND * (backends + restarted) + segments + restarted,
         reserved_bytes: outline.totals.reserved_bytes,
         at_start_bytes: outline.totals.at_start_bytes,
         at_most_bytes: outline.totals.at_most_bytes,
