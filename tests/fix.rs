@@ -67,6 +67,17 @@ fn slips_of_the_finger_are_put_right_and_nothing_else_changes() {
 }
 
 #[test]
+fn what_a_fix_uncovers_is_fixed_with_it() {
+    let slips = "ezrun: 1\nnodes:\n  src: { use: conter, with: { cuont: 2 } }\n  end: { use: \"null\" }\nedgs:\n  \
+                 - { frm: src, to: end, zero_copy: true }\n";
+    let right =
+        slips.replace("conter", "counter").replace("cuont", "count").replace("edgs", "edges").replace("frm", "from");
+    let (code, text, stderr) = fixed(slips, "--fix");
+    assert_eq!((code, &*text), (0, &*right), "{stderr}");
+    assert!(stderr.contains("fixed: graph.yaml:3:32: `cuont` is now `count`"), "{stderr}");
+}
+
+#[test]
 fn a_name_with_another_number_and_feedback_beside_a_broken_edge_are_left_to_their_author() {
     let counted =
         "ezrun: 1\nnodes:\n  in1: { use: counter }\n  log1: { use: \"null\" }\nedges: [{ from: in1, to: log2 }]\n";

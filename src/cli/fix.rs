@@ -13,6 +13,8 @@ const MAX_PASSES: usize = 4;
 const MAX_TRIES: usize = 200;
 /// Most text that is checked in all these tries, in bytes; a file that is used counts for each use.
 const MAX_TRIED_BYTES: usize = 1 << 20;
+/// How often what a fix uncovers is fixed with it, before it is known whether that is better.
+const MAX_UNCOVERED: usize = 3;
 /// Most fixes that are tried one by one, where all of them together would not do.
 const MAX_SINGLE: usize = 100;
 
@@ -143,11 +145,12 @@ pub fn say_what_is_left(checked: &[Checked], fixes: Fixes) {
     }
 }
 
-/// A change that is an improvement.
+/// A file that was changed, and what is found in it.
 struct Step {
     file: SourceFile,
     loaded: Loaded,
-    applied: Vec<Edit>,
+    /// What was done, a line for each fix.
+    done: Vec<String>,
 }
 
 /// Fixes what `load` finds in `file`, as long as each step leaves fewer findings and changes nothing else.
@@ -155,18 +158,40 @@ fn fix(file: &SourceFile, fixes: Fixes, max_bytes: u64, load: &dyn Fn(&SourceFil
     let mut fixed = Fixed { file: file.clone(), loaded: load(file), done: Vec::new(), max_bytes, is_cut_short: false };
     let bytes: usize = fixed.loaded.sources.iter().map(|file| file.text().len()).sum();
     let mut tries = (MAX_TRIED_BYTES / bytes.max(1)).clamp(1, MAX_TRIES);
-    while let Some(step) = improve(&fixed, &edits(&fixed.loaded, fixes), load, &mut tries) {
-        fixed.done.extend(step.applied.iter().map(|edit| in_words(&fixed.file, edit)));
+    while let Some(step) = improve(&fixed, fixes, load, &mut tries) {
+        fixed.done.extend(step.done);
         (fixed.file, fixed.loaded) = (step.file, step.loaded);
     }
     fixed.is_cut_short = tries == 0 && !fixed.done.is_empty() && !edits(&fixed.loaded, fixes).is_empty();
     fixed
 }
 
-/// All of `edits`, or else the first of them that is an improvement by itself.
-fn improve(before: &Fixed, edits: &[Edit], load: &dyn Fn(&SourceFile) -> Loaded, tries: &mut usize) -> Option<Step> {
+/// All fixes of what was found, or else the first of them that is an improvement by itself.
+fn improve(before: &Fixed, fixes: Fixes, load: &dyn Fn(&SourceFile) -> Loaded, tries: &mut usize) -> Option<Step> {
+    let edits = edits(&before.loaded, fixes);
     let singles = edits.iter().take(MAX_SINGLE).map(std::slice::from_ref);
-    std::iter::once(edits).chain(singles).find_map(|edits| attempt(before, edits, load, tries))
+    std::iter::once(&*edits).chain(singles).find_map(|edits| attempt(before, edits, fixes, load, tries))
+}
+
+/// A file with all of `edits`, and with what fixes what they uncover, where that is an improvement and nothing else.
+fn attempt(
+    before: &Fixed,
+    edits: &[Edit],
+    fixes: Fixes,
+    load: &dyn Fn(&SourceFile) -> Loaded,
+    tries: &mut usize,
+) -> Option<Step> {
+    let mut step = with_edits(&before.file, edits, before.max_bytes, load, tries)?;
+    for _ in 0..MAX_UNCOVERED {
+        if weight(&step.loaded) < weight(&before.loaded) {
+            return Some(step);
+        }
+        let uncovered = self::edits(&step.loaded, fixes);
+        let mut next = with_edits(&step.file, &uncovered, before.max_bytes, load, tries)?;
+        next.done.splice(..0, step.done);
+        step = next;
+    }
+    None
 }
 
 /// The fixes of the file itself: those of the files that it uses are theirs.
@@ -176,23 +201,29 @@ fn edits(loaded: &Loaded, fixes: Fixes) -> Vec<Edit> {
     wanted.filter_map(|finding| finding.fix.clone()).filter(|edit| edit.span.file == own).collect()
 }
 
-/// A file with all of `edits`, where that is an improvement and nothing else.
-fn attempt(before: &Fixed, edits: &[Edit], load: &dyn Fn(&SourceFile) -> Loaded, tries: &mut usize) -> Option<Step> {
+/// A file with all of `edits` and nothing else changed, and what is found in it.
+fn with_edits(
+    file: &SourceFile,
+    edits: &[Edit],
+    max_bytes: u64,
+    load: &dyn Fn(&SourceFile) -> Loaded,
+    tries: &mut usize,
+) -> Option<Step> {
     if *tries == 0 {
         return None;
     }
-    let file = &before.file;
     let (text, applied) = graph::apply_edits(file.text(), edits);
-    if applied.is_empty() || text.len() as u64 > before.max_bytes {
+    if applied.is_empty() || text.len() as u64 > max_bytes {
         return None;
     }
     *tries -= 1;
     if !graph::differ_only_in(file.text(), &text, applied.len()) {
         return None;
     }
+    let done = applied.iter().map(|edit| in_words(file, edit)).collect();
     let changed = SourceFile::from_text(file.name(), file.dir(), &text);
     let loaded = load(&changed);
-    (weight(&loaded) < weight(&before.loaded)).then_some(Step { file: changed, loaded, applied })
+    Some(Step { file: changed, loaded, done })
 }
 
 /// How bad what was found is; the less, the better.
@@ -237,7 +268,7 @@ mod tests {
 
     #[test]
     fn parts_count_as_text_that_is_checked() {
-        assert_eq!(checks(0), 1 + 1 + 3, "at first, with all fixes, and with each");
+        assert_eq!(checks(0), 1 + 1 + 3 * 2, "at first, with all fixes, with each, and then with the others");
         assert_eq!(checks(900_000), 1 + 1);
     }
 

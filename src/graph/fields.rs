@@ -97,6 +97,9 @@ const OTHER_WORDS: &[(&str, &[&str])] = &[
     ("to", &["target", "dest", "destination", "dst", "sink", "input"]),
     ("queue", &["depth", "capacity", "buffer", "queue_size"]),
     ("overflow", &["policy", "when_full"]),
+    ("nodes", &["components", "units", "steps"]),
+    ("edges", &["links", "connections", "wires"]),
+    ("ezrun", &["version"]),
 ];
 
 /// Help for a key that other tools have, in the place of one that is not there.

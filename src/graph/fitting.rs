@@ -43,7 +43,7 @@ pub(super) fn misfits(
 /// What a node type says of its settings and that signal.
 pub(super) fn misfit(error: &SettingError, node: &ModelNode<'_>, incoming: &Incoming<'_>, sources: &Sources) -> Draft {
     let (message, span) = match &error.setting {
-        Some(setting) => settings::told(setting, &error.message, node, sources.file(node.file)),
+        Some(setting) => settings::told(setting, error, node, sources.file(node.file)),
         None => (format!("`{}` cannot take this signal: {}", node.name.text, error.message), incoming.wire.to_span),
     };
     let draft = Draft::new(rules::SETTING_MISMATCH, span, message);

@@ -121,6 +121,11 @@ fn unfold<'t>(
     for edge in written.edges {
         unfolding.edge(edge);
     }
+    if written.may_have_edges {
+        let nodes = unfolding.flat.nodes.iter().map(|node| &node.name.text);
+        let ends = nodes.flat_map(|node| [(Side::Input, node.clone()), (Side::Output, node.clone())]);
+        unfolding.flat.unclear.extend(ends);
+    }
     for backend in written.backends {
         unfolding.backend(backend);
     }

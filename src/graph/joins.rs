@@ -9,9 +9,10 @@ use super::flow::beginnings;
 use super::load::DEFAULT_QUEUE;
 use super::model::{Model, Wire};
 use super::rules;
-use super::streams::Streams;
+use super::streams::{Stream, Streams};
+use super::suggest::first_words;
 use super::{MAX_QUEUE, Overflow};
-use crate::node::{Joins, figures};
+use crate::node::{Joins, PortType, figures};
 use std::collections::{HashMap, HashSet};
 
 /// Longest way to where two streams came apart that is followed, in edges.
@@ -35,7 +36,7 @@ fn joins(model: &Model<'_>, node: usize) -> Joins {
 
 /// Where messages are paired, as many come at each input; and what becomes one stream has one sampling rate.
 pub(super) fn differing_rates(model: &Model<'_>, streams: &Streams, findings: &mut Findings) {
-    for node in 0..model.nodes.len() {
+    for (node, needing) in needing_one_layout(model).into_iter().enumerate() {
         let paired = joins(model, node) != Joins::Freely;
         let mut first: HashMap<usize, (Wire<'_>, f64)> = HashMap::new();
         for wire in model.wires_into(node) {
@@ -50,7 +51,7 @@ pub(super) fn differing_rates(model: &Model<'_>, streams: &Streams, findings: &m
             let Some(rate) = rate.filter(|_| paired || takes_many(model, &wire)) else { continue };
             let &mut (other, other_rate) = first.entry(key).or_insert((wire, rate));
             if differ(rate, other_rate) && (!paired || other.to.1 != wire.to.1) {
-                findings.add(report_rates(model, &wire, rate, (&other, other_rate), paired));
+                findings.add(report_rates(model, &wire, rate, (&other, other_rate), paired, needing));
             }
         }
     }
@@ -62,45 +63,93 @@ fn takes_many(model: &Model<'_>, wire: &Wire<'_>) -> bool {
     inputs.and_then(|inputs| inputs.get(wire.to.1)).is_some_and(|input| input.many)
 }
 
-/// What becomes one stream has the same channels all along.
+/// What becomes one stream has the same channels all along, where a node after it needs that.
 pub(super) fn differing_channels(model: &Model<'_>, streams: &Streams, findings: &mut Findings) {
+    let needing = needing_one_layout(model);
     for node in (0..model.nodes.len()).filter(|&node| joins(model, node) == Joins::Freely) {
-        let mut first: HashMap<usize, (Wire<'_>, f64)> = HashMap::new();
+        let Some(needing) = needing[node] else { continue };
+        let mut first: HashMap<usize, (Wire<'_>, Stream)> = HashMap::new();
         for wire in model.wires_into(node).filter(|wire| takes_many(model, wire)) {
-            let Some(channels) = streams.received(&wire).channels else { continue };
-            let &mut (other, others) = first.entry(wire.to.1).or_insert((wire, channels));
-            if channels != others {
-                let to = &model.nodes[node].name.text;
-                let (channels, others) = (figures(channels), figures(others));
-                let message = format!(
-                    "`{to}` makes one stream of signals with {others} and {channels} channels, and most nodes after it \
-                     need one that stays"
-                );
-                let draft = Draft::new(rules::DIFFERING_CHANNELS, wire.to_span, message);
-                let draft = draft.help("put a `select` before it, or let each signal have nodes of its own");
-                findings.add(draft.related(other.to_span, format!("channels here: {others}")));
+            let stream = streams.received(&wire);
+            if stream.channels.is_none() && stream.labels.is_none() {
+                continue;
             }
+            let (other, others) = first.entry(wire.to.1).or_insert_with(|| (wire, stream.clone()));
+            let Some((these, those)) = differing(&stream, others) else { continue };
+            let name = |node: usize| &model.nodes[node].name.text;
+            let message = format!(
+                "`{}` makes one stream of signals with {those} and {these}, and `{}` needs one that stays",
+                name(node),
+                name(needing)
+            );
+            let draft = Draft::new(rules::DIFFERING_CHANNELS, wire.to_span, message);
+            let draft = draft.help(if stream.channels == others.channels {
+                "let each signal have nodes of its own"
+            } else {
+                "put a `select` before it, or let each signal have nodes of its own"
+            });
+            findings.add(draft.related(other.to_span, format!("{those} here")));
         }
     }
+}
+
+/// In what the channels of two signals surely differ, in words.
+fn differing(one: &Stream, other: &Stream) -> Option<(String, String)> {
+    let (channels, others) = (one.channels?, other.channels?);
+    if channels != others {
+        return Some((format!("{} channels", figures(channels)), format!("{} channels", figures(others))));
+    }
+    let (labels, others) = (one.labels.as_deref()?, other.labels.as_deref()?);
+    let called = |labels: &[String]| match labels {
+        [] => "channels without labels".to_owned(),
+        labels => format!("channels called {}", first_words(labels)),
+    };
+    (labels != others).then(|| (called(labels), called(others)))
+}
+
+/// For each node, one after it, or itself, to which what comes in there has to be of one kind all along; whatever only
+/// passes messages on does not mind.
+fn needing_one_layout(model: &Model<'_>) -> Vec<Option<usize>> {
+    let mut needing = vec![None; model.nodes.len()];
+    for &node in model.shape.sources_first.iter().rev() {
+        let Some(node_type) = &model.nodes[node].node_type else { continue };
+        for wire in model.wires_into(node) {
+            let input = &node_type.inputs[wire.to.1];
+            let minds = input.uniform || matches!(input.accepts, PortType::Tensor { .. });
+            let passes = node_type.outputs.iter().any(|out| out.sends == PortType::same_as(&input.name));
+            let after = if minds { Some(node) } else { needing[node].filter(|_| passes) };
+            needing[wire.from.0] = needing[wire.from.0].or(after);
+        }
+    }
+    needing
 }
 
 fn differ(a: f64, b: f64) -> bool {
     (a - b).abs() > TOLERANCE * a.max(b)
 }
 
-fn report_rates(model: &Model<'_>, wire: &Wire<'_>, rate: f64, other: (&Wire<'_>, f64), paired: bool) -> Draft {
-    let name = |wire: &Wire<'_>| format!("`{}`", model.nodes[wire.from.0].name.text);
-    let to = &model.nodes[wire.to.0].name.text;
+fn report_rates(
+    model: &Model<'_>,
+    wire: &Wire<'_>,
+    rate: f64,
+    other: (&Wire<'_>, f64),
+    paired: bool,
+    needing: Option<usize>,
+) -> Draft {
+    let name = |node: usize| format!("`{}`", model.nodes[node].name.text);
+    let to = name(wire.to.0);
     let unit = if paired { "messages per second" } else { "samples per second" };
     let (rate, other_rate) = (figures(rate), figures(other.1));
     let (message, help) = if paired {
-        let pairs = format!("`{to}` needs as many messages at each input");
-        let message = format!("{pairs}, but {} sends {rate} and {} {other_rate} per second", name(wire), name(other.0));
+        let (from, other_from) = (name(wire.from.0), name(other.0.from.0));
+        let message = format!(
+            "{to} needs as many messages at each input, but {from} sends {rate} and {other_from} {other_rate} per second"
+        );
         (message, "bring both to one rate: a `window` before an input cuts its signal anew")
     } else {
+        let whoever = needing.map_or("most nodes need".to_owned(), |node| format!("{} needs", name(node)));
         let message = format!(
-            "`{to}` makes one stream of signals at {other_rate} and {rate} samples per second, and most nodes after it \
-             need one that stays"
+            "{to} makes one stream of signals at {other_rate} and {rate} samples per second, and {whoever} one that stays"
         );
         (message, "put a `resample` before it, or let each signal have nodes of its own")
     };

@@ -101,6 +101,9 @@ impl<'f> Builder<'f> {
             Event::DocumentStart(..) => self.document(span),
             Event::Scalar(text, style, anchor, tag) => {
                 let weight = 1 + text.len() / BYTES_PER_VALUE;
+                if text.is_empty() && style == ScalarStyle::Plain && tag.as_deref().is_some_and(is_untagged) {
+                    self.findings.add(syntax::needs_quotes(self.file, tag_span, '!'));
+                }
                 let kind = scalar(text, style, tag.as_deref());
                 let kind = kind.unwrap_or_else(|message| {
                     self.bad_tag(tag_span, message);

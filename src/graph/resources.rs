@@ -10,6 +10,7 @@ use super::settings;
 use super::source::{SourceFile, Span};
 use super::sources::Sources;
 use crate::node::{Role, Stream};
+use crate::nodes::COMMAND;
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path, PathBuf};
@@ -88,11 +89,20 @@ pub(super) fn standard_input(model: &Model<'_>, findings: &mut Findings) {
     }
 }
 
-/// A file that a sink writes is neither written nor read by another node, and is not the graph file.
+/// A file that a sink writes is neither written nor read by another node, and is none that the graph is made of or runs.
 pub(super) fn paths(model: &Model<'_>, sources: &Sources, findings: &mut Findings) {
     let mut real = RealPaths::default();
-    let own = sources.iter().filter_map(|file| Some(real.of(file.dir(), Path::new(&**file.name()).file_name()?)));
-    let own: HashSet<Rc<Path>> = own.collect();
+    let graphs = sources.iter().filter_map(|file| Some((file.dir(), Path::new(&**file.name()).file_name()?)));
+    let graphs = graphs.map(|(dir, name)| (real.of(dir, name), "the graph file itself"));
+    let mut own: HashMap<Rc<Path>, &str> = graphs.collect();
+    for node in &model.nodes {
+        if let Some(pack) = &node.pack {
+            own.insert(real.of(Path::new(""), pack.as_os_str()), "the program of a pack");
+        }
+        if let Some(program) = program_of(node) {
+            own.insert(real.of(sources.file(node.file).dir(), OsStr::new(program)), "a program that the graph runs");
+        }
+    }
     let mut users: HashMap<Rc<Path>, User<'_, '_>> = HashMap::new();
     for node in &model.nodes {
         let file = sources.file(node.file);
@@ -103,8 +113,8 @@ pub(super) fn paths(model: &Model<'_>, sources: &Sources, findings: &mut Finding
             continue;
         }
         let name = &node.name.text;
-        if role == Role::Sink && own.contains(&full) {
-            let message = format!("`{name}` would write over the graph file itself");
+        if let Some(what) = own.get(&full).filter(|_| role == Role::Sink) {
+            let message = format!("`{name}` would write over {what}");
             findings.add(Draft::new(rules::PATH_TAKEN, span, message).help("give it a file of its own"));
             continue;
         }
@@ -145,6 +155,13 @@ fn files_as_folders(users: &HashMap<Rc<Path>, User<'_, '_>>, looks: &mut Looks, 
         let draft = Draft::new(rules::PATH_TAKEN, user.span, message).help("rename one of the two");
         findings.add(draft.related(first.span, "written here"));
     }
+}
+
+/// The program that a node runs, where it is given by its path.
+fn program_of<'m>(node: &'m ModelNode<'_>) -> Option<&'m str> {
+    let is_command = node.pack.is_none() && node.node_type.as_ref()?.name == COMMAND;
+    let program = node.settings.as_ref()?.get("argv")?.get(0)?.as_str()?;
+    Some(program).filter(|program| is_command && program.contains('/'))
 }
 
 /// Who reads or writes a file: its setting `path`, and where that is written.

@@ -9,7 +9,7 @@ use super::streams::Streams;
 use super::walker::Walker;
 use super::yaml::{Kind, Tree};
 use super::{fitting, rules};
-use crate::node::{Registry, Role, SettingError, SettingsToCheck, TypeDescription};
+use crate::node::{Registry, Role, SettingError, SettingsToCheck, Step, TypeDescription};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -67,16 +67,30 @@ fn way_out(node: &ModelNode<'_>, node_type: &TypeDescription, file: &SourceFile)
 /// What only the node type itself knows of its settings, such as that one is less than another.
 fn refused(error: &SettingError, node: &ModelNode<'_>, way_out: &str, file: &SourceFile) -> Draft {
     let (message, at) = match &error.setting {
-        Some(setting) => told(setting, &error.message, node, file),
+        Some(setting) => told(setting, error, node, file),
         None => (format!("the settings of `{}`: {}", node.name.text, error.message), node.name.span),
     };
     Draft::new(rules::BAD_SETTING, at, message).help(way_out)
 }
 
 /// What is said of one setting, and where that is; at the node where it is not written.
-pub(super) fn told(setting: &str, message: &str, node: &ModelNode<'_>, file: &SourceFile) -> (String, Span) {
-    let at = written(node, setting, file).map_or(node.name.span, |value| value.span);
-    (format!("the setting `{setting}` of `{}`: {message}", node.name.text), at)
+pub(super) fn told(setting: &str, error: &SettingError, node: &ModelNode<'_>, file: &SourceFile) -> (String, Span) {
+    let at =
+        written(node, setting, file).map(|value| error.within.iter().fold(value, |at, step| inside(at, step, file)));
+    let message = format!("the setting `{setting}` of `{}`: {}", node.name.text, error.message);
+    (message, at.map_or(node.name.span, |value| value.span))
+}
+
+/// What is one step into `value`; itself where there is nothing.
+fn inside<'t>(value: &'t Tree, step: &Step, file: &SourceFile) -> &'t Tree {
+    let inner = match (&value.kind, step) {
+        (Kind::Seq(items), Step::Item(at)) => items.get(*at),
+        (Kind::Map(entries), Step::Key(name)) => {
+            entries.iter().find(|(key, _)| key.text(file) == name).map(|(_, value)| value)
+        }
+        _ => None,
+    };
+    inner.unwrap_or(value)
 }
 
 /// Has packs check what only their types know of settings: each pack is asked once, for all its nodes, whether their

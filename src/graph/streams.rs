@@ -27,8 +27,12 @@ pub(super) struct Stream {
     pub messages_per_s: Option<f64>,
     /// Sampling rate in Hz.
     pub rate: Option<f64>,
-    /// Samples per message; of a spectrum, those that it is of.
+    /// Samples per message, or their mean; of a spectrum, those that it is of.
     pub samples: Option<f64>,
+    /// Whether messages differ in how many samples they have.
+    pub varies: bool,
+    /// Blocks per second of the signal, where a node has cut it into blocks anew.
+    pub block_rate: Option<f64>,
     pub channels: Option<f64>,
     /// What the channels are called; an empty list where they have no labels.
     pub labels: Option<Arc<[String]>>,
@@ -77,6 +81,8 @@ impl Streams {
             messages_per_s: a.messages_per_s.zip(b.messages_per_s).map(|(a, b)| a + b),
             rate: a.rate.filter(|_| a.rate == b.rate),
             samples: a.samples.filter(|_| a.samples == b.samples),
+            varies: a.varies || b.varies,
+            block_rate: a.block_rate.filter(|_| a.block_rate == b.block_rate),
             channels: a.channels.filter(|_| a.channels == b.channels),
             labels: a.labels.filter(|labels| b.labels.as_ref() == Some(labels)),
             item_bytes: a.item_bytes.filter(|_| a.item_bytes == b.item_bytes),
@@ -92,11 +98,13 @@ impl Stream {
     fn signal(self) -> Self {
         // Two numbers that are too large to be told come to nothing that is known.
         let known = |number: &f64| !number.is_nan();
-        Stream {
-            messages_per_s: self.rate.zip(self.samples).map(|(rate, samples)| rate / samples).filter(known),
-            bytes: self.block_bytes(self.samples).filter(known),
-            ..self
-        }
+        let messages_per_s = self.rate.zip(self.samples).map(|(rate, samples)| rate / samples).filter(known);
+        Stream { messages_per_s, ..self }.sized()
+    }
+
+    /// Of a signal whose samples and channels are set: how large its messages are.
+    fn sized(self) -> Self {
+        Stream { bytes: self.block_bytes(self.samples).filter(|bytes| !bytes.is_nan()), ..self }
     }
 
     /// Bytes of so many rows with a number for each channel.
@@ -112,7 +120,7 @@ impl Stream {
         KnownSignal {
             rate_hz,
             channels: count(self.channels),
-            samples: count(self.samples),
+            samples: count(self.samples.filter(|_| !self.varies)),
             labels: self.labels.clone(),
         }
     }
@@ -123,6 +131,7 @@ impl Stream {
         match cadence {
             Cadence::Same
             | Cadence::Each
+            | Cadence::OneSample
             | Cadence::Selected { .. }
             | Cadence::Spectra { .. }
             | Cadence::Limited { .. } => Some(outputs),
@@ -173,12 +182,23 @@ fn sent(output: &OutputPort, settings: &Value, incoming: Stream) -> Stream {
         Cadence::Unknown | Cadence::Sparse => nothing,
         Cadence::Same => incoming,
         Cadence::Each => Stream { messages_per_s: incoming.messages_per_s, ..nothing },
+        Cadence::OneSample => {
+            let of_blocks = incoming.rate.zip(incoming.samples).map(|(rate, samples)| rate / samples);
+            Stream {
+                rate: incoming.block_rate.or(of_blocks.filter(|_| !incoming.varies)),
+                samples: Some(1.0),
+                varies: false,
+                block_rate: None,
+                item_bytes: item_bytes(output),
+                ..incoming
+            }
+            .sized()
+        }
         Cadence::Selected { channels } => {
             let listed = settings.get(channels).and_then(Value::as_array);
             let labels = listed.and_then(|listed| selected(listed, incoming.labels.as_deref()));
             let channels = listed.map(|listed| listed.len() as f64);
-            let selected = Stream { channels, labels, ..incoming };
-            Stream { bytes: selected.block_bytes(selected.samples), ..selected }
+            Stream { channels, labels, ..incoming }.sized()
         }
         Cadence::Spectra { segment } => {
             let samples = segment.number(settings).or(incoming.samples);
@@ -214,15 +234,16 @@ fn sent(output: &OutputPort, settings: &Value, incoming: Stream) -> Stream {
         Cadence::Windows { length, hop } => match incoming.window(length, hop, settings) {
             Some((length, hop)) => Stream {
                 messages_per_s: incoming.rate.map(|rate| rate / hop),
-                ..Stream { samples: Some(length), ..incoming }.signal()
+                block_rate: incoming.rate.map(|rate| rate / hop),
+                ..Stream { samples: Some(length), varies: false, ..incoming }.signal()
             },
-            None => Stream { messages_per_s: None, samples: None, bytes: None, ..incoming },
+            None => Stream { messages_per_s: None, samples: None, bytes: None, block_rate: None, ..incoming },
         },
         Cadence::Thinned { factor } => rescaled(incoming, factor.number(settings).map(f64::recip)),
         Cadence::Resampled { rate } => {
             let ratio = rate.number(settings).zip(incoming.rate).map(|(new, old)| new / old);
-            // The rate that comes out is known, whatever came in.
-            Stream { rate: rate.number(settings), ..rescaled(incoming, ratio) }
+            // The rate that comes out is known, whatever came in; the first message waits for samples after it.
+            Stream { rate: rate.number(settings), varies: true, ..rescaled(incoming, ratio) }
         }
     }
 }
@@ -236,13 +257,21 @@ fn selected(listed: &[Value], labels: Option<&[String]>) -> Option<Arc<[String]>
         (index, Some(labels)) => labels.get(usize::try_from(index.as_u64()?).ok()?).cloned(),
         (_, None) => None,
     };
-    if listed.len() <= MAX_LABELS { listed.iter().map(label).collect() } else { None }
+    let are_first = || listed.iter().enumerate().all(|(at, one)| one.as_u64() == Some(at as u64));
+    match labels {
+        _ if listed.len() > MAX_LABELS => None,
+        // The first of them are counted as before.
+        Some([]) if are_first() => Some(Arc::new([])),
+        _ => listed.iter().map(label).collect(),
+    }
 }
 
 /// A signal with `ratio` times as many samples per second, in as many messages as have a sample.
 fn rescaled(incoming: Stream, ratio: Option<f64>) -> Stream {
     let samples = incoming.samples.zip(ratio).map(|(samples, ratio)| (samples * ratio).max(1.0));
-    Stream { rate: incoming.rate.zip(ratio).map(|(rate, ratio)| rate * ratio), samples, ..incoming }.signal()
+    let rate = incoming.rate.zip(ratio).map(|(rate, ratio)| rate * ratio);
+    let varies = incoming.varies || samples.is_some_and(|samples| samples.fract() != 0.0);
+    Stream { rate, samples, varies, ..incoming }.signal()
 }
 
 /// Bytes of an element, where the output says of which type they are.

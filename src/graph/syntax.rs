@@ -35,11 +35,16 @@ pub(super) fn fault(error: &ScanError, file: &SourceFile, open: &[usize]) -> Dra
     })
 }
 
+/// A `word` that begins with what no text can begin with.
+pub(super) fn needs_quotes(file: &SourceFile, word: Span, first: char) -> Draft {
+    Stumble { file, at: word.start(), word, open: None }.needs_quotes(first)
+}
+
 /// An `alias` for which no anchor is above it.
 pub(super) fn unknown_anchor(file: &SourceFile, alias: Span, findings: &Findings) -> Draft {
     let name = file.slice(alias).trim_start_matches('*');
     if !is_name(name) {
-        return Stumble { file, at: alias.start(), word: alias, open: None }.needs_quotes('*');
+        return needs_quotes(file, alias, '*');
     }
     let near = findings.suggestion(|| {
         let before = file.text().get(..alias.start()).unwrap_or("");

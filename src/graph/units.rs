@@ -202,7 +202,10 @@ impl Gatherer<'_> {
             let mut names: Vec<String> = beside.filter_map(|entry| entry.file_name().into_string().ok()).collect();
             names.retain(|name| is_file(name));
             names.sort_unstable();
-            suggest::nearest(full.file_name()?.to_str()?, names.iter().map(String::as_str)).map(str::to_owned)
+            let wanted = full.file_name()?.to_str()?;
+            let without_ending = names.iter().find(|name| Path::new(name).file_stem() == full.file_name());
+            let meant = without_ending.map(String::as_str);
+            meant.or_else(|| suggest::nearest(wanted, names.iter().map(String::as_str))).map(str::to_owned)
         });
         match near {
             Some(name) => format!("did you mean `{}`?", Path::new(path).with_file_name(name).display()),

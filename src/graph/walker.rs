@@ -11,7 +11,7 @@ use super::schema::{
 use super::source::{SourceFile, Span};
 use super::suggest::{self, Suggestion};
 use super::yaml::{Kind, Tree, plain_scalar};
-use crate::node::counted;
+use crate::node::{counted, figures};
 use serde_json::{Map, Number, Value};
 use smol_str::SmolStr;
 
@@ -365,18 +365,24 @@ impl<'a> Walker<'a> {
     /// What to write instead of a value of another type than those `wanted`, where that can be guessed.
     fn instead(&self, tree: &Tree, wanted: &[&str]) -> Option<String> {
         let scalar = matches!(tree.kind, Kind::Bool(_) | Kind::Int(_) | Kind::Float(_));
+        let is_quoted = self.file.slice(tree.span).starts_with(['"', '\'']);
+        let unquoted = if is_quoted { ", without quotes" } else { "" };
         match &tree.kind {
             _ if tree.substituted.is_some() => Some("the value comes from a variable".to_owned()),
             Kind::String(text) if wanted == ["`true` or `false`"] => match text.as_str() {
-                "yes" | "on" | "true" => Some("write `true`, without quotes".to_owned()),
-                "no" | "off" | "false" => Some("write `false`, without quotes".to_owned()),
+                "yes" | "on" | "true" => Some(format!("write `true`{unquoted}")),
+                "no" | "off" | "false" => Some(format!("write `false`{unquoted}")),
                 _ => Some("write `true` or `false`".to_owned()),
             },
             _ if scalar && wanted.contains(&"a text") => Some(format!("quote it: \"{}\"", tree.text(self.file))),
             Kind::Float(_) if wanted.contains(&"an integer") => tree.whole_number().map(plainly),
+            Kind::String(text) if is_number(text) && !is_quoted => Some("take the tag before it out".to_owned()),
             Kind::String(text) if is_number(text) => Some(format!("write {text} without quotes")),
+            Kind::String(text) if wanted == ["a list"] && text.contains(['"', '\'', '\\']) => None,
             Kind::String(text) if wanted == ["a list"] && text.contains(char::is_whitespace) => {
-                let mut words = text.split_whitespace();
+                let by_commas = text.contains(", ");
+                let is_end = |c: char| if by_commas { c == ',' } else { c.is_whitespace() };
+                let mut words = text.split(is_end).map(str::trim).filter(|word| !word.is_empty());
                 let mut items: Vec<String> = words.by_ref().take(MAX_WORDS).map(list_item).collect();
                 items.extend(words.next().map(|_| "…".to_owned()));
                 Some(format!("write `[{}]`", items.join(", ")))
@@ -386,7 +392,7 @@ impl<'a> Walker<'a> {
             }
             Kind::String(text) if wanted.iter().any(|word| ["an integer", "a number"].contains(word)) => {
                 let unit = || Some(format!("write the number without `{}`; {}", unit_of(text)?, self.way_out));
-                meant_number(text).or_else(unit)
+                meant_number(text).or_else(|| spelled_out(text, wanted)).or_else(unit)
             }
             _ => None,
         }
@@ -418,6 +424,27 @@ fn meant_number(text: &str) -> Option<String> {
     }
     let plain = text.replace('_', "");
     (text.contains('_') && is_number(&plain)).then(|| format!("write {plain}, without `_`"))
+}
+
+/// What units that stand for a multiple make of the number before them.
+const MULTIPLES: &[(&str, f64)] = &[
+    ("%", 0.01),
+    ("k", 1e3),
+    ("kHz", 1e3),
+    ("MHz", 1e6),
+    ("kB", 1e3),
+    ("MB", 1e6),
+    ("KiB", 1024.0),
+    ("MiB", 1_048_576.0),
+];
+
+/// A number with such a unit as it is written without one.
+fn spelled_out(text: &str, wanted: &[&str]) -> Option<String> {
+    let unit = unit_of(text)?;
+    let (_, multiple) = MULTIPLES.iter().find(|(name, _)| *name == unit)?;
+    let number = text.trim_end().strip_suffix(unit)?.trim().parse::<f64>().ok()? * multiple;
+    let fits = number.fract() == 0.0 || wanted.contains(&"a number");
+    fits.then(|| format!("write {}", figures(number)))
 }
 
 /// What stands behind a number that has its unit with it.

@@ -34,6 +34,8 @@ pub(super) struct Written<'t> {
     pub nodes: Vec<WrittenNode<'t>>,
     pub edges: Vec<WrittenEdge>,
     pub backends: Vec<WrittenBackend>,
+    /// Whether there are no edges, and a key that nobody knows may have been meant for theirs.
+    pub may_have_edges: bool,
 }
 
 pub(super) struct WrittenPack {
@@ -95,6 +97,7 @@ pub(super) fn read<'t>(root: &'t Tree, reader: &mut Reader<'_, 't>) -> Written<'
         nodes: nodes(&fields, reader),
         edges: edges(&fields, reader),
         backends: section(&fields, "backends", "backend", reader, backend),
+        may_have_edges: fields.get("edges").is_none() && fields.iter().any(|field| !GRAPH_KEYS.contains(&field.name)),
     }
 }
 

@@ -29,6 +29,8 @@ pub enum Cadence {
     Same,
     /// One message for each that comes in, of a size of its own.
     Each,
+    /// One message for each that comes in, with one sample: a signal with as many samples per second as blocks came in.
+    OneSample,
     /// As [`Cadence::Same`], with some of the channels that come in.
     Selected {
         /// The setting that lists them, by label or by index from 0.

@@ -28,7 +28,7 @@ pub use known_signal::KnownSignal;
 pub use outputs::{Loan, Output, Outputs, Transmit};
 pub use pace::Pace;
 pub use pack::{DescriptionError, PackDescription, SettingsToCheck, check, describe, description_path};
-pub use registry::{Instance, NoSettings, NodeType, Registry, SettingError};
+pub use registry::{Instance, NoSettings, NodeType, Registry, SettingError, Step};
 
 use crate::message::Received;
 

@@ -74,15 +74,41 @@ pub enum Instance {
 pub struct SettingError {
     /// Name of the setting at fault, where it is one.
     pub setting: Option<String>,
+    /// Where inside of it: keys of mappings, and places in lists from 0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub within: Vec<Step>,
     /// What is wrong, and what would be right.
     pub message: String,
+}
+
+/// A step into a setting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Step {
+    /// To the item at this place of a list, from 0.
+    Item(usize),
+    /// To the value of this key of a mapping.
+    Key(String),
 }
 
 impl SettingError {
     /// `setting` is wrong, as `message` says.
     #[must_use]
     pub fn at(setting: &str, message: impl fmt::Display) -> Self {
-        SettingError { setting: Some(setting.to_owned()), message: message.to_string() }
+        SettingError { setting: Some(setting.to_owned()), within: Vec::new(), message: message.to_string() }
+    }
+
+    /// No single setting is wrong, as `message` says.
+    #[must_use]
+    pub fn of_all(message: impl fmt::Display) -> Self {
+        SettingError { setting: None, within: Vec::new(), message: message.to_string() }
+    }
+
+    /// More exactly, what is wrong is there.
+    #[must_use]
+    pub fn within(mut self, step: Step) -> Self {
+        self.within.push(step);
+        self
     }
 }
 
@@ -397,11 +423,18 @@ fn read<S: DeserializeOwned>(settings: Value) -> Result<S, SettingError> {
 
 /// What the settings' own types refuse, at the setting in which it stands.
 fn refused(error: &serde_path_to_error::Error<serde_json::Error>) -> SettingError {
-    let setting = match error.path().iter().next() {
-        Some(serde_path_to_error::Segment::Map { key }) => Some(key.clone()),
+    use serde_path_to_error::Segment;
+    let mut path = error.path().iter();
+    let setting = match path.next() {
+        Some(Segment::Map { key }) => Some(key.clone()),
         _ => None,
     };
-    SettingError { setting, message: error.inner().to_string() }
+    let within = path.map_while(|segment| match segment {
+        Segment::Map { key } => Some(Step::Key(key.clone())),
+        Segment::Seq { index } => Some(Step::Item(*index)),
+        _ => None,
+    });
+    SettingError { setting, within: within.collect(), message: error.inner().to_string() }
 }
 
 /// The node types that an executable offers, by name.

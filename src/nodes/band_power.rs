@@ -1,7 +1,7 @@
 //! `band_power`: the power in each of some bands of a spectrum.
 
 use crate::message::{Axis, DType, Dim, Metadata, Payload, Received, TensorSpec};
-use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError, figures};
+use crate::node::{Cadence, Flow, InputId, Node, NodeType, Outputs, PortType, Result, SettingError, Step, figures};
 use crate::nodes::signal::{samples, send};
 use anyhow::{Context as _, bail};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -57,7 +57,7 @@ fn check(bands: &Bands) -> Result<(), SettingError> {
         if !(*low >= 0.0 && low < high && high.is_finite()) {
             let message =
                 format!("band `{name}` is [{low}, {high}], and it must go from a lower to a higher frequency");
-            return Err(SettingError::at("bands", message));
+            return Err(SettingError::at("bands", message).within(Step::Key(name.clone())));
         }
     }
     Ok(())
@@ -164,7 +164,7 @@ fn band_bins(
             figures(step),
             figures(end)
         );
-        return Err(SettingError::at("bands", message));
+        return Err(SettingError::at("bands", message).within(Step::Key(name.to_owned())));
     }
     Ok(first..=(last as usize).min(count - 1))
 }

@@ -1,6 +1,6 @@
 //! How a user names a channel in the settings: by its label, or by its index from 0.
 
-use crate::node::{KnownSignal, SettingError};
+use crate::node::{KnownSignal, SettingError, Step};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::borrow::Cow;
@@ -33,12 +33,15 @@ impl fmt::Display for ChannelName {
 /// For the first that is not.
 pub fn all_there(setting: &str, names: &[ChannelName], signal: &KnownSignal) -> Result<(), SettingError> {
     let (channels, labels) = (signal.channels, signal.labels.as_deref());
-    let lacks = |name: &&ChannelName| match name {
+    let lacks = |name: &ChannelName| match name {
         ChannelName::Index(index) => channels.is_some_and(|channels| *index >= channels),
         ChannelName::Label(label) => labels.is_some_and(|labels| !labels.contains(label)),
     };
-    match names.iter().find(lacks) {
-        Some(name) => Err(SettingError::at(setting, no_channel(name, channels, labels.unwrap_or_default()))),
+    match names.iter().position(lacks) {
+        Some(at) => {
+            let message = no_channel(&names[at], channels, labels.unwrap_or_default());
+            Err(SettingError::at(setting, message).within(Step::Item(at)))
+        }
         None => Ok(()),
     }
 }
@@ -50,12 +53,14 @@ pub fn no_channel(name: &ChannelName, channels: Option<u64>, labels: &[String]) 
         Some(1) => "the only channel is 0".to_owned(),
         Some(channels) => format!("the channels are 0 to {}", channels - 1),
     };
-    let called = match labels {
-        [] => String::new(),
-        _ if labels.len() <= SHOWN_LABELS => format!(", called {}", labels.join(", ")),
-        _ => format!(", called {}, …", labels[..SHOWN_LABELS].join(", ")),
-    };
+    let called = if labels.is_empty() { String::new() } else { format!(", called {}", shown(labels)) };
     format!("there is no channel {name}: {indices}{called}")
+}
+
+/// The labels, or the first of many.
+pub fn shown(labels: &[String]) -> String {
+    let more = if labels.len() > SHOWN_LABELS { ", …" } else { "" };
+    format!("{}{more}", labels[..labels.len().min(SHOWN_LABELS)].join(", "))
 }
 
 impl<'de> Deserialize<'de> for ChannelName {

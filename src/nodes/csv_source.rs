@@ -26,6 +26,14 @@ pub fn node_type() -> NodeType {
             if settings.columns.as_ref().is_some_and(Vec::is_empty) {
                 return Err(SettingError::at("columns", "the list is empty: leave it out to read all columns"));
             }
+            let name = settings.columns.iter().flatten().find_map(|column| match column {
+                Column::Name(name) => Some(name),
+                Column::Place(_) => None,
+            });
+            if let Some(name) = name.filter(|_| settings.header == Some(false)) {
+                let message = format!("there is no column {name:?} in a file without a row of names (`header: false`)");
+                return Err(SettingError::at("columns", message));
+            }
             Ok(CsvSource { settings, opened: None })
         })
 }
@@ -62,7 +70,7 @@ impl TryFrom<serde_json::Value> for Column {
     type Error = String;
     fn try_from(value: serde_json::Value) -> Result<Self, String> {
         match &value {
-            serde_json::Value::String(name) => Ok(Column::Name(name.clone())),
+            serde_json::Value::String(name) => Ok(Column::Name(name.trim().to_owned())),
             _ => value
                 .as_u64()
                 .map(|place| Column::Place(usize::try_from(place).unwrap_or(usize::MAX)))

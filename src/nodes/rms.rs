@@ -13,7 +13,7 @@ pub fn node_type() -> NodeType {
     )
     .input("in", PortType::signal())
     .output("out", PortType::Tensor { dtypes: vec![DType::F64], dims: vec!["time".to_owned(), "channel".to_owned()] })
-    .cadence(Cadence::Each)
+    .cadence(Cadence::OneSample)
     .node(|_: NoSettings| Ok(Rms { stream: Stream::default() }))
 }
 

@@ -50,6 +50,8 @@ impl Kept {
         let indices = names.iter().map(|name| layout.channel(name)).collect::<Result<Vec<_>>>()?;
         let channel_axis = match &layout.channel_axis {
             Axis::Labels(labels) => Axis::Labels(indices.iter().map(|&i| labels[i].clone()).collect()),
+            // The first of them are counted as before.
+            axis if indices.iter().copied().eq(0..indices.len()) => axis.clone(),
             // What is left would otherwise be counted from 0 again.
             _ => Axis::Labels(indices.iter().map(ToString::to_string).collect()),
         };

@@ -1,10 +1,10 @@
 //! What the transforms share: a message read as a signal, `[time, channel]`, and a state that belongs to one stream.
 
-use super::channels::{ChannelName, no_channel};
+use super::channels::{ChannelName, no_channel, shown};
 use crate::message::{
     Axis, Capture, DType, Element, Metadata, Owned, Payload, Received, Tensor, TensorMut, TensorSpec,
 };
-use crate::node::{Outputs, Result, figures};
+use crate::node::{Outputs, Result, counted, figures};
 use anyhow::{Context as _, bail};
 use std::borrow::Cow;
 use std::fmt;
@@ -83,6 +83,14 @@ impl Layout {
         Metadata { payload: Payload::Tensor(spec), attributes: like.attributes.clone() }
     }
 
+    /// In words, with what the channels are called.
+    fn with_labels(&self) -> String {
+        match &self.channel_axis {
+            Axis::Labels(labels) => format!("{self}, called {}", shown(labels)),
+            _ => format!("{self}, without labels"),
+        }
+    }
+
     /// Bytes of one sample of all channels.
     pub fn row_bytes(&self) -> usize {
         self.channels * self.dtype.bytes()
@@ -111,7 +119,7 @@ fn not_a_signal(spec: &TensorSpec) -> String {
 
 impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} channels", self.channels, self.dtype)?;
+        write!(f, "{} of {}", counted(self.channels, "channel"), self.dtype)?;
         match self.rate_hz {
             Some(rate) => write!(f, " at {} Hz", figures(rate)),
             None => f.write_str(" without a rate"),
@@ -156,9 +164,12 @@ impl<S> Stream<S> {
             match &mut self.seen {
                 Some((last, before, _)) => {
                     if *before != layout {
-                        bail!(
-                            "the signal changed under way, from {before} to {layout}: this node needs one that stays"
-                        );
+                        let (from, to) = if before.channel_axis == layout.channel_axis {
+                            (before.to_string(), layout.to_string())
+                        } else {
+                            (before.with_labels(), layout.with_labels())
+                        };
+                        bail!("the signal changed under way, from {from} to {to}: this node needs one that stays");
                     }
                     *last = Arc::clone(metadata);
                 }

@@ -3,7 +3,7 @@
 use super::support::pattern::splitmix;
 use super::support::samples::{self, Block, Samples};
 use crate::node::settings::{OneOrMany, Positive};
-use crate::node::{Flow, Labels, NodeType, Outputs, Quantity, Result, SettingError, Source, figures};
+use crate::node::{Flow, Labels, NodeType, Outputs, Quantity, Result, SettingError, Source, Step, figures};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::f64::consts::TAU;
@@ -123,10 +123,11 @@ fn channels(settings: &Settings) -> Result<usize, SettingError> {
 /// One frequency for all channels, or one for each.
 fn frequencies(settings: &Settings, rate_hz: f64) -> Result<OneOrMany<f64>, SettingError> {
     let frequencies = settings.frequency.clone().unwrap_or(OneOrMany::One(10.0));
-    match frequencies.as_slice().iter().find(|&&f| !(0.0..=rate_hz / 2.0).contains(&f)) {
-        Some(wrong) => {
-            let (wrong, half) = (figures(*wrong), figures(rate_hz / 2.0));
-            Err(SettingError::at("frequency", format!("{wrong} Hz is not between 0 and half of the rate, {half} Hz")))
+    match frequencies.as_slice().iter().position(|f| !(0.0..=rate_hz / 2.0).contains(f)) {
+        Some(at) => {
+            let (wrong, half) = (figures(frequencies.as_slice()[at]), figures(rate_hz / 2.0));
+            let message = format!("{wrong} Hz is not between 0 and half of the rate, {half} Hz");
+            Err(SettingError::at("frequency", message).within(Step::Item(at)))
         }
         None => Ok(frequencies),
     }

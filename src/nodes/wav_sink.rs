@@ -160,7 +160,7 @@ fn whole_rate(rate_hz: f64) -> Result<u32, SettingError> {
         let shown = figures(rate_hz);
         let message =
             format!("a WAV file has a whole number for its rate, not {shown} Hz: `resample` it, or use `npy_sink`");
-        return Err(SettingError { setting: None, message });
+        return Err(SettingError::of_all(message));
     }
     Ok(whole as u32)
 }
@@ -171,7 +171,7 @@ impl Format {
         let most = u16::MAX / self.bytes() as u16;
         u16::try_from(channels).ok().filter(|channels| (1..=most).contains(channels)).ok_or_else(|| {
             let message = format!("a WAV file holds 1 to {most} channels of these samples, not {channels}");
-            SettingError { setting: None, message }
+            SettingError::of_all(message)
         })
     }
 

@@ -26,11 +26,14 @@ pub fn node_type() -> NodeType {
         })
 }
 
+/// Most samples from the beginning of a block to its end, or to the next one's beginning.
+const MOST_SAMPLES: u32 = u32::MAX;
+
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Settings {
-    /// Length of a block: a number of samples, or a time such as `500 ms` or `2 s`, rounded to whole samples. What is
-    /// left at the end and fills no block is not sent.
+    /// Length of a block: a number of samples, at most 4,294,967,295, or a time such as `500 ms` or `2 s`, rounded to
+    /// whole samples. What is left at the end and fills no block is not sent.
     length: Length,
     /// From the beginning of a block to that of the next, given like `length`. Shorter than `length`, blocks overlap;
     /// longer, samples between them are left out. Default: `length`.
@@ -53,6 +56,12 @@ impl Length {
             Length::Seconds(seconds) => seconds,
         };
         let samples = (seconds * rate_hz).round() as usize;
+        if samples > MOST_SAMPLES as usize {
+            let rate = figures(rate_hz);
+            let message =
+                format!("`{setting}` is {samples} samples at {rate} Hz, and a window has at most {MOST_SAMPLES}");
+            return Err(SettingError::at(setting, message));
+        }
         if samples == 0 {
             let message = format!(
                 "`{setting}` is {} s, less than one sample of a signal at {} Hz",
@@ -148,11 +157,11 @@ impl Visitor<'_> for LengthVisitor {
     type Value = Length;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number of samples, 1 or more, or a time such as `500 ms` or `2 s`")
+        write!(f, "a number of samples, 1 to {MOST_SAMPLES}, or a time such as `500 ms` or `2 s`")
     }
 
     fn visit_u64<E: Error>(self, samples: u64) -> Result<Length, E> {
-        if samples == 0 {
+        if !(1..=MOST_SAMPLES.into()).contains(&samples) {
             return Err(is_not(samples, &self));
         }
         Ok(Length::Samples(samples))
@@ -174,6 +183,6 @@ impl JsonSchema for Length {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["integer", "string"], "minimum": 1, "pattern": "^[0-9]" })
+        json_schema!({ "type": ["integer", "string"], "minimum": 1, "maximum": MOST_SAMPLES, "pattern": "^[0-9]" })
     }
 }

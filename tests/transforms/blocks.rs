@@ -70,7 +70,7 @@ fn windows_keep_element_type_and_attributes() {
 fn lengths_that_mean_nothing_are_refused() {
     for wrong in [json!(0), json!(-3), json!("two"), json!("0 s"), json!(2.5)] {
         let said = refusal("window", json!({ "length": wrong }));
-        assert!(said.contains("a number of samples, 1 or more, or a time such as `500 ms` or `2 s`"), "{said}");
+        assert!(said.contains("a number of samples, 1 to 4294967295, or a time such as `500 ms` or `2 s`"), "{said}");
     }
     assert!(refusal("window", json!({})).contains("length"));
     let said = complaint(&mut node("window", json!({"length": "1 ms"})), message(&counting(1), 2, 0));

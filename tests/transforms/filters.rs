@@ -92,7 +92,7 @@ fn a_signal_that_changes_under_way_is_refused() {
     let mut filter = node("lowpass", json!({"cutoff": 40}));
     filter.send(InputId(0), message(&[0.0; 4], 2, 0)).unwrap();
     let said = complaint(&mut filter, message(&[0.0; 3], 3, 2));
-    assert!(said.contains("from 2 f64 channels at 360 Hz to 3 f64 channels at 360 Hz"), "{said}");
+    assert!(said.contains("from 2 channels of f64 at 360 Hz to 3 channels of f64 at 360 Hz"), "{said}");
     let faster = Arc::new(Metadata::tensor(TensorSpec::signal(DType::F64, 500.0, 2)));
     assert!(complaint(&mut filter, with_metadata(&faster, &[0.0; 4], 2)).contains("at 500 Hz"));
 }
