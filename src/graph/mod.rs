@@ -20,6 +20,7 @@ mod flatten;
 mod flow;
 mod format;
 mod indentation;
+mod instead;
 mod interface;
 mod joins;
 mod load;

@@ -154,6 +154,22 @@ impl Stream {
         }
     }
 
+    /// The signal that has one sample for each block of this one.
+    fn one_sample(self) -> Self {
+        let of_blocks = self.rate.zip(self.samples).map(|(rate, samples)| rate / samples);
+        let rate = self.block_rate.or(of_blocks.filter(|_| !self.varies));
+        Stream { rate, samples: Some(1.0), varies: false, block_rate: None, ..self }
+    }
+
+    /// This signal in blocks anew, of that length and hop.
+    fn cut(self, window: Option<(f64, f64)>) -> Self {
+        let Some((length, hop)) = window else {
+            return Stream { messages_per_s: None, samples: None, bytes: None, block_rate: None, ..self };
+        };
+        let block_rate = self.rate.map(|rate| rate / hop);
+        Stream { messages_per_s: block_rate, samples: Some(length), varies: false, block_rate, ..self }.sized()
+    }
+
     /// Length and hop of a window in samples.
     fn window(&self, length: &Quantity, hop: &Quantity, settings: &Value) -> Option<(f64, f64)> {
         let samples = |amount: Amount| match amount {
@@ -182,18 +198,7 @@ fn sent(output: &OutputPort, settings: &Value, incoming: Stream) -> Stream {
         Cadence::Unknown | Cadence::Sparse => nothing,
         Cadence::Same => incoming,
         Cadence::Each => Stream { messages_per_s: incoming.messages_per_s, ..nothing },
-        Cadence::OneSample => {
-            let of_blocks = incoming.rate.zip(incoming.samples).map(|(rate, samples)| rate / samples);
-            Stream {
-                rate: incoming.block_rate.or(of_blocks.filter(|_| !incoming.varies)),
-                samples: Some(1.0),
-                varies: false,
-                block_rate: None,
-                item_bytes: item_bytes(output),
-                ..incoming
-            }
-            .sized()
-        }
+        Cadence::OneSample => Stream { item_bytes: item_bytes(output), ..incoming.one_sample() }.sized(),
         Cadence::Selected { channels } => {
             let listed = settings.get(channels).and_then(Value::as_array);
             let labels = listed.and_then(|listed| selected(listed, incoming.labels.as_deref()));
@@ -201,8 +206,9 @@ fn sent(output: &OutputPort, settings: &Value, incoming: Stream) -> Stream {
             Stream { channels, labels, ..incoming }.sized()
         }
         Cadence::Spectra { segment } => {
-            let samples = segment.number(settings).or(incoming.samples);
-            let spectra = Stream { samples, item_bytes: item_bytes(output), ..incoming };
+            let length = segment.number(settings);
+            let (samples, varies) = (length.or(incoming.samples), incoming.varies && length.is_none());
+            let spectra = Stream { samples, varies, item_bytes: item_bytes(output), ..incoming };
             Stream { bytes: spectra.block_bytes(samples.map(|samples| (samples / 2.0).floor() + 1.0)), ..spectra }
         }
         // A second of the signal may take longer from here on.
@@ -231,14 +237,10 @@ fn sent(output: &OutputPort, settings: &Value, incoming: Stream) -> Stream {
             realtime: interval.number(settings).is_some(),
             ..nothing
         },
-        Cadence::Windows { length, hop } => match incoming.window(length, hop, settings) {
-            Some((length, hop)) => Stream {
-                messages_per_s: incoming.rate.map(|rate| rate / hop),
-                block_rate: incoming.rate.map(|rate| rate / hop),
-                ..Stream { samples: Some(length), varies: false, ..incoming }.signal()
-            },
-            None => Stream { messages_per_s: None, samples: None, bytes: None, block_rate: None, ..incoming },
-        },
+        Cadence::Windows { length, hop } => {
+            let window = incoming.window(length, hop, settings);
+            incoming.cut(window)
+        }
         Cadence::Thinned { factor } => rescaled(incoming, factor.number(settings).map(f64::recip)),
         Cadence::Resampled { rate } => {
             let ratio = rate.number(settings).zip(incoming.rate).map(|(new, old)| new / old);

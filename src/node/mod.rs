@@ -14,6 +14,7 @@ mod outputs;
 mod pace;
 mod pack;
 mod registry;
+mod setting_error;
 pub mod settings;
 pub mod testing;
 
@@ -28,7 +29,8 @@ pub use known_signal::KnownSignal;
 pub use outputs::{Loan, Output, Outputs, Transmit};
 pub use pace::Pace;
 pub use pack::{DescriptionError, PackDescription, SettingsToCheck, check, describe, description_path};
-pub use registry::{Instance, NoSettings, NodeType, Registry, SettingError, Step};
+pub use registry::{Instance, NoSettings, NodeType, Registry};
+pub use setting_error::{SettingError, Step};
 
 use crate::message::Received;
 

@@ -2,12 +2,11 @@
 
 use super::description::{MAX_HOLDS, Narrowed};
 use super::{
-    Cadence, InputPort, Joins, KnownSignal, Node, OutputPort, PortType, Program, Records, Role, Source, Stream,
-    TypeDescription,
+    Cadence, InputPort, Joins, KnownSignal, Node, OutputPort, PortType, Program, Records, Role, SettingError, Source,
+    Stream, TypeDescription,
 };
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -66,50 +65,6 @@ pub enum Instance {
     Node(Box<dyn Node>),
     Source(Box<dyn Source>),
     Program(Box<dyn Program>),
-}
-
-/// Settings that a node type refuses.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{message}")]
-pub struct SettingError {
-    /// Name of the setting at fault, where it is one.
-    pub setting: Option<String>,
-    /// Where inside of it: keys of mappings, and places in lists from 0.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub within: Vec<Step>,
-    /// What is wrong, and what would be right.
-    pub message: String,
-}
-
-/// A step into a setting.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Step {
-    /// To the item at this place of a list, from 0.
-    Item(usize),
-    /// To the value of this key of a mapping.
-    Key(String),
-}
-
-impl SettingError {
-    /// `setting` is wrong, as `message` says.
-    #[must_use]
-    pub fn at(setting: &str, message: impl fmt::Display) -> Self {
-        SettingError { setting: Some(setting.to_owned()), within: Vec::new(), message: message.to_string() }
-    }
-
-    /// No single setting is wrong, as `message` says.
-    #[must_use]
-    pub fn of_all(message: impl fmt::Display) -> Self {
-        SettingError { setting: None, within: Vec::new(), message: message.to_string() }
-    }
-
-    /// More exactly, what is wrong is there.
-    #[must_use]
-    pub fn within(mut self, step: Step) -> Self {
-        self.within.push(step);
-        self
-    }
 }
 
 /// The settings of a node type that has none.
@@ -418,23 +373,7 @@ impl NodeTypeBuilder {
 /// Settings of the type that the node type declares for them.
 fn read<S: DeserializeOwned>(settings: Value) -> Result<S, SettingError> {
     let settings = if settings.is_null() { Value::Object(serde_json::Map::new()) } else { settings };
-    serde_path_to_error::deserialize(settings).map_err(|e| refused(&e))
-}
-
-/// What the settings' own types refuse, at the setting in which it stands.
-fn refused(error: &serde_path_to_error::Error<serde_json::Error>) -> SettingError {
-    use serde_path_to_error::Segment;
-    let mut path = error.path().iter();
-    let setting = match path.next() {
-        Some(Segment::Map { key }) => Some(key.clone()),
-        _ => None,
-    };
-    let within = path.map_while(|segment| match segment {
-        Segment::Map { key } => Some(Step::Key(key.clone())),
-        Segment::Seq { index } => Some(Step::Item(*index)),
-        _ => None,
-    });
-    SettingError { setting, within: within.collect(), message: error.inner().to_string() }
+    serde_path_to_error::deserialize(settings).map_err(|e| SettingError::from(&e))
 }
 
 /// The node types that an executable offers, by name.
