@@ -24,7 +24,7 @@ struct Stumble<'f> {
 
 /// A fault of the text. `open` are the places where the lists and mappings begin that are not at their ends.
 pub(super) fn fault(error: &ScanError, file: &SourceFile, open: &[usize]) -> Draft {
-    let at = error.marker().byte_offset().unwrap_or(0).min(file.text().len());
+    let at = file.text().floor_char_boundary(error.marker().byte_offset().unwrap_or(0));
     let bracket =
         |&start: &usize| Some(span(file, start, start + 1)).filter(|open| matches!(file.slice(*open), "{" | "["));
     let stumble = Stumble { file, at, word: word_at(file, at), open: open.iter().rev().find_map(bracket) };
@@ -153,8 +153,9 @@ impl Stumble<'_> {
     }
 
     fn tab(&self) -> Draft {
-        let before = &self.file.text()[..(self.at + 1).min(self.file.text().len())];
-        let at = before.rfind('\t').unwrap_or(self.at);
+        // The parser tells of it where it is, or behind it.
+        let text = self.file.text();
+        let at = text[..text.ceil_char_boundary(self.at + 1)].rfind('\t').unwrap_or(self.at);
         draft(span(self.file, at, at + 1), "this line is indented with a tab")
             .help("indent it with spaces: YAML knows no tabs there")
     }
@@ -316,8 +317,10 @@ fn missing_space(word: Span, behind: &str) -> Draft {
     draft(word, format!("a space is missing behind the `{behind}`")).help(format!("write `{behind} `"))
 }
 
+/// All characters of which a byte is from `start` up to `end`.
 fn span(file: &SourceFile, start: usize, end: usize) -> Span {
-    Span::new(start, end).in_file(file.id())
+    let text = file.text();
+    Span::new(text.floor_char_boundary(start), text.ceil_char_boundary(end)).in_file(file.id())
 }
 
 /// From `start` to the end of the word that begins there.
