@@ -423,6 +423,19 @@ fn a_graph_that_needs_more_memory_than_any_machine_has_is_warned_of() {
 }
 
 #[test]
+fn a_number_reaches_its_node_as_it_was_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let graph = dir.path().join("graph.yaml");
+    let text = "ezrun: 1\nnodes:\n  tone: { use: sine, with: { rate: 250, block: 50, count: 2 } }\n  \
+                power: { use: spectrum, with: { method: welch, segment: 10, overlap: 0.9999999999999999 } }\n  \
+                end: { use: \"null\" }\nedges:\n  - { from: tone, to: power, zero_copy: true }\n  \
+                - { from: power, to: end, zero_copy: true }\n";
+    std::fs::write(&graph, text).unwrap();
+    let (code, _, stderr) = ezrun("run", &[graph.to_str().unwrap()]);
+    assert_eq!(code, 0, "{stderr}");
+}
+
+#[test]
 fn a_memory_budget_is_a_size() {
     for wrong in ["much", "0", "-1", "5 bananas"] {
         let (code, _, stderr) = ezrun("validate", &["ok/minimal.yaml", &format!("--memory-budget={wrong}")]);
