@@ -22,10 +22,11 @@ fn ezrun(args: &[&str]) -> Output {
 }
 
 /// Under a limit that the shell sets first, as in `limited("-n 40", …)`.
-fn limited(limit: &str, args: &[&str]) -> Output {
-    let script = format!("ulimit {limit} && exec \"$@\"");
-    let ezrun = env!("CARGO_BIN_EXE_ezrun");
-    Command::new("sh").args(["-c", &script, "sh", ezrun]).args(args).current_dir(project()).output().unwrap()
+fn limited(limit: &str, args: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("ulimit {limit} && exec \"$@\""), "sh", env!("CARGO_BIN_EXE_ezrun")]).args(args);
+    command.current_dir(project());
+    command
 }
 
 fn report(output: &Output) -> Value {
@@ -142,9 +143,9 @@ fn as_many_descriptors_as_are_reckoned_suffice() {
             let descriptors = reckoned["graph"]["descriptors"].as_u64().unwrap();
             assert_eq!(reckoned["graph"]["processes"], 1 + 3 * nodes);
             let limit = format!("-n {descriptors}");
-            let run = limited(&limit, &[path, "--segments", segments, "--quiet"]);
+            let run = limited(&limit, &[path, "--segments", segments, "--quiet"]).output().unwrap();
             assert_eq!(run.status.code(), Some(0), "{nodes} {segments} {limit}: {run:?}");
-            let doctor = limited(&limit, &["doctor", path, "--segments", segments]);
+            let doctor = limited(&limit, &["doctor", path, "--segments", segments]).output().unwrap();
             assert_eq!(doctor.status.code(), Some(0), "{doctor:?}");
         }
     }
@@ -165,9 +166,8 @@ fn they_suffice_where_everybody_is_killed_and_started_again_at_once() {
     (0..PAIRS).for_each(|i| text += &format!("  - {{ from: s{i}, to: e{i}, zero_copy: true }}\n"));
     std::fs::write(&path, text).unwrap();
     let reckoned = report(&ezrun(&["doctor", path.to_str().unwrap(), "--format", "json"]));
-    let script = format!("ulimit -n {} && exec \"$@\"", reckoned["graph"]["descriptors"]);
-    let mut command = Command::new("sh");
-    command.args(["-c", &script, "sh", env!("CARGO_BIN_EXE_ezrun"), "--quiet"]).arg(&path);
+    let limit = format!("-n {}", reckoned["graph"]["descriptors"]);
+    let mut command = limited(&limit, &["--quiet", path.to_str().unwrap()]);
     let mut runner = command.stderr(Stdio::piped()).spawn().unwrap();
     let began = Instant::now();
     let goes_on = || {
@@ -202,7 +202,7 @@ fn what_does_not_fit_is_named_with_exit_code_1() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("graph.yaml");
     std::fs::write(&path, dense(4)).unwrap();
-    let output = limited("-n 30", &["doctor", path.to_str().unwrap()]);
+    let output = limited("-n 30", &["doctor", path.to_str().unwrap()]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.ends_with("a run needs what fails here: descriptors in the runner\n"), "{text}");

@@ -14,7 +14,7 @@ const MAX_TRIES: usize = 200;
 /// Most text that is checked in all these tries, in bytes; a file that is used counts for each use.
 const MAX_TRIED_BYTES: usize = 1 << 20;
 /// How often what a fix uncovers is fixed with it, before it is known whether that is better.
-const MAX_UNCOVERED: usize = 3;
+const MAX_UNCOVERED: usize = 2;
 /// Most fixes that are tried one by one, where all of them together would not do.
 const MAX_SINGLE: usize = 100;
 
@@ -49,8 +49,6 @@ struct Fixed {
     loaded: Loaded,
     /// What was done, a line for each fix.
     done: Vec<String>,
-    /// As long as it may become, in bytes: a longer one is not read.
-    max_bytes: u64,
     /// Whether no more was tried, since it would have taken too long.
     is_cut_short: bool,
 }
@@ -153,45 +151,72 @@ struct Step {
     done: Vec<String>,
 }
 
+/// What is tried, and how much of it.
+struct Trials<'l> {
+    fixes: Fixes,
+    /// As long as the file may become, in bytes: a longer one is not read.
+    max_bytes: u64,
+    load: &'l dyn Fn(&SourceFile) -> Loaded,
+    /// How many more changes are checked.
+    left: usize,
+}
+
 /// Fixes what `load` finds in `file`, as long as each step leaves fewer findings and changes nothing else.
 fn fix(file: &SourceFile, fixes: Fixes, max_bytes: u64, load: &dyn Fn(&SourceFile) -> Loaded) -> Fixed {
-    let mut fixed = Fixed { file: file.clone(), loaded: load(file), done: Vec::new(), max_bytes, is_cut_short: false };
+    let mut fixed = Fixed { file: file.clone(), loaded: load(file), done: Vec::new(), is_cut_short: false };
     let bytes: usize = fixed.loaded.sources.iter().map(|file| file.text().len()).sum();
-    let mut tries = (MAX_TRIED_BYTES / bytes.max(1)).clamp(1, MAX_TRIES);
-    while let Some(step) = improve(&fixed, fixes, load, &mut tries) {
+    let left = (MAX_TRIED_BYTES / bytes.max(1)).clamp(1, MAX_TRIES);
+    let mut trials = Trials { fixes, max_bytes, load, left };
+    while let Some(step) = trials.improve(&fixed) {
         fixed.done.extend(step.done);
         (fixed.file, fixed.loaded) = (step.file, step.loaded);
     }
-    fixed.is_cut_short = tries == 0 && !fixed.done.is_empty() && !edits(&fixed.loaded, fixes).is_empty();
+    fixed.is_cut_short = trials.left == 0 && !fixed.done.is_empty() && !edits(&fixed.loaded, fixes).is_empty();
     fixed
 }
 
-/// All fixes of what was found, or else the first of them that is an improvement by itself.
-fn improve(before: &Fixed, fixes: Fixes, load: &dyn Fn(&SourceFile) -> Loaded, tries: &mut usize) -> Option<Step> {
-    let edits = edits(&before.loaded, fixes);
-    let singles = edits.iter().take(MAX_SINGLE).map(std::slice::from_ref);
-    std::iter::once(&*edits).chain(singles).find_map(|edits| attempt(before, edits, fixes, load, tries))
-}
-
-/// A file with all of `edits`, and with what fixes what they uncover, where that is an improvement and nothing else.
-fn attempt(
-    before: &Fixed,
-    edits: &[Edit],
-    fixes: Fixes,
-    load: &dyn Fn(&SourceFile) -> Loaded,
-    tries: &mut usize,
-) -> Option<Step> {
-    let mut step = with_edits(&before.file, edits, before.max_bytes, load, tries)?;
-    for _ in 0..MAX_UNCOVERED {
-        if weight(&step.loaded) < weight(&before.loaded) {
-            return Some(step);
-        }
-        let uncovered = self::edits(&step.loaded, fixes);
-        let mut next = with_edits(&step.file, &uncovered, before.max_bytes, load, tries)?;
-        next.done.splice(..0, step.done);
-        step = next;
+impl Trials<'_> {
+    /// All fixes of what was found, or else the first of them that is an improvement by itself.
+    fn improve(&mut self, before: &Fixed) -> Option<Step> {
+        let edits = edits(&before.loaded, self.fixes);
+        let singles = edits.iter().take(MAX_SINGLE).map(std::slice::from_ref);
+        std::iter::once(&*edits).chain(singles).find_map(|edits| self.attempt(before, edits))
     }
-    None
+
+    /// A file with all of `edits`, and with what fixes what they uncover, where that is an improvement and nothing else.
+    fn attempt(&mut self, before: &Fixed, edits: &[Edit]) -> Option<Step> {
+        let is_better = |step: &Step| weight(&step.loaded) < weight(&before.loaded);
+        let mut step = self.with_edits(&before.file, edits)?;
+        for _ in 0..MAX_UNCOVERED {
+            if is_better(&step) {
+                break;
+            }
+            let uncovered = self::edits(&step.loaded, self.fixes);
+            let mut next = self.with_edits(&step.file, &uncovered)?;
+            next.done.splice(..0, step.done);
+            step = next;
+        }
+        Some(step).filter(is_better)
+    }
+
+    /// A file with all of `edits` and nothing else changed, and what is found in it.
+    fn with_edits(&mut self, file: &SourceFile, edits: &[Edit]) -> Option<Step> {
+        if self.left == 0 {
+            return None;
+        }
+        let (text, applied) = graph::apply_edits(file.text(), edits);
+        if applied.is_empty() || text.len() as u64 > self.max_bytes {
+            return None;
+        }
+        self.left -= 1;
+        if !graph::differ_only_in(file.text(), &text, applied.len()) {
+            return None;
+        }
+        let done = applied.iter().map(|edit| in_words(file, edit)).collect();
+        let changed = SourceFile::from_text(file.name(), file.dir(), &text);
+        let loaded = (self.load)(&changed);
+        Some(Step { file: changed, loaded, done })
+    }
 }
 
 /// The fixes of the file itself: those of the files that it uses are theirs.
@@ -199,31 +224,6 @@ fn edits(loaded: &Loaded, fixes: Fixes) -> Vec<Edit> {
     let own = loaded.sources.first().id();
     let wanted = loaded.findings.iter().filter(|finding| fixes.want(finding));
     wanted.filter_map(|finding| finding.fix.clone()).filter(|edit| edit.span.file == own).collect()
-}
-
-/// A file with all of `edits` and nothing else changed, and what is found in it.
-fn with_edits(
-    file: &SourceFile,
-    edits: &[Edit],
-    max_bytes: u64,
-    load: &dyn Fn(&SourceFile) -> Loaded,
-    tries: &mut usize,
-) -> Option<Step> {
-    if *tries == 0 {
-        return None;
-    }
-    let (text, applied) = graph::apply_edits(file.text(), edits);
-    if applied.is_empty() || text.len() as u64 > max_bytes {
-        return None;
-    }
-    *tries -= 1;
-    if !graph::differ_only_in(file.text(), &text, applied.len()) {
-        return None;
-    }
-    let done = applied.iter().map(|edit| in_words(file, edit)).collect();
-    let changed = SourceFile::from_text(file.name(), file.dir(), &text);
-    let loaded = load(&changed);
-    Some(Step { file: changed, loaded, done })
 }
 
 /// How bad what was found is; the less, the better.

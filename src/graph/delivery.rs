@@ -4,7 +4,6 @@
 use super::edges::MAX_MESSAGE_BYTES;
 use super::edit::Change;
 use super::finding::{Draft, Findings};
-use super::load::{DEFAULT_MAX_MESSAGE, DEFAULT_QUEUE};
 use super::model::{Model, Wire};
 use super::source::Span;
 use super::streams::{Stream, Streams, bytes_in_words};
@@ -86,7 +85,7 @@ pub(super) fn needless_copies(model: &Model<'_>, streams: &Streams, findings: &m
 /// Messages that the edge does not take: the first of them ends the run.
 pub(super) fn too_large(model: &Model<'_>, streams: &Streams, findings: &mut Findings) {
     for wire in model.wires() {
-        let limit = wire.edge.max_message.map_or(DEFAULT_MAX_MESSAGE, |limit| limit.value);
+        let limit = wire.edge.largest();
         let Some(bytes) = streams.received(&wire).bytes.filter(|&bytes| bytes > limit as f64) else { continue };
         let span = wire.edge.max_message.map_or(wire.to_span, |limit| limit.span);
         let (message, help) = if bytes > MAX_MESSAGE_BYTES as f64 {
@@ -136,10 +135,7 @@ pub(super) fn shallow_queues(model: &Model<'_>, findings: &mut Findings) {
             continue;
         };
         let input = &node_type.inputs[wire.to.1];
-        let (queue, span) = match wire.edge.queue {
-            Some(queue) => (queue.value, queue.span),
-            None => (DEFAULT_QUEUE, overflow.span),
-        };
+        let (queue, span) = (wire.edge.depth(), wire.edge.queue.map_or(overflow.span, |queue| queue.span));
         let loses = match overflow.value {
             Overflow::Block => continue,
             Overflow::DropOldest | Overflow::DropNewest => "the others are dropped",

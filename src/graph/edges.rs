@@ -2,6 +2,7 @@
 
 use super::Overflow;
 use super::fields::{At, Fields, Reader, Word, beyond, plainly};
+use super::load::{DEFAULT_MAX_MESSAGE, DEFAULT_QUEUE};
 use super::rules;
 use super::supervision::duration;
 use super::written::is_nothing;
@@ -49,6 +50,18 @@ pub(super) struct EdgeSettings {
     pub in_braces: bool,
     /// Whether something in it could not be read.
     pub faulty: bool,
+}
+
+impl EdgeSettings {
+    /// Depth of the queue, in messages.
+    pub fn depth(&self) -> u32 {
+        self.queue.map_or(DEFAULT_QUEUE, |queue| queue.value)
+    }
+
+    /// Largest payload, in bytes.
+    pub fn largest(&self) -> u64 {
+        self.max_message.map_or(DEFAULT_MAX_MESSAGE, |bytes| bytes.value)
+    }
 }
 
 /// Reads them; every fault becomes a finding.

@@ -6,13 +6,11 @@
 
 use super::finding::{Draft, Findings};
 use super::flow::beginnings;
-use super::load::DEFAULT_QUEUE;
 use super::model::{Model, Wire};
 use super::rules;
 use super::streams::{Stream, Streams};
-use super::suggest::first_words;
 use super::{MAX_QUEUE, Overflow};
-use crate::node::{Joins, PortType, figures};
+use crate::node::{Joins, PortType, SHOWN_LABELS, figures, first_of};
 use std::collections::{HashMap, HashSet};
 
 /// Longest way to where two streams came apart that is followed, in edges.
@@ -34,9 +32,16 @@ fn joins(model: &Model<'_>, node: usize) -> Joins {
     model.nodes[node].node_type.as_ref().map_or(Joins::Freely, |node_type| node_type.joins)
 }
 
+/// Streams that are joined are alike.
+pub(super) fn differing_streams(model: &Model<'_>, streams: &Streams, findings: &mut Findings) {
+    let needing = needing_one_layout(model);
+    differing_rates(model, streams, &needing, findings);
+    differing_channels(model, streams, &needing, findings);
+}
+
 /// Where messages are paired, as many come at each input; and what becomes one stream has one sampling rate.
-pub(super) fn differing_rates(model: &Model<'_>, streams: &Streams, findings: &mut Findings) {
-    for (node, needing) in needing_one_layout(model).into_iter().enumerate() {
+fn differing_rates(model: &Model<'_>, streams: &Streams, needing: &[Option<usize>], findings: &mut Findings) {
+    for (node, &needing) in needing.iter().enumerate() {
         let paired = joins(model, node) != Joins::Freely;
         let mut first: HashMap<usize, (Wire<'_>, f64)> = HashMap::new();
         for wire in model.wires_into(node) {
@@ -64,10 +69,9 @@ fn takes_many(model: &Model<'_>, wire: &Wire<'_>) -> bool {
 }
 
 /// What becomes one stream has the same channels all along, where a node after it needs that.
-pub(super) fn differing_channels(model: &Model<'_>, streams: &Streams, findings: &mut Findings) {
-    let needing = needing_one_layout(model);
-    for node in (0..model.nodes.len()).filter(|&node| joins(model, node) == Joins::Freely) {
-        let Some(needing) = needing[node] else { continue };
+fn differing_channels(model: &Model<'_>, streams: &Streams, needing: &[Option<usize>], findings: &mut Findings) {
+    for (node, &needing) in needing.iter().enumerate().filter(|&(node, _)| joins(model, node) == Joins::Freely) {
+        let Some(needing) = needing else { continue };
         let mut first: HashMap<usize, (Wire<'_>, Stream)> = HashMap::new();
         for wire in model.wires_into(node).filter(|wire| takes_many(model, wire)) {
             let stream = streams.received(&wire);
@@ -102,7 +106,7 @@ fn differing(one: &Stream, other: &Stream) -> Option<(String, String)> {
     let (labels, others) = (one.labels.as_deref()?, other.labels.as_deref()?);
     let called = |labels: &[String]| match labels {
         [] => "channels without labels".to_owned(),
-        labels => format!("channels called {}", first_words(labels)),
+        labels => format!("channels called {}", first_of(labels, SHOWN_LABELS)),
     };
     (labels != others).then(|| (called(labels), called(others)))
 }
@@ -369,5 +373,5 @@ impl Stall {
 }
 
 fn depth(wire: &Wire<'_>) -> f64 {
-    wire.edge.queue.map_or(f64::from(DEFAULT_QUEUE), |queue| f64::from(queue.value))
+    f64::from(wire.edge.depth())
 }

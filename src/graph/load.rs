@@ -176,13 +176,8 @@ const RULES: &[fn(&Model<'_>, &mut Findings)] = &[
 ];
 
 /// The rules that reckon with how often messages come, and how large they are.
-const STREAM_RULES: &[fn(&Model<'_>, &Streams, &mut Findings)] = &[
-    delivery::needless_copies,
-    delivery::too_large,
-    joins::differing_rates,
-    joins::differing_channels,
-    joins::deadlocks,
-];
+const STREAM_RULES: &[fn(&Model<'_>, &Streams, &mut Findings)] =
+    &[delivery::needless_copies, delivery::too_large, joins::differing_streams, joins::deadlocks];
 
 /// The graph, unless something in it is not known yet.
 fn build(name: String, model: Model<'_>, sources: &Sources) -> Option<Graph> {
@@ -237,8 +232,8 @@ fn build_edge(edge: &ModelEdge) -> Option<Edge> {
         to: PortRef { node: NodeId(to.node), port: to.port? },
         delivery: if zero_copy { Delivery::ZeroCopy } else { Delivery::Copy },
         overflow: written.overflow.map_or(Overflow::Block, |overflow| overflow.value),
-        queue: written.queue.map_or(DEFAULT_QUEUE, |queue| queue.value),
-        max_message: written.max_message.map_or(DEFAULT_MAX_MESSAGE, |bytes| bytes.value),
+        queue: written.depth(),
+        max_message: written.largest(),
         prefault: written.prefault.is_some_and(|flag| flag.value),
         feedback: written.feedback.is_some_and(|flag| flag.value),
         input_timeout: written.input_timeout.map(|time| time.value),

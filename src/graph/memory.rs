@@ -1,7 +1,6 @@
 //! The rule on memory: what all queues together may hold fits into the budget, or into the machine.
 
 use super::finding::{Draft, Findings, Level};
-use super::load::{DEFAULT_MAX_MESSAGE, DEFAULT_QUEUE};
 use super::model::{Model, Wire};
 use super::source::Span;
 use super::streams::{Streams, bytes_in_words};
@@ -64,9 +63,7 @@ struct Need<'w, 'm> {
 pub(super) fn unaddressable(model: &Model<'_>, findings: &mut Findings) {
     let places = model.places();
     for wire in model.wires().filter(|wire| places[wire.from.0] != places[wire.to.0]) {
-        let queue = wire.edge.queue.map_or(DEFAULT_QUEUE, |queue| queue.value);
-        let largest = wire.edge.max_message.map_or(DEFAULT_MAX_MESSAGE, |bytes| bytes.value);
-        let bytes = f64::from(queue) * largest as f64;
+        let bytes = f64::from(wire.edge.depth()) * wire.edge.largest() as f64;
         if bytes > ADDRESS_SPACE {
             let (all, most) = (bytes_in_words(bytes), bytes_in_words(ADDRESS_SPACE));
             let message = format!("this queue may hold {all}, and a process has addresses for {most}");
@@ -131,16 +128,16 @@ fn demand(model: &Model<'_>, streams: &Streams, wire: &Wire<'_>, limit: LimitOf)
     let written = wire.edge.max_message.map(|bytes| bytes.value);
     let known = streams.sent(wire.from).bytes.map(|bytes| bytes.ceil() as u64);
     let max_message = match limit {
-        LimitOf::Budget => written.unwrap_or(DEFAULT_MAX_MESSAGE),
+        LimitOf::Budget => wire.edge.largest(),
         // What has its memory before the first message needs it whatever comes.
-        _ if wire.edge.prefault.is_some_and(|flag| flag.value) => written.unwrap_or(DEFAULT_MAX_MESSAGE),
-        LimitOf::Machine | LimitOf::ControlGroup => known.or(written)?.min(written.unwrap_or(DEFAULT_MAX_MESSAGE)),
+        _ if wire.edge.prefault.is_some_and(|flag| flag.value) => wire.edge.largest(),
+        LimitOf::Machine | LimitOf::ControlGroup => known.or(written)?.min(wire.edge.largest()),
     };
     let zero_copy = wire.edge.zero_copy.is_some_and(|flag| flag.value);
     Some(EdgeDemand {
         delivery: if zero_copy { Delivery::ZeroCopy } else { Delivery::Copy },
         overflow: wire.edge.overflow.map_or(Overflow::Block, |overflow| overflow.value),
-        queue: wire.edge.queue.map_or(DEFAULT_QUEUE, |queue| queue.value),
+        queue: wire.edge.depth(),
         holds: model.nodes[wire.to.0].node_type.as_ref()?.inputs[wire.to.1].holds,
         max_message,
         same_backend: false,
@@ -149,10 +146,7 @@ fn demand(model: &Model<'_>, streams: &Streams, wire: &Wire<'_>, limit: LimitOf)
 
 /// Where the most can be gained: at the largest edge's `max_message`, else at its `queue`, else where it ends.
 fn place(need: &Need<'_, '_>) -> Span {
-    let size = |wire: &&Wire<'_>| {
-        let queue = wire.edge.queue.map_or(DEFAULT_QUEUE, |queue| queue.value);
-        (wire.edge.max_message.map_or(DEFAULT_MAX_MESSAGE, |bytes| bytes.value), queue)
-    };
+    let size = |wire: &&Wire<'_>| (wire.edge.largest(), wire.edge.depth());
     // Of equals, the first.
     let largest = need.wires.iter().rev().max_by_key(size);
     largest.map_or(Span::default(), |wire| {

@@ -115,9 +115,14 @@ fn mixed(model: &Model<'_>, wire: &Wire<'_>, sent: &[&Sent<'_>]) -> Option<Draft
 /// Whether messages of these types may be records of one type, or tensors with the same dimensions.
 fn may_be_one_kind(a: &PortType, b: &PortType) -> bool {
     match (a, b) {
-        (PortType::Tensor { dims: a, .. }, PortType::Tensor { dims: b, .. }) => a.is_empty() || b.is_empty() || a == b,
+        (PortType::Tensor { dims: a, .. }, PortType::Tensor { dims: b, .. }) => may_be_same(a, b),
         _ => fits(a, b),
     }
+}
+
+/// Whether these may be names of the same dimensions; none means any.
+fn may_be_same(a: &[String], b: &[String]) -> bool {
+    a.is_empty() || b.is_empty() || a == b
 }
 
 /// Shows every hop on the way from where a message began to the edge at fault.
@@ -168,7 +173,7 @@ fn fits(what: &PortType, accepts: &PortType) -> bool {
         (PortType::Table, b) => *b != PortType::Bytes,
         (PortType::Tensor { dtypes: a, dims: x }, PortType::Tensor { dtypes: b, dims: y }) => {
             let dtypes = a.is_empty() || b.is_empty() || a.iter().any(|dtype| b.contains(dtype));
-            dtypes && (x.is_empty() || y.is_empty() || x == y)
+            dtypes && may_be_same(x, y)
         }
         (PortType::Record { name: a }, PortType::Record { name: b }) => a.is_none() || b.is_none() || a == b,
         _ => false,

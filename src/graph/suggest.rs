@@ -103,12 +103,6 @@ pub(super) fn all(candidates: &[&str], what: &str) -> Option<Suggestion> {
     }
 }
 
-/// As in `a, b, c, …`: the first of many.
-pub(super) fn first_words(words: &[String]) -> String {
-    let more = if words.len() > MAX_LISTED { ", …" } else { "" };
-    format!("{}{more}", words[..words.len().min(MAX_LISTED)].join(", "))
-}
-
 /// As in `` `a`, `b` and `c` ``.
 pub(super) fn list(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();

@@ -286,7 +286,6 @@ impl Stumble<'_> {
         Some(span(self.file, start, self.at + name + rest))
     }
 
-    /// An alias for which no anchor was read before.
     fn first_char(&self) -> Option<char> {
         self.file.slice(self.word).chars().next()
     }

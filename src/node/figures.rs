@@ -1,4 +1,4 @@
-//! Numbers in messages: with as many figures as a reader makes use of.
+//! Numbers and lists in messages: with as many figures, and as many words, as a reader makes use of.
 
 /// How many figures of a fraction are told.
 const MOST: i32 = 7;
@@ -25,6 +25,15 @@ pub(crate) fn figures(number: f64) -> String {
 /// So many of what `unit` calls one of: as in `1 channel`, `2 channels`.
 pub(crate) fn counted(count: usize, unit: &str) -> String {
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Most labels of channels that a message tells.
+pub(crate) const SHOWN_LABELS: usize = 12;
+
+/// As in `a, b, c, …`: at most so many of `words`.
+pub(crate) fn first_of(words: &[String], most: usize) -> String {
+    let more = if words.len() > most { ", …" } else { "" };
+    format!("{}{more}", words[..words.len().min(most)].join(", "))
 }
 
 /// Without the zeros at the end of a fraction.

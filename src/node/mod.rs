@@ -23,7 +23,7 @@ pub use context::{Context, NeverStops, Signals, Stopped, Wake};
 pub use description::{
     InputPort, Joins, MAX_HOLDS, Narrowed, OutputPort, PortType, Records, Role, Stream, TypeDescription,
 };
-pub(crate) use figures::{counted, figures, trimmed};
+pub(crate) use figures::{SHOWN_LABELS, counted, figures, first_of, trimmed};
 pub use inputs::{Inputs, Receive};
 pub use known_signal::KnownSignal;
 pub use outputs::{Loan, Output, Outputs, Transmit};

@@ -1,13 +1,10 @@
 //! How a user names a channel in the settings: by its label, or by its index from 0.
 
-use crate::node::{KnownSignal, SettingError, Step};
+use crate::node::{KnownSignal, SHOWN_LABELS, SettingError, Step, first_of};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::borrow::Cow;
 use std::fmt;
-
-/// Most labels that are told where one is looked for in vain.
-const SHOWN_LABELS: usize = 12;
 
 /// A channel as a user names it.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,14 +50,8 @@ pub fn no_channel(name: &ChannelName, channels: Option<u64>, labels: &[String]) 
         Some(1) => "the only channel is 0".to_owned(),
         Some(channels) => format!("the channels are 0 to {}", channels - 1),
     };
-    let called = if labels.is_empty() { String::new() } else { format!(", called {}", shown(labels)) };
+    let called = if labels.is_empty() { String::new() } else { format!(", called {}", first_of(labels, SHOWN_LABELS)) };
     format!("there is no channel {name}: {indices}{called}")
-}
-
-/// The labels, or the first of many.
-pub fn shown(labels: &[String]) -> String {
-    let more = if labels.len() > SHOWN_LABELS { ", …" } else { "" };
-    format!("{}{more}", labels[..labels.len().min(SHOWN_LABELS)].join(", "))
 }
 
 impl<'de> Deserialize<'de> for ChannelName {

@@ -3,7 +3,9 @@
 use super::support::files;
 use super::support::samples::{self, Block, Samples};
 use crate::node::settings::Positive;
-use crate::node::{Context, Flow, Labels, NodeType, Outputs, Quantity, Result, SettingError, Source, counted};
+use crate::node::{
+    Context, Flow, Labels, NodeType, Outputs, Quantity, Result, SettingError, Source, counted, first_of,
+};
 use anyhow::{anyhow, bail};
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -200,9 +202,8 @@ impl Rows {
                 match self.names.iter().min_by_key(similar).filter(|n| similar(n) <= 1 + name.len() / 3) {
                     Some(close) => anyhow!("{path} has no column {name:?}; did you mean {}?", shown(close.as_bytes())),
                     None => {
-                        let names: Vec<_> = self.names.iter().take(SHOWN_NAMES).map(|n| shown(n.as_bytes())).collect();
-                        let more = if self.names.len() > SHOWN_NAMES { ", …" } else { "" };
-                        anyhow!("{path} has no column {name:?}; there are {}{more}", names.join(", "))
+                        let names: Vec<_> = self.names.iter().map(|n| shown(n.as_bytes())).collect();
+                        anyhow!("{path} has no column {name:?}; there are {}", first_of(&names, SHOWN_NAMES))
                     }
                 }
             }),

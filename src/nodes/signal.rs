@@ -1,10 +1,10 @@
 //! What the transforms share: a message read as a signal, `[time, channel]`, and a state that belongs to one stream.
 
-use super::channels::{ChannelName, no_channel, shown};
+use super::channels::{ChannelName, no_channel};
 use crate::message::{
     Axis, Capture, DType, Element, Metadata, Owned, Payload, Received, Tensor, TensorMut, TensorSpec,
 };
-use crate::node::{Outputs, Result, counted, figures};
+use crate::node::{Outputs, Result, SHOWN_LABELS, counted, figures, first_of};
 use anyhow::{Context as _, bail};
 use std::borrow::Cow;
 use std::fmt;
@@ -86,7 +86,7 @@ impl Layout {
     /// In words, with what the channels are called.
     fn with_labels(&self) -> String {
         match &self.channel_axis {
-            Axis::Labels(labels) => format!("{self}, called {}", shown(labels)),
+            Axis::Labels(labels) => format!("{self}, called {}", first_of(labels, SHOWN_LABELS)),
             _ => format!("{self}, without labels"),
         }
     }
