@@ -44,6 +44,7 @@ struct Totals {
     edges: BTreeMap<String, (String, [u64; 3], Option<u64>)>,
     survivors: Vec<Duration>,
     everybody: Vec<Duration>,
+    crowded: usize,
     faults: Vec<String>,
 }
 
@@ -54,6 +55,7 @@ impl Totals {
         self.kills += outcome.seen.kills;
         self.survivors.extend(outcome.seen.survivors);
         self.everybody.extend(outcome.seen.everybody);
+        self.crowded += outcome.crowded;
         for (backend, restarts) in outcome.restarts {
             *self.restarts.entry(backend).or_default() += restarts;
         }
@@ -79,6 +81,7 @@ impl Totals {
         describe("every witness, the killed ones too, after", &mut self.everybody);
         let late = self.survivors.iter().filter(|took| **took > LIMIT).count();
         println!("later than {LIMIT:?}: {late} of {} times", self.survivors.len());
+        println!("started again only once others had taken what was sent: {} times", self.crowded);
         println!("faults (bytes, order, ledger, slots, descriptors, segments, processes): {}", self.faults.len());
     }
 }

@@ -8,7 +8,7 @@ use super::model::{Model, Wire};
 use super::source::Span;
 use super::streams::{Stream, Streams, bytes_in_words};
 use super::{Overflow, rules};
-use crate::node::Cadence;
+use crate::node::{Cadence, figures};
 use std::collections::{HashMap, HashSet, VecDeque};
 
 /// Most edges of a way to a node that records that are shown.
@@ -73,7 +73,7 @@ pub(super) fn needless_copies(model: &Model<'_>, streams: &Streams, findings: &m
         let moves = readers[&wire.from] == 1 && places[wire.from.0] == places[wire.to.0];
         if copies(&wire) && !moves && !input.writes_in_place && !input.needs_views && !wire.edge.faulty {
             let span = wire.edge.zero_copy.map_or(wire.to_span, |flag| flag.span);
-            let cost = cost(streams.received(&wire)).map_or(String::new(), |cost| format!(": {cost}"));
+            let cost = cost(&streams.received(&wire)).map_or(String::new(), |cost| format!(": {cost}"));
             let message =
                 format!("`{}.{}` only reads, yet each message is copied for it{cost}", node.name.text, input.name);
             let draft = Draft::new(rules::NEEDLESS_COPY, span, message).help("write `zero_copy: true` on this edge");
@@ -86,7 +86,7 @@ pub(super) fn needless_copies(model: &Model<'_>, streams: &Streams, findings: &m
 pub(super) fn too_large(model: &Model<'_>, streams: &Streams, findings: &mut Findings) {
     for wire in model.wires() {
         let limit = wire.edge.largest();
-        let Some(bytes) = streams.received(&wire).bytes.filter(|&bytes| bytes > limit as f64) else { continue };
+        let Some(bytes) = streams.sent(wire.from).bytes.filter(|&bytes| bytes > limit as f64) else { continue };
         let span = wire.edge.max_message.map_or(wire.to_span, |limit| limit.span);
         let (message, help) = if bytes > MAX_MESSAGE_BYTES as f64 {
             let message = format!("messages of {} are over the limit of this edge", bytes_in_words(bytes));
@@ -98,6 +98,22 @@ pub(super) fn too_large(model: &Model<'_>, streams: &Streams, findings: &mut Fin
         let name = &model.nodes[wire.from.0].name;
         let draft = Draft::new(rules::TOO_LARGE, span, message).help(help);
         findings.add(draft.related(name.span, format!("`{}` sends them", name.text)));
+    }
+}
+
+/// Timeouts that pass between any two messages: the first time, the producer is taken for one that has failed.
+pub(super) fn short_timeouts(model: &Model<'_>, streams: &Streams, findings: &mut Findings) {
+    for wire in model.wires() {
+        let Some(timeout) = wire.edge.input_timeout else { continue };
+        let stream = streams.sent(wire.from);
+        let Some(per_s) = stream.messages_per_s.filter(|_| stream.realtime) else { continue };
+        let apart_s = per_s.recip();
+        if timeout.value.as_secs_f64() < apart_s {
+            let (name, apart) = (&model.nodes[wire.from.0].name.text, figures(apart_s));
+            let message = format!("a message of `{name}` comes every {apart} s, and the run gives up before that");
+            let help = format!("write an `input_timeout` well above {apart} s, or take it out");
+            findings.add(Draft::new(rules::SHORT_TIMEOUT, timeout.span, message).help(help));
+        }
     }
 }
 
@@ -116,7 +132,7 @@ fn views(wire: &Wire<'_>) -> Change {
 }
 
 /// What copying a stream costs, as far as that is known before it runs.
-fn cost(stream: Stream) -> Option<String> {
+fn cost(stream: &Stream) -> Option<String> {
     let bytes = stream.bytes?;
     Some(match stream.messages_per_s {
         Some(per_s) if stream.realtime => format!("{} per second", bytes_in_words(bytes * per_s)),

@@ -31,11 +31,12 @@ const OVERFLOWS: &[(&str, Overflow)] = &[
 pub(super) struct WrittenEdge {
     pub from: Option<Word>,
     pub to: Option<Word>,
-    pub settings: EdgeSettings,
+    /// Apart, so that an edge is moved cheaply.
+    pub settings: Box<EdgeSettings>,
 }
 
 /// What an edge says besides its ends.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) struct EdgeSettings {
     pub zero_copy: Option<At<bool>>,
     /// Whether what `zero_copy` says hangs on a variable that is not known.
@@ -72,13 +73,17 @@ pub(super) fn edges<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) -> Vec
 }
 
 /// The ends of an edge that is written `a -> b` or `[a, b]`.
-fn ends_alone(tree: &Tree) -> Option<(&str, &str)> {
-    let (from, to) = match &tree.kind {
-        Kind::String(text) => text.split_once("->")?,
+fn ends_alone(tree: &Tree) -> Option<[Word; 2]> {
+    let ends = match &tree.kind {
+        Kind::String(text) => {
+            let (from, to) = text.split_once("->")?;
+            [(from, tree.span), (to, tree.span)]
+        }
         Kind::Seq(ends) => match &**ends {
-            [Tree { kind: Kind::String(from), .. }, Tree { kind: Kind::String(to), .. }] => {
-                (from.as_str(), to.as_str())
-            }
+            [
+                Tree { kind: Kind::String(from), span: from_span, .. },
+                Tree { kind: Kind::String(to), span: to_span, .. },
+            ] => [(from.as_str(), *from_span), (to.as_str(), *to_span)],
             _ => return None,
         },
         _ => return None,
@@ -87,16 +92,18 @@ fn ends_alone(tree: &Tree) -> Option<(&str, &str)> {
         let is_part = |part: char| part.is_ascii_alphanumeric() || "_-./".contains(part);
         !end.is_empty() && end.len() <= MAX_SHOWN_END && end.chars().all(is_part)
     };
-    let (from, to) = (from.trim(), to.trim());
-    (is_end(from) && is_end(to)).then_some((from, to))
+    let ends = ends.map(|(end, span)| Word { text: end.trim().into(), span });
+    ends.iter().all(|end| is_end(&end.text)).then_some(ends)
 }
 
 fn edge<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>) -> Option<WrittenEdge> {
     let before = reader.findings.len();
-    if let Some((from, to)) = ends_alone(tree) {
+    if let Some([from, to]) = ends_alone(tree) {
         let message = format!("an edge is a mapping, not {}", tree.describe());
-        reader.report(rules::WRONG_TYPE, tree.span, message, format!("write `{{ from: {from}, to: {to} }}`"));
-        return None;
+        let help = format!("write `{{ from: {}, to: {} }}`", from.text, to.text);
+        reader.report(rules::WRONG_TYPE, tree.span, message, help);
+        let settings = EdgeSettings { faulty: true, ..EdgeSettings::default() };
+        return Some(WrittenEdge { from: Some(from), to: Some(to), settings: Box::new(settings) });
     }
     let fields = reader.record(tree, "an edge", EDGE_KEYS, RESERVED_EDGE_KEYS)?;
     let mut end = |key: &str, in_words: &str, port: &str| match fields.get(key) {
@@ -123,7 +130,7 @@ fn edge<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>) -> Option<WrittenEdge> 
         faulty: false,
     };
     let settings = EdgeSettings { faulty: reader.findings.len() > before, ..settings };
-    Some(WrittenEdge { from, to, settings })
+    Some(WrittenEdge { from, to, settings: Box::new(settings) })
 }
 
 fn max_message(tree: &Tree, reader: &mut Reader<'_, '_>) -> Option<At<u64>> {

@@ -102,10 +102,10 @@ const OTHER_WORDS: &[(&str, &[&str])] = &[
     ("ezrun", &["version"]),
 ];
 
-/// Help for a key that other tools have, in the place of one that is not there.
-fn translated(name: &str, known: &[&str], is_there: impl Fn(&str) -> bool) -> Option<Suggestion> {
+/// The key for which other tools have the word `name`, where it is not there.
+fn translated(name: &str, known: &[&str], is_there: impl Fn(&str) -> bool) -> Option<&'static str> {
     let (key, _) = OTHER_WORDS.iter().find(|(key, words)| known.contains(key) && words.contains(&name))?;
-    (!is_there(key)).then(|| format!("did you mean `{key}`?").into())
+    (!is_there(key)).then_some(key)
 }
 
 impl<'t> Reader<'_, 't> {
@@ -113,18 +113,32 @@ impl<'t> Reader<'_, 't> {
         self.findings.add(Draft::new(rule, span, message).help(help));
     }
 
-    /// That `what` has none of the keys `unknown`, but those in `known`.
-    fn unknown_keys(&mut self, what: &str, unknown: &[&Field<'_>], known: &[&str], fields: &Fields<'_>) {
+    /// That `what` has none of the keys `unknown`, but those in `known`. Returns the places of some, and what each of them
+    /// was meant to be.
+    fn unknown_keys(
+        &mut self,
+        what: &str,
+        unknown: &[&Field<'_>],
+        known: &[&'static str],
+        fields: &Fields<'_>,
+    ) -> Vec<(Span, &'static str)> {
         let names: Vec<&str> = unknown.iter().map(|field| field.name).collect();
         let search = || Some(suggest::keys(&names, known, |name| fields.get(name).is_some(), || all_keys(known)));
         let mut helps = self.findings.suggestion(search).unwrap_or_default().into_iter();
+        let mut meant: Vec<(Span, &'static str)> = Vec::new();
         for field in unknown {
             let near = helps.next().flatten();
-            let meant = || translated(field.name, known, |key| fields.get(key).is_some());
-            let help = lacks_space(field.name, known).map(Suggestion::from).or_else(meant).or(near);
+            let foreign = translated(field.name, known, |key| fields.get(key).is_some());
+            let instead = near.as_ref().and_then(|near| near.instead.as_ref());
+            let nearest = || known.iter().copied().find(|key| instead.is_some_and(|(_, new)| new == key));
+            let key = foreign.or_else(nearest).filter(|key| meant.iter().all(|(_, taken)| taken != key));
+            meant.extend(key.map(|key| (field.span, key)));
+            let told = foreign.map(|key| format!("did you mean `{key}`?"));
+            let help = lacks_space(field.name, known).or(told).map(Suggestion::from).or(near);
             let draft = Draft::new(rules::UNKNOWN_KEY, field.span, format!("{what} has no key `{}`", field.name));
             self.findings.add(draft.suggest(help, Part::Whole));
         }
+        meant
     }
 
     /// The entries of the mapping `tree`, `what` in words; the first of duplicate keys counts.
@@ -171,16 +185,28 @@ impl<'t> Reader<'_, 't> {
         Some(Fields(fields))
     }
 
-    /// As [`mapping`](Self::mapping), with no keys but `allowed`. Those that are `reserved` are not unknown.
-    pub fn record(&mut self, tree: &'t Tree, what: &str, allowed: &[&str], reserved: &[&str]) -> Option<Fields<'t>> {
-        let fields = self.mapping(tree, what)?;
+    /// As [`mapping`](Self::mapping), with no keys but `allowed`. Those that are `reserved` are not unknown. A misspelt key
+    /// counts as the one that was meant, so that nothing is missing, and its value is looked at.
+    pub fn record(
+        &mut self,
+        tree: &'t Tree,
+        what: &str,
+        allowed: &[&'static str],
+        reserved: &[&str],
+    ) -> Option<Fields<'t>> {
+        let mut fields = self.mapping(tree, what)?;
         let others = fields.iter().filter(|field| !allowed.contains(&field.name));
         let (reserved, unknown): (Vec<_>, Vec<_>) = others.partition(|field| reserved.contains(&field.name));
         for field in reserved {
             let message = format!("`{}` is reserved; this version of ezrun does not do it yet", field.name);
             self.report(rules::UNSUPPORTED, field.span, message, "take it out");
         }
-        self.unknown_keys(what, &unknown, allowed, &fields);
+        if unknown.is_empty() {
+            return Some(fields);
+        }
+        for (span, key) in self.unknown_keys(what, &unknown, allowed, &fields) {
+            fields.0.iter_mut().filter(|field| field.span == span).for_each(|field| field.name = key);
+        }
         Some(fields)
     }
 

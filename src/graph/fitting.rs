@@ -32,7 +32,9 @@ pub(super) fn misfits(
     let fits = |at| !model.wires_into(at).any(|wire| mismatched.contains(&wire.to_span));
     for (at, node) in model.nodes.iter().enumerate().filter(|(at, node)| node.pack.is_none() && fits(*at)) {
         let Some((node_type, settings)) = node.node_type.as_ref().zip(node.settings.as_ref()) else { continue };
-        let Some(built_in) = registry.get(&node_type.name) else { continue };
+        let Some(built_in) = registry.get(&node_type.name).filter(|built_in| built_in.minds_signals()) else {
+            continue;
+        };
         let Some(incoming) = incoming(model, streams, at) else { continue };
         if let Some(error) = built_in.misfit(settings, &incoming.signal) {
             findings.add(misfit(&error, node, &incoming, sources));

@@ -109,8 +109,7 @@ fn unfold<'t>(
 ) -> (Flat<'t>, Interface) {
     let Surroundings { sources, types, findings, .. } = surroundings;
     let types = types.of_file(&written, sources.file(unit.file), findings);
-    let (nodes, edges) = (Vec::with_capacity(written.nodes.len()), Vec::with_capacity(written.edges.len()));
-    let flat = Flat { name: written.name, nodes, edges, ..Flat::default() };
+    let flat = Flat { name: written.name, nodes: Vec::with_capacity(written.nodes.len()), ..Flat::default() };
     let (inner, groups, unread) = (HashMap::new(), HashMap::new(), HashSet::new());
     let mut unfolding = Unfolding { prefix, surroundings, inner, groups, unread, flat };
     let mut names = Vec::new();
@@ -118,9 +117,7 @@ fn unfold<'t>(
     for node in written.nodes {
         names.extend(unfolding.node(unit, node, &types));
     }
-    for edge in written.edges {
-        unfolding.edge(edge);
-    }
+    unfolding.edges(written.edges);
     if written.may_have_edges {
         let nodes = unfolding.flat.nodes.iter().map(|node| &node.name.text);
         let ends = nodes.flat_map(|node| [(Side::Input, node.clone()), (Side::Output, node.clone())]);
@@ -232,37 +229,53 @@ impl<'t> Unfolding<'t, '_, '_> {
         }
     }
 
-    /// Adds an edge; several where it ends at a port that stands for several.
-    fn edge(&mut self, mut edge: WrittenEdge) {
-        let before = self.surroundings.findings.len();
-        let mut ends = |word: Option<Word>, side| word.map(|word| self.ends(word, side)).unwrap_or_default();
-        let (from, to) = (ends(edge.from.take(), Side::Output), ends(edge.to.take(), Side::Input));
-        edge.settings.faulty |= self.surroundings.findings.len() > before || self.surroundings.room.is_none();
-        edge.from = from.into_iter().next();
-        let mut to = to.into_iter();
-        edge.to = to.next();
-        let others = to.map(|to| WrittenEdge { to: Some(to), ..edge.clone() }).collect::<Vec<_>>();
-        self.flat.edges.push(edge);
-        self.flat.edges.extend(others);
+    /// Adds the edges of this file; several for one that ends at a port which stands for several.
+    fn edges(&mut self, mut edges: Vec<WrittenEdge>) {
+        let mut others = Vec::new();
+        for edge in &mut edges {
+            let before = self.surroundings.findings.len();
+            self.end(&mut edge.from, Side::Output);
+            let more = self.end(&mut edge.to, Side::Input);
+            edge.settings.faulty |= self.surroundings.findings.len() > before || self.surroundings.room.is_none();
+            others.extend(more.into_iter().map(|to| WrittenEdge { to: Some(to), ..edge.clone() }));
+        }
+        // Those of the files within come last, so that most often nothing has to be moved.
+        edges.append(&mut others);
+        edges.append(&mut self.flat.edges);
+        self.flat.edges = edges;
     }
 
-    /// The ends of edges that are meant by `word`: itself, or what a file's port stands for. None where that is a fault,
-    /// which is told.
-    fn ends(&mut self, word: Word, side: Side) -> Vec<Word> {
+    /// Makes of an end of an edge the one that is meant by it, and returns the others that are.
+    fn end(&mut self, end: &mut Option<Word>, side: Side) -> Vec<Word> {
+        let Some(word) = end.take() else { return Vec::new() };
+        match self.stands_for(&word, side) {
+            None => *end = Some(self.prefixed(word)),
+            Some(mut ends) => {
+                let others = ends.split_off(ends.len().min(1));
+                *end = ends.pop();
+                return others;
+            }
+        }
+        Vec::new()
+    }
+
+    /// The ends of edges that are meant by `word`: what a file's port stands for; none where that is a fault, which is told.
+    /// Nothing where it stands for itself.
+    fn stands_for(&mut self, word: &Word, side: Side) -> Option<Vec<Word>> {
         let (name, port) = match word.text.split_once('.') {
             Some((name, port)) => (name, Some(port)),
             None => (word.text.as_str(), None),
         };
         if let Some((outer, _)) = name.split_once('/') {
-            self.report_inside(&word, outer);
-            return Vec::new();
+            self.report_inside(word, outer);
+            return Some(Vec::new());
         }
-        let Some(interface) = self.inner.get_mut(name) else { return vec![self.prefixed(word)] };
+        let interface = self.inner.get_mut(name)?;
         if let Some(at) = find_port(&*interface, (name, port), side, word.span, self.surroundings.findings) {
             interface.reached.insert((side, at));
             let ends = &interface.ports(side)[at].1;
             if self.surroundings.takes(ends.len(), word.span) {
-                return ends.iter().map(|end| Word { text: end.clone(), span: word.span }).collect();
+                return Some(ends.iter().map(|end| Word { text: end.clone(), span: word.span }).collect());
             }
         }
         // Which ones were meant is not known, or they are too many: none of them is missing.
@@ -270,7 +283,7 @@ impl<'t> Unfolding<'t, '_, '_> {
             let ends = interface.ports(side).iter().flat_map(|(_, ends)| ends);
             self.flat.unclear.extend(ends.map(|end| (side, end.clone())));
         }
-        Vec::new()
+        Some(Vec::new())
     }
 
     /// Keeps the ports that nothing is at; `keys` are those of the nodes of this file.
@@ -348,7 +361,9 @@ impl<'t> Unfolding<'t, '_, '_> {
     fn ports(&mut self, ports: &[WrittenPort], side: Side, file: FileId) -> Ports {
         let mut all = Vec::with_capacity(ports.len());
         for port in ports {
-            let ends: Vec<Word> = port.ends.iter().flat_map(|word| self.ends(word.clone(), side)).collect();
+            let mut meant =
+                |word: &Word| self.stands_for(word, side).unwrap_or_else(|| vec![self.prefixed(word.clone())]);
+            let ends: Vec<Word> = port.ends.iter().flat_map(&mut meant).collect();
             all.push((port.name.clone(), ends.iter().map(|end| end.text.clone()).collect()));
             self.flat.declared.extend(ends.into_iter().map(|end| Declared { side, end, file }));
         }

@@ -11,6 +11,7 @@ use super::rules;
 use super::streams::{Stream, Streams};
 use super::{MAX_QUEUE, Overflow};
 use crate::node::{Joins, PortType, SHOWN_LABELS, figures, first_of};
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 /// Longest way to where two streams came apart that is followed, in edges.
@@ -72,7 +73,7 @@ fn takes_many(model: &Model<'_>, wire: &Wire<'_>) -> bool {
 fn differing_channels(model: &Model<'_>, streams: &Streams, needing: &[Option<usize>], findings: &mut Findings) {
     for (node, &needing) in needing.iter().enumerate().filter(|&(node, _)| joins(model, node) == Joins::Freely) {
         let Some(needing) = needing else { continue };
-        let mut first: HashMap<usize, (Wire<'_>, Stream)> = HashMap::new();
+        let mut first: HashMap<usize, (Wire<'_>, Cow<'_, Stream>)> = HashMap::new();
         for wire in model.wires_into(node).filter(|wire| takes_many(model, wire)) {
             let stream = streams.received(&wire);
             if stream.channels.is_none() && stream.labels.is_none() {
@@ -120,8 +121,8 @@ fn needing_one_layout(model: &Model<'_>) -> Vec<Option<usize>> {
         for wire in model.wires_into(node) {
             let input = &node_type.inputs[wire.to.1];
             let minds = input.uniform || matches!(input.accepts, PortType::Tensor { .. });
-            let passes = node_type.outputs.iter().any(|out| out.sends == PortType::same_as(&input.name));
-            let after = if minds { Some(node) } else { needing[node].filter(|_| passes) };
+            let passes = |_: &usize| node_type.outputs.iter().any(|out| out.sends == PortType::same_as(&input.name));
+            let after = if minds { Some(node) } else { needing[node].filter(passes) };
             needing[wire.from.0] = needing[wire.from.0].or(after);
         }
     }

@@ -176,8 +176,13 @@ const RULES: &[fn(&Model<'_>, &mut Findings)] = &[
 ];
 
 /// The rules that reckon with how often messages come, and how large they are.
-const STREAM_RULES: &[fn(&Model<'_>, &Streams, &mut Findings)] =
-    &[delivery::needless_copies, delivery::too_large, joins::differing_streams, joins::deadlocks];
+const STREAM_RULES: &[fn(&Model<'_>, &Streams, &mut Findings)] = &[
+    delivery::needless_copies,
+    delivery::too_large,
+    delivery::short_timeouts,
+    joins::differing_streams,
+    joins::deadlocks,
+];
 
 /// The graph, unless something in it is not known yet.
 fn build(name: String, model: Model<'_>, sources: &Sources) -> Option<Graph> {

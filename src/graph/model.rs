@@ -61,7 +61,7 @@ pub(super) struct ModelNode<'t> {
 }
 
 pub(super) struct ModelEdge {
-    pub written: EdgeSettings,
+    pub written: Box<EdgeSettings>,
     pub from: Option<End>,
     pub to: Option<End>,
 }
@@ -89,7 +89,7 @@ impl<'t> Model<'t> {
         let by_name = flat.nodes.iter().enumerate().map(|(i, node)| (node.name.text.clone(), i)).collect();
         let mut model = Model {
             nodes: flat.nodes,
-            edges: Vec::with_capacity(flat.edges.len()),
+            edges: Vec::new(),
             backends: flat.backends,
             shape: Shape::of(0, &[]),
             by_name,
@@ -128,13 +128,14 @@ impl<'t> Model<'t> {
                 model.faulty(side).insert(node);
             }
         }
-        for edge in flat.edges {
+        let resolved = flat.edges.into_iter().map(|edge| {
             // What a port stands for is told at the port, where that is nothing.
             let somewhere = |word: &&Word| !nowhere.contains(&word.text);
             let from = edge.from.as_ref().filter(somewhere).and_then(|word| model.end(word, Side::Output, findings));
             let to = edge.to.as_ref().filter(somewhere).and_then(|word| model.end(word, Side::Input, findings));
-            model.edges.push(ModelEdge { written: edge.settings, from, to });
-        }
+            ModelEdge { written: edge.settings, from, to }
+        });
+        model.edges = resolved.collect();
         model.shape = Shape::of(model.nodes.len(), &model.edges);
         model
     }
@@ -160,6 +161,11 @@ impl<'t> Model<'t> {
     /// Edges of which everything is known.
     pub fn wires(&self) -> impl Iterator<Item = Wire<'_>> {
         self.edges.iter().filter_map(ModelEdge::wire)
+    }
+
+    /// Those that begin at `node`, in the order of the file.
+    pub fn wires_from(&self, node: usize) -> impl Iterator<Item = Wire<'_>> {
+        self.shape.edges_from(node).iter().filter_map(|&edge| self.edges[edge].wire())
     }
 
     /// Those that end at `node`, in the order of the file.

@@ -65,6 +65,7 @@ rules! {
     SHALLOW_QUEUE = Hint "delivery/shallow-queue": "an edge that drops is as deep as its input keeps messages";
     LOSSY_RECORDING = Warning "delivery/lossy-recording": "nothing is dropped on the way to a node that records";
     TOO_LARGE = Warning "delivery/too-large": "an edge takes the messages that its output sends";
+    SHORT_TIMEOUT = Warning "delivery/short-timeout": "an edge waits longer than its messages are apart";
 
     CYCLE = Error "flow/cycle": "a cycle has an edge with `feedback: true`";
     FEEDBACK_BLOCKS = Error "flow/feedback-blocks": "a feedback edge drops rather than waits";

@@ -5,6 +5,7 @@ use super::Overflow;
 use super::model::{Model, ModelNode, Wire};
 use crate::node::{Amount, Cadence, KnownSignal, OutputPort, PortType, Quantity, counted, trimmed};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// A node's index and a port's.
@@ -48,36 +49,42 @@ pub(super) struct Streams(Vec<Vec<Stream>>);
 
 impl Streams {
     pub fn of(model: &Model<'_>) -> Self {
-        let mut streams = Streams(vec![Vec::new(); model.nodes.len()]);
+        let unknown = |node: &ModelNode<'_>| {
+            let outputs = node.node_type.as_ref().map_or(0, |node_type| node_type.outputs.len());
+            vec![Stream::default(); outputs]
+        };
+        let mut streams = Streams(model.nodes.iter().map(unknown).collect());
         for &at in &model.shape.sources_first {
             let node = &model.nodes[at];
             let (Some(node_type), Some(settings)) = (&node.node_type, &node.settings) else { continue };
-            for output in &node_type.outputs {
+            for (port, output) in node_type.outputs.iter().enumerate() {
                 let input = feeding_input(node, output);
                 let incoming = streams.joined(model.wires_into(at).filter(|wire| Some(wire.to.1) == input));
-                streams.0[at].push(sent(output, settings, incoming));
+                streams.0[at][port] = sent(output, settings, incoming);
             }
         }
         streams
     }
 
     /// What `port` sends.
-    pub fn sent(&self, port: Port) -> Stream {
-        self.0[port.0].get(port.1).cloned().unwrap_or_default()
+    pub fn sent(&self, port: Port) -> &Stream {
+        &self.0[port.0][port.1]
     }
 
     /// What comes out at the other end of an edge: where it drops, how much that is depends on the run.
-    pub fn received(&self, wire: &Wire<'_>) -> Stream {
+    pub fn received(&self, wire: &Wire<'_>) -> Cow<'_, Stream> {
         let sent = self.sent(wire.from);
         match wire.edge.overflow.map(|overflow| overflow.value) {
-            Some(Overflow::DropOldest | Overflow::DropNewest) => Stream { messages_per_s: None, ..sent },
-            _ => sent,
+            Some(Overflow::DropOldest | Overflow::DropNewest) => {
+                Cow::Owned(Stream { messages_per_s: None, ..sent.clone() })
+            }
+            _ => Cow::Borrowed(sent),
         }
     }
 
     /// What comes in at an input where `wires` end: of several, what they have in common.
     pub fn joined<'m>(&self, wires: impl Iterator<Item = Wire<'m>>) -> Stream {
-        let join = |a: Stream, b: Stream| Stream {
+        let join = |a: Stream, b: &Stream| Stream {
             messages_per_s: a.messages_per_s.zip(b.messages_per_s).map(|(a, b)| a + b),
             rate: a.rate.filter(|_| a.rate == b.rate),
             samples: a.samples.filter(|_| a.samples == b.samples),
@@ -89,7 +96,9 @@ impl Streams {
             bytes: a.bytes.filter(|_| a.bytes == b.bytes),
             realtime: a.realtime && b.realtime,
         };
-        wires.map(|wire| self.received(&wire)).reduce(join).unwrap_or_default()
+        let mut streams = wires.map(|wire| self.received(&wire));
+        let first = streams.next().map(Cow::into_owned).unwrap_or_default();
+        streams.fold(first, |joined, stream| join(joined, &stream))
     }
 }
 

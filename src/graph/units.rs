@@ -12,7 +12,7 @@ use super::suggest;
 use super::variables::{self, Given};
 use super::yaml::{self, Kind, Tree};
 use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Most uses of files in one graph, those within others included.
@@ -90,6 +90,22 @@ fn value<'t>(tree: &'t Tree, name: &str, file: &SourceFile) -> Option<&'t Tree> 
 fn names(tree: &Tree, file: &SourceFile) -> HashSet<String> {
     let keys = ["nodes", "backends"].into_iter().flat_map(|section| entries(value(tree, section, file)));
     keys.map(|(key, _)| key.text(file).to_owned()).collect()
+}
+
+/// A graph file that is there, and is called as `path` in `dir` but for one name, of a folder or its own.
+fn similar_file(dir: &Path, path: &Path) -> Option<PathBuf> {
+    let folder = path.ancestors().skip(1).find(|folder| dir.join(folder).is_dir())?;
+    let mut below = path.strip_prefix(folder).ok()?.components();
+    let wanted = below.next()?.as_os_str();
+    let rest = below.as_path();
+    let whole = |name: &str| if rest == Path::new("") { folder.join(name) } else { folder.join(name).join(rest) };
+    let beside = std::fs::read_dir(dir.join(folder)).ok()?.take(MAX_BESIDE).filter_map(Result::ok);
+    let mut names: Vec<String> = beside.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.retain(|name| whole(name).to_str().is_some_and(is_file) && dir.join(whole(name)).is_file());
+    names.sort_unstable();
+    let without_ending = names.iter().find(|name| Path::new(name).file_stem() == Some(wanted));
+    let meant = without_ending.map(String::as_str);
+    meant.or_else(|| suggest::nearest(wanted.to_str()?, names.iter().map(String::as_str))).map(whole)
 }
 
 impl Gatherer<'_> {
@@ -194,21 +210,11 @@ impl Gatherer<'_> {
         unit
     }
 
-    /// The way out where the file `from` uses one that cannot be read: one beside it with a similar name, if there is one.
+    /// The way out where the file `from` uses one that cannot be read: one that is called similarly, if there is one.
     fn meant(&self, from: FileId, path: &str) -> String {
-        let full = self.sources.file(from).dir().join(path);
-        let near = self.findings.suggestion(|| {
-            let beside = std::fs::read_dir(full.parent()?).ok()?.take(MAX_BESIDE).filter_map(Result::ok);
-            let mut names: Vec<String> = beside.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-            names.retain(|name| is_file(name));
-            names.sort_unstable();
-            let wanted = full.file_name()?.to_str()?;
-            let without_ending = names.iter().find(|name| Path::new(name).file_stem() == full.file_name());
-            let meant = without_ending.map(String::as_str);
-            meant.or_else(|| suggest::nearest(wanted, names.iter().map(String::as_str))).map(str::to_owned)
-        });
-        match near {
-            Some(name) => format!("did you mean `{}`?", Path::new(path).with_file_name(name).display()),
+        let dir = self.sources.file(from).dir();
+        match self.findings.suggestion(|| similar_file(dir, Path::new(path))) {
+            Some(similar) => format!("did you mean `{}`?", similar.display()),
             None => "correct the path; it is relative to this file".to_owned(),
         }
     }

@@ -246,10 +246,10 @@ impl<'a> Walker<'a> {
                 continue;
             }
             places.insert(name, key.span);
-            let inner = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+            let inner = within(path, name);
             let schema = match properties.and_then(|properties| properties.get(name)) {
                 None if *others == Value::Bool(false) => {
-                    unknown.push((name, key.span));
+                    unknown.push((name, key.span, value));
                     continue;
                 }
                 property => property.unwrap_or(others),
@@ -258,7 +258,16 @@ impl<'a> Walker<'a> {
                 values.insert(name.to_owned(), value);
             }
         }
-        self.unknown_settings(&unknown, properties, |name| places.contains_key(name), path);
+        let names: Vec<(&str, Span)> = unknown.iter().map(|&(name, span, _)| (name, span)).collect();
+        let meant = self.unknown_settings(&names, properties, |name| places.contains_key(name), path);
+        // A misspelt setting counts as the one that was meant, so that it is not missing, and its value is looked at.
+        for (meant, (_, span, value)) in meant.into_iter().zip(unknown) {
+            let known = meant.and_then(|meant| properties?.get_key_value(&meant));
+            if let Some((name, schema)) = known {
+                places.insert(name, span);
+                self.walk(value, schema, &within(path, name));
+            }
+        }
         let required = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         for name in required.filter(|name| !places.contains_key(name)) {
             self.missing_setting(tree, name, properties, path);
@@ -275,28 +284,32 @@ impl<'a> Walker<'a> {
         is_sound.then_some(value)
     }
 
+    /// Returns what each was surely meant to be.
     fn unknown_settings(
         &mut self,
         unknown: &[(&str, Span)],
         known: Option<&Map<String, Value>>,
         is_there: impl Fn(&str) -> bool,
         path: &str,
-    ) {
+    ) -> Vec<Option<String>> {
         let names: Vec<&str> = known.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
         let written: Vec<&str> = unknown.iter().map(|(name, _)| *name).collect();
         let search = || Some(suggest::keys(&written, &names, is_there, || suggest::all(&names, "setting")));
         let mut helps = self.findings.suggestion(search).unwrap_or_default().into_iter();
+        let mut meant = Vec::with_capacity(unknown.len());
         for (name, span) in unknown {
             let help = helps.next().flatten().unwrap_or_else(|| match names.len() {
                 0 => "it takes none".to_owned().into(),
                 _ => format!("settings are {}", suggest::list(&names)).into(),
             });
+            meant.push(help.instead.as_ref().map(|(_, new)| new.clone()));
             let message = match path {
                 "" => format!("`{}` has no setting `{name}`", self.node.text),
                 _ => format!("{} has no `{name}`", self.setting(path)),
             };
             self.report(rules::UNKNOWN_SETTING, *span, message, Some(help));
         }
+        meant
     }
 
     /// Placed at the node's key, or at the mapping inside the settings in which it is missing.
@@ -375,4 +388,9 @@ impl<'a> Walker<'a> {
     fn report(&mut self, rule: Rule, span: Span, message: String, help: Option<impl Into<Suggestion>>) {
         self.findings.add(Draft::new(rule, span, message).suggest(help.map(Into::into), Part::Whole));
     }
+}
+
+/// The path of the setting `name` in the mapping at `path`.
+fn within(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }

@@ -148,6 +148,11 @@ impl NodeType {
         self
     }
 
+    /// Whether some settings, right in themselves, are impossible with some signals.
+    pub(crate) fn minds_signals(&self) -> bool {
+        self.misfit.is_some()
+    }
+
     /// What of `settings`, right in themselves, is impossible with `signal`.
     pub(crate) fn misfit(&self, settings: &Value, signal: &KnownSignal) -> Option<SettingError> {
         self.misfit.as_ref()?(settings.clone(), signal)

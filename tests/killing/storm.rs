@@ -24,6 +24,10 @@ const LOOK: Duration = Duration::from_micros(300);
 /// Tells a backend from the others.
 const BACKEND: &str = "EZRUN_STORM_BACKEND";
 
+/// What the runner says where a killed process has to wait until others have taken what it sent: as it should, where they
+/// were killed with it.
+const CROWDED: &str = "is started again once more of what it sent";
+
 /// Never killed: a source and a witness, with each other and with everybody else.
 const SURVIVORS: [&str; 2] = ["rock", "steady"];
 const MORTALS: [&str; 7] = ["ember", "copied", "far", "lossy", "hoarder", "pair", "tree"];
@@ -91,6 +95,8 @@ pub struct Outcome {
     pub restarts: BTreeMap<String, u64>,
     /// For each edge what it lost, and how much of that its policy does not explain.
     pub edges: Vec<EdgeOutcome>,
+    /// How often a killed process had to wait until others had taken what it had sent.
+    pub crowded: usize,
     /// Everything that must not be.
     pub faults: Vec<String>,
 }
@@ -224,7 +230,9 @@ impl Storm {
         if code != Some(130) {
             faults.push(format!("the run ended with {code:?}: {}", report["failures"]));
         }
-        faults.extend(stderr.lines().filter(|line| !line.contains("SIGKILL")).map(str::to_owned));
+        let said = stderr.lines().filter(|line| !line.contains("SIGKILL"));
+        let (crowded, other): (Vec<&str>, Vec<&str>) = said.partition(|line| line.contains(CROWDED));
+        faults.extend(other.into_iter().map(str::to_owned));
         let restarts = restarts(&report, &mut faults);
         let edges = edges(&report, &restarts, &mut faults);
         let made: u64 = restarts.values().sum();
@@ -244,7 +252,7 @@ impl Storm {
         if !left.is_empty() {
             faults.push(format!("{left:?} are left"));
         }
-        Outcome { seen: self.seen, before: self.before, after, restarts, edges, faults }
+        Outcome { seen: self.seen, before: self.before, after, restarts, edges, crowded: crowded.len(), faults }
     }
 
     fn pass(&self, time: Duration) {
