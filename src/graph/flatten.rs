@@ -248,15 +248,13 @@ impl<'t> Unfolding<'t, '_, '_> {
     /// Makes of an end of an edge the one that is meant by it, and returns the others that are.
     fn end(&mut self, end: &mut Option<Word>, side: Side) -> Vec<Word> {
         let Some(word) = end.take() else { return Vec::new() };
-        match self.stands_for(&word, side) {
-            None => *end = Some(self.prefixed(word)),
-            Some(mut ends) => {
-                let others = ends.split_off(ends.len().min(1));
-                *end = ends.pop();
-                return others;
-            }
-        }
-        Vec::new()
+        let Some(mut ends) = self.stands_for(&word, side) else {
+            *end = Some(self.prefixed(word));
+            return Vec::new();
+        };
+        let others = ends.split_off(ends.len().min(1));
+        *end = ends.pop();
+        others
     }
 
     /// The ends of edges that are meant by `word`: what a file's port stands for; none where that is a fault, which is told.
