@@ -11,6 +11,7 @@ use super::{NodeSummary, Observer, Progress, Summary, ledger};
 use crate::channel::{SegmentKind, sweep};
 use crate::control::{FromBackend, LogLevel, SegmentOwner, ToBackend, handle_of};
 use crate::graph::{BackendId, NodeId};
+use crate::node::counted;
 use crate::plan::Plan;
 use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
@@ -55,7 +56,10 @@ pub fn run(plan: &Plan<'_>, options: &Options, observer: &mut dyn Observer) -> R
     raise_descriptor_limit();
     match sweep() {
         Ok(0) => {}
-        Ok(swept) => observer.note(LogLevel::Info, &format!("removed {swept} named segments that a dead run had left")),
+        Ok(swept) => {
+            let swept = counted(swept, "named segment");
+            observer.note(LogLevel::Info, &format!("removed {swept} that a dead run had left"));
+        }
         Err(e) => observer.note(LogLevel::Debug, &format!("cannot look for named segments of dead runs: {e}")),
     }
     check_descriptors().map_err(|e| start_error("cannot start the runner", &e))?;
