@@ -230,19 +230,17 @@ impl<'t> Unfolding<'t, '_, '_> {
     }
 
     /// Adds the edges of this file; several for one that ends at a port which stands for several.
-    fn edges(&mut self, mut edges: Vec<WrittenEdge>) {
-        let mut others = Vec::new();
-        for edge in &mut edges {
+    fn edges(&mut self, edges: Vec<WrittenEdge>) {
+        self.flat.edges.reserve(edges.len());
+        for mut edge in edges {
             let before = self.surroundings.findings.len();
             self.end(&mut edge.from, Side::Output);
-            let more = self.end(&mut edge.to, Side::Input);
+            let others = self.end(&mut edge.to, Side::Input);
             edge.settings.faulty |= self.surroundings.findings.len() > before || self.surroundings.room.is_none();
-            others.extend(more.into_iter().map(|to| WrittenEdge { to: Some(to), ..edge.clone() }));
+            let others: Vec<_> = others.into_iter().map(|to| WrittenEdge { to: Some(to), ..edge.clone() }).collect();
+            self.flat.edges.push(edge);
+            self.flat.edges.extend(others);
         }
-        // Those of the files within come last, so that most often nothing has to be moved.
-        edges.append(&mut others);
-        edges.append(&mut self.flat.edges);
-        self.flat.edges = edges;
     }
 
     /// Makes of an end of an edge the one that is meant by it, and returns the others that are.

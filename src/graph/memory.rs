@@ -79,12 +79,8 @@ pub(super) fn budget(model: &Model<'_>, streams: &Streams, limit: &MemoryLimit, 
     if limit.of != LimitOf::Budget && !findings.places_of(rules::MEMORY_BUDGET).is_empty() {
         return;
     }
-    let from = |node| {
-        let mut wires: Vec<Wire<'_>> = model.wires_from(node).collect();
-        wires.sort_by_key(|wire| wire.from);
-        wires
-    };
-    let wires: Vec<Wire<'_>> = (0..model.nodes.len()).flat_map(from).collect();
+    let mut wires: Vec<Wire<'_>> = model.wires().collect();
+    wires.sort_by_key(|wire| wire.from);
     let mut needs = needs(&wires, model, streams, limit);
     let total: u128 = needs.iter().map(|need| u128::from(need.bytes)).sum();
     if total <= u128::from(limit.bytes) {

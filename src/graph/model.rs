@@ -163,11 +163,6 @@ impl<'t> Model<'t> {
         self.edges.iter().filter_map(ModelEdge::wire)
     }
 
-    /// Those that begin at `node`, in the order of the file.
-    pub fn wires_from(&self, node: usize) -> impl Iterator<Item = Wire<'_>> {
-        self.shape.edges_from(node).iter().filter_map(|&edge| self.edges[edge].wire())
-    }
-
     /// Those that end at `node`, in the order of the file.
     pub fn wires_into(&self, node: usize) -> impl Iterator<Item = Wire<'_>> + Clone {
         self.shape.edges_into(node).iter().filter_map(|&edge| self.edges[edge].wire())

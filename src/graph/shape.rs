@@ -1,6 +1,6 @@
 //! How the nodes and edges of a model hang together: found out once, for all rules.
 
-use super::model::{End, ModelEdge};
+use super::model::ModelEdge;
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
@@ -14,9 +14,10 @@ pub(super) struct Shape {
     pub component: Vec<usize>,
     /// Nodes in an order in which each comes after those that it hears from; within a cycle, in any order.
     pub sources_first: Vec<usize>,
-    /// The edges by the node where they begin, and by the one where they end.
-    from: ByNode,
-    to: ByNode,
+    /// The edges of which the end is known, in the order of the nodes there.
+    ending: Vec<usize>,
+    /// Where those of each node begin.
+    ending_at: Vec<usize>,
 }
 
 impl Shape {
@@ -25,18 +26,13 @@ impl Shape {
         let components = kosaraju_scc(&topology);
         let component = component_of_each(nodes, &components);
         let sources_first = components.into_iter().rev().flatten().map(NodeIndex::index).collect();
-        let (from, to) = (ByNode::new(nodes, edges, |edge| edge.from), ByNode::new(nodes, edges, |edge| edge.to));
-        Shape { topology, component, sources_first, from, to }
-    }
-
-    /// The edges that begin at `node`, in the order of the file.
-    pub fn edges_from(&self, node: usize) -> &[usize] {
-        self.from.at(node)
+        let (ending, ending_at) = by_end(nodes, edges);
+        Shape { topology, component, sources_first, ending, ending_at }
     }
 
     /// The edges that end at `node`, in the order of the file.
     pub fn edges_into(&self, node: usize) -> &[usize] {
-        self.to.at(node)
+        &self.ending[self.ending_at[node]..self.ending_at[node + 1]]
     }
 }
 
@@ -66,34 +62,21 @@ pub(super) fn component_of_each(nodes: usize, components: &[Vec<NodeIndex>]) -> 
     component
 }
 
-/// Edges in the order of the nodes at one of their ends.
-struct ByNode {
-    edges: Vec<usize>,
-    /// Where those of each node begin.
-    begins: Vec<usize>,
-}
-
-impl ByNode {
-    /// The edges of which `end` is known.
-    fn new(nodes: usize, edges: &[ModelEdge], end: impl Fn(&ModelEdge) -> Option<End>) -> Self {
-        let known = || edges.iter().enumerate().filter_map(|(at, edge)| Some((at, end(edge)?.node)));
-        let mut begins = vec![0; nodes + 1];
-        for (_, node) in known() {
-            begins[node + 1] += 1;
-        }
-        for node in 0..nodes {
-            begins[node + 1] += begins[node];
-        }
-        let mut next = begins.clone();
-        let mut sorted = vec![0; begins[nodes]];
-        for (at, node) in known() {
-            sorted[next[node]] = at;
-            next[node] += 1;
-        }
-        ByNode { edges: sorted, begins }
+/// The edges sorted by the node where they end, and where those of each node begin.
+fn by_end(nodes: usize, edges: &[ModelEdge]) -> (Vec<usize>, Vec<usize>) {
+    let ends = || edges.iter().enumerate().filter_map(|(at, edge)| Some((at, edge.to?.node)));
+    let mut ending_at = vec![0; nodes + 1];
+    for (_, node) in ends() {
+        ending_at[node + 1] += 1;
     }
-
-    fn at(&self, node: usize) -> &[usize] {
-        &self.edges[self.begins[node]..self.begins[node + 1]]
+    for node in 0..nodes {
+        ending_at[node + 1] += ending_at[node];
     }
+    let mut next = ending_at.clone();
+    let mut ending = vec![0; ending_at[nodes]];
+    for (at, node) in ends() {
+        ending[next[node]] = at;
+        next[node] += 1;
+    }
+    (ending, ending_at)
 }

@@ -258,8 +258,7 @@ impl<'a> Walker<'a> {
                 values.insert(name.to_owned(), value);
             }
         }
-        let names: Vec<(&str, Span)> = unknown.iter().map(|&(name, span, _)| (name, span)).collect();
-        let meant = self.unknown_settings(&names, properties, |name| places.contains_key(name), path);
+        let meant = self.unknown_settings(&unknown, properties, |name| places.contains_key(name), path);
         // A misspelt setting counts as the one that was meant, so that it is not missing, and its value is looked at.
         for (meant, (_, span, value)) in meant.into_iter().zip(unknown) {
             let known = meant.and_then(|meant| properties?.get_key_value(&meant));
@@ -287,17 +286,17 @@ impl<'a> Walker<'a> {
     /// Returns what each was surely meant to be.
     fn unknown_settings(
         &mut self,
-        unknown: &[(&str, Span)],
+        unknown: &[(&str, Span, &Tree)],
         known: Option<&Map<String, Value>>,
         is_there: impl Fn(&str) -> bool,
         path: &str,
     ) -> Vec<Option<String>> {
         let names: Vec<&str> = known.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-        let written: Vec<&str> = unknown.iter().map(|(name, _)| *name).collect();
+        let written: Vec<&str> = unknown.iter().map(|(name, ..)| *name).collect();
         let search = || Some(suggest::keys(&written, &names, is_there, || suggest::all(&names, "setting")));
         let mut helps = self.findings.suggestion(search).unwrap_or_default().into_iter();
         let mut meant = Vec::with_capacity(unknown.len());
-        for (name, span) in unknown {
+        for (name, span, _) in unknown {
             let help = helps.next().flatten().unwrap_or_else(|| match names.len() {
                 0 => "it takes none".to_owned().into(),
                 _ => format!("settings are {}", suggest::list(&names)).into(),
