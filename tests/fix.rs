@@ -135,6 +135,18 @@ fn what_may_be_meant_in_two_ways_is_left_alone() {
 }
 
 #[test]
+fn what_an_alias_repeats_is_put_right_once() {
+    let graph = |setting: &str| {
+        format!(
+            "ezrun: 1\nnodes:\n  a: {{ use: counter, with: &all {{ {setting}: 3 }} }}\n  b: {{ use: counter, with: *all }}\n  \
+             end: {{ use: file_sink, with: {{ path: out }} }}\nedges:\n  - {{ from: a, to: end, zero_copy: true }}\n"
+        )
+    };
+    let (_, text, stderr) = fixed(&graph("cuont"), "--fix");
+    assert_eq!(text, graph("count"), "{stderr}");
+}
+
+#[test]
 fn a_key_that_is_there_already_is_not_written_again() {
     let text = "\
 ezrun: 1

@@ -106,7 +106,8 @@ pub(super) fn short_timeouts(model: &Model<'_>, streams: &Streams, findings: &mu
     for wire in model.wires() {
         let Some(timeout) = wire.edge.input_timeout else { continue };
         let stream = streams.sent(wire.from);
-        let Some(per_s) = stream.messages_per_s.filter(|_| stream.realtime) else { continue };
+        let is_only_one = stream.messages.is_some_and(|messages| messages < 2.0);
+        let Some(per_s) = stream.messages_per_s.filter(|_| stream.realtime && !is_only_one) else { continue };
         let apart_s = per_s.recip();
         if timeout.value.as_secs_f64() < apart_s {
             let (name, apart) = (&model.nodes[wire.from.0].name.text, figures(apart_s));

@@ -2,11 +2,13 @@
 
 use super::Overflow;
 use super::fields::{At, Fields, Reader, Word, beyond, plainly};
+use super::keys;
 use super::load::{DEFAULT_MAX_MESSAGE, DEFAULT_QUEUE};
 use super::rules;
+use super::source::SourceFile;
 use super::supervision::duration;
 use super::written::is_nothing;
-use super::yaml::{Kind, Tree};
+use super::yaml::{Kind, Tree, quoted};
 use std::time::Duration;
 
 /// Deepest queue of an edge, in messages.
@@ -17,6 +19,8 @@ const IN_RANGE: &str = "it is from 1 byte to 1 TiB";
 
 /// Longest end, in bytes, that is shown as it should be written.
 const MAX_SHOWN_END: usize = 100;
+/// Most edges of a chain that are shown.
+const MAX_SHOWN_EDGES: usize = 4;
 const EDGE_KEYS: &[&str] =
     &["from", "to", "zero_copy", "queue", "overflow", "max_message", "prefault", "feedback", "input_timeout"];
 const RESERVED_EDGE_KEYS: &[&str] = &["align"];
@@ -65,47 +69,79 @@ impl EdgeSettings {
     }
 }
 
+/// The edges of a file, and whether there may be more: what is not connected may then be meant to be.
+#[derive(Default)]
+pub(super) struct WrittenEdges {
+    pub edges: Vec<WrittenEdge>,
+    pub are_unclear: bool,
+}
+
 /// Reads them; every fault becomes a finding.
-pub(super) fn edges<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) -> Vec<WrittenEdge> {
-    let Some(field) = fields.get("edges").filter(|field| !is_nothing(field.value)) else { return Vec::new() };
-    let Some(items) = reader.list(field.value, "`edges`") else { return Vec::new() };
-    items.iter().filter_map(|item| edge(item, reader)).collect()
-}
-
-/// The ends of an edge that is written `a -> b` or `[a, b]`.
-fn ends_alone(tree: &Tree) -> Option<[Word; 2]> {
-    let ends = match &tree.kind {
-        Kind::String(text) => {
-            let (from, to) = text.split_once("->")?;
-            [(from, tree.span), (to, tree.span)]
-        }
-        Kind::Seq(ends) => match &**ends {
-            [
-                Tree { kind: Kind::String(from), span: from_span, .. },
-                Tree { kind: Kind::String(to), span: to_span, .. },
-            ] => [(from.as_str(), *from_span), (to.as_str(), *to_span)],
-            _ => return None,
-        },
-        _ => return None,
-    };
-    let is_end = |end: &str| {
-        let is_part = |part: char| part.is_ascii_alphanumeric() || "_-./".contains(part);
-        !end.is_empty() && end.len() <= MAX_SHOWN_END && end.chars().all(is_part)
-    };
-    let ends = ends.map(|(end, span)| Word { text: end.trim().into(), span });
-    ends.iter().all(|end| is_end(&end.text)).then_some(ends)
-}
-
-fn edge<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>) -> Option<WrittenEdge> {
-    let before = reader.findings.len();
-    if let Some([from, to]) = ends_alone(tree) {
-        let message = format!("an edge is a mapping, not {}", tree.describe());
-        let help = format!("write `{{ from: {}, to: {} }}`", from.text, to.text);
-        reader.report(rules::WRONG_TYPE, tree.span, message, help);
-        let settings = EdgeSettings { faulty: true, ..EdgeSettings::default() };
-        return Some(WrittenEdge { from: Some(from), to: Some(to), settings: Box::new(settings) });
+pub(super) fn edges<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) -> WrittenEdges {
+    let Some(field) = fields.get("edges") else { return WrittenEdges::default() };
+    let unclear = WrittenEdges { edges: Vec::new(), are_unclear: true };
+    if is_nothing(field.value) {
+        return WrittenEdges::default();
     }
-    let fields = reader.record(tree, "an edge", EDGE_KEYS, RESERVED_EDGE_KEYS)?;
+    let Some(items) = reader.list(field.value, "`edges`") else { return unclear };
+    let mut written = WrittenEdges { edges: Vec::with_capacity(items.len()), are_unclear: false };
+    for item in items {
+        let before = written.edges.len();
+        edge(item, reader, &mut written.edges);
+        written.are_unclear |= written.edges.len() == before;
+    }
+    written
+}
+
+/// The nodes that an edge leads over which is written `a -> b`, `[a, b]` or `{ a: b }`.
+fn ends_alone(tree: &Tree, file: &SourceFile) -> Vec<Word> {
+    let word = |tree: &Tree| Word { text: tree.text(file).into(), span: tree.span };
+    let ends: Vec<Word> = match &tree.kind {
+        Kind::String(text) => text.split("->").map(|end| Word { text: end.trim().into(), span: tree.span }).collect(),
+        Kind::Seq(ends) => ends.iter().map(word).collect(),
+        Kind::Map(entries) => match &**entries {
+            [(from, to)] if !is_key(from.text(file)) => vec![word(from), word(to)],
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    };
+    let is_end = |end: &Word| {
+        let is_part = |part: char| part.is_ascii_alphanumeric() || "_-./".contains(part);
+        !end.text.is_empty() && end.text.len() <= MAX_SHOWN_END && end.text.chars().all(is_part)
+    };
+    let are_ends = ends.len() > 1 && ends.iter().all(is_end);
+    if are_ends { ends } else { Vec::new() }
+}
+
+/// Whether an edge has this key, or may have been meant to.
+fn is_key(name: &str) -> bool {
+    let is_near = || keys::guesses(&[name], EDGE_KEYS, |_| false, || None).iter().any(|guess| guess.meant.is_some());
+    EDGE_KEYS.contains(&name) || RESERVED_EDGE_KEYS.contains(&name) || is_near()
+}
+
+/// Adds the edge that `tree` is, or those that it seems to be.
+fn edge<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>, edges: &mut Vec<WrittenEdge>) {
+    let before = reader.findings.len();
+    let ends = ends_alone(tree, reader.file);
+    if !ends.is_empty() {
+        let message = match &tree.kind {
+            Kind::Map(_) => "an edge is a mapping with the keys `from` and `to`".to_owned(),
+            _ => format!("an edge is a mapping, not {}", tree.describe()),
+        };
+        let written = |ends: &[Word]| {
+            let [from, to] = [&ends[0], &ends[1]].map(|end| quoted(&end.text));
+            format!("`{{ from: {from}, to: {to} }}`")
+        };
+        let all: Vec<String> = ends.windows(2).take(MAX_SHOWN_EDGES).map(written).collect();
+        let more = if ends.len() > MAX_SHOWN_EDGES + 1 { ", …" } else { "" };
+        reader.report(rules::WRONG_TYPE, tree.span, message, format!("write {}{more}", all.join(", ")));
+        edges.extend(ends.windows(2).map(|ends| {
+            let [from, to] = [&ends[0], &ends[1]].map(|end| Some(end.clone()));
+            WrittenEdge { from, to, settings: Box::new(EdgeSettings { faulty: true, ..EdgeSettings::default() }) }
+        }));
+        return;
+    }
+    let Some(fields) = reader.record(tree, "an edge", EDGE_KEYS, RESERVED_EDGE_KEYS) else { return };
     let mut end = |key: &str, in_words: &str, port: &str| match fields.get(key) {
         Some(field) => reader.text(field.value, in_words),
         None => {
@@ -130,7 +166,7 @@ fn edge<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>) -> Option<WrittenEdge> 
         faulty: false,
     };
     let settings = EdgeSettings { faulty: reader.findings.len() > before, ..settings };
-    Some(WrittenEdge { from, to, settings: Box::new(settings) })
+    edges.push(WrittenEdge { from, to, settings: Box::new(settings) });
 }
 
 fn max_message(tree: &Tree, reader: &mut Reader<'_, '_>) -> Option<At<u64>> {

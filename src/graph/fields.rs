@@ -2,6 +2,7 @@
 
 use super::edit::Part;
 use super::finding::{Draft, Findings, Rule};
+use super::keys::{self, Meant};
 use super::rules;
 use super::source::{SourceFile, Span};
 use super::suggest::{self, Suggestion};
@@ -34,7 +35,12 @@ pub(super) struct Field<'t> {
     pub name: &'t str,
     pub span: Span,
     pub value: &'t Tree,
+    /// Whether the mapping has another one with this name.
+    pub is_twice: bool,
 }
+
+/// The value of a key that may have been meant by several.
+pub(super) static UNKNOWN: Tree = Tree { span: Span::BEGINNING, kind: Kind::Unknown, substituted: None };
 
 /// Reads one file's tree.
 pub(super) struct Reader<'f, 't> {
@@ -54,6 +60,10 @@ impl<'t> Fields<'t> {
     pub fn iter(&self) -> impl Iterator<Item = &Field<'t>> {
         self.0.iter()
     }
+
+    fn rename(&mut self, old: &str, new: &'t str) {
+        self.0.iter_mut().filter(|field| field.name == old).for_each(|field| field.name = new);
+    }
 }
 
 /// What YAML 1.1 had for the entries of another mapping.
@@ -64,12 +74,6 @@ pub(super) fn merge_key(span: Span) -> Draft {
     let message = "`<<` takes no entries from another mapping: YAML 1.2 has no merge keys";
     let help = "write the entries out; an alias such as `with: *name` stands for a whole value";
     Draft::new(rules::UNKNOWN_KEY, span, message).help(help)
-}
-
-/// Help for `key:value`, which YAML reads as one word.
-pub(super) fn lacks_space(text: &str, keys: &[&str]) -> Option<String> {
-    let (key, value) = text.split_once(':').filter(|(key, _)| keys.contains(key))?;
-    Some(format!("a space is missing behind the `:`: write `{key}: {value}`"))
 }
 
 /// How an integer is wrong that 64 bits do not hold.
@@ -89,56 +93,29 @@ fn all_keys(known: &[&str]) -> Option<Suggestion> {
     Some(if has_settings { format!("settings stand under `with:`; {}", all.text).into() } else { all })
 }
 
-/// Words of other tools for our keys.
-const OTHER_WORDS: &[(&str, &[&str])] = &[
-    ("use", &["type", "kind", "class", "component"]),
-    ("with", &["params", "parameters", "settings", "config", "options", "args"]),
-    ("from", &["source", "src", "output"]),
-    ("to", &["target", "dest", "destination", "dst", "sink", "input"]),
-    ("queue", &["depth", "capacity", "buffer", "queue_size"]),
-    ("overflow", &["policy", "when_full"]),
-    ("nodes", &["components", "units", "steps"]),
-    ("edges", &["links", "connections", "wires"]),
-    ("ezrun", &["version"]),
-];
-
-/// The key for which other tools have the word `name`, where it is not there.
-fn translated(name: &str, known: &[&str], is_there: impl Fn(&str) -> bool) -> Option<&'static str> {
-    let (key, _) = OTHER_WORDS.iter().find(|(key, words)| known.contains(key) && words.contains(&name))?;
-    (!is_there(key)).then_some(key)
-}
-
 impl<'t> Reader<'_, 't> {
     pub fn report(&mut self, rule: Rule, span: Span, message: impl Into<String>, help: impl Into<String>) {
         self.findings.add(Draft::new(rule, span, message).help(help));
     }
 
-    /// That `what` has none of the keys `unknown`, but those in `known`. Returns the places of some, and what each of them
-    /// was meant to be.
-    fn unknown_keys(
-        &mut self,
-        what: &str,
-        unknown: &[&Field<'_>],
-        known: &[&'static str],
-        fields: &Fields<'_>,
-    ) -> Vec<(Span, &'static str)> {
-        let names: Vec<&str> = unknown.iter().map(|field| field.name).collect();
-        let search = || Some(suggest::keys(&names, known, |name| fields.get(name).is_some(), || all_keys(known)));
-        let mut helps = self.findings.suggestion(search).unwrap_or_default().into_iter();
-        let mut meant: Vec<(Span, &'static str)> = Vec::new();
+    /// That `what` has none of the keys `unknown`, but those in `known`. Each counts as the one that it was meant to be.
+    fn unknown_keys(&mut self, what: &str, unknown: &[Field<'t>], known: &[&'static str], fields: &mut Fields<'t>) {
+        let twice = unknown.iter().filter(|field| field.is_twice);
+        let names: Vec<&str> = unknown.iter().chain(twice).map(|field| field.name).collect();
+        let search = || Some(keys::guesses(&names, known, |name| fields.get(name).is_some(), || all_keys(known)));
+        let mut guesses = self.findings.suggestion(search).unwrap_or_default().into_iter();
         for field in unknown {
-            let near = helps.next().flatten();
-            let foreign = translated(field.name, known, |key| fields.get(key).is_some());
-            let instead = near.as_ref().and_then(|near| near.instead.as_ref());
-            let nearest = || known.iter().copied().find(|key| instead.is_some_and(|(_, new)| new == key));
-            let key = foreign.or_else(nearest).filter(|key| meant.iter().all(|(_, taken)| taken != key));
-            meant.extend(key.map(|key| (field.span, key)));
-            let told = foreign.map(|key| format!("did you mean `{key}`?"));
-            let help = lacks_space(field.name, known).or(told).map(Suggestion::from).or(near);
+            let keys::Guess { help, meant } = guesses.next().unwrap_or_default();
             let draft = Draft::new(rules::UNKNOWN_KEY, field.span, format!("{what} has no key `{}`", field.name));
             self.findings.add(draft.suggest(help, Part::Whole));
+            match meant {
+                Some(Meant { key, is_sure: true }) => fields.rename(field.name, key),
+                Some(Meant { key, .. }) if fields.get(key).is_none() => {
+                    fields.0.push(Field { name: key, value: &UNKNOWN, ..field.clone() });
+                }
+                _ => {}
+            }
         }
-        meant
     }
 
     /// The entries of the mapping `tree`, `what` in words; the first of duplicate keys counts.
@@ -178,9 +155,10 @@ impl<'t> Reader<'_, 't> {
                 let draft = Draft::new(rules::DUPLICATE_KEY, key.span, format!("{what} has `{name}` twice"));
                 let draft = draft.help("keep one of the two").related(fields[first].span, "first defined here");
                 self.findings.add(draft);
+                fields[first].is_twice = true;
                 continue;
             }
-            fields.push(Field { name, span: key.span, value });
+            fields.push(Field { name, span: key.span, value, is_twice: false });
         }
         Some(Fields(fields))
     }
@@ -196,16 +174,14 @@ impl<'t> Reader<'_, 't> {
     ) -> Option<Fields<'t>> {
         let mut fields = self.mapping(tree, what)?;
         let others = fields.iter().filter(|field| !allowed.contains(&field.name));
-        let (reserved, unknown): (Vec<_>, Vec<_>) = others.partition(|field| reserved.contains(&field.name));
+        let (reserved, unknown): (Vec<Field<'t>>, Vec<Field<'t>>) =
+            others.cloned().partition(|field| reserved.contains(&field.name));
         for field in reserved {
             let message = format!("`{}` is reserved; this version of ezrun does not do it yet", field.name);
             self.report(rules::UNSUPPORTED, field.span, message, "take it out");
         }
-        if unknown.is_empty() {
-            return Some(fields);
-        }
-        for (span, key) in self.unknown_keys(what, &unknown, allowed, &fields) {
-            fields.0.iter_mut().filter(|field| field.span == span).for_each(|field| field.name = key);
+        if !unknown.is_empty() {
+            self.unknown_keys(what, &unknown, allowed, &mut fields);
         }
         Some(fields)
     }

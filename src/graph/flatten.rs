@@ -1,7 +1,7 @@
 //! Files that stand for nodes are written out: their nodes, edges and backends take the place of the one node, and are
 //! called `node/inner`. From here on there is one flat graph.
 
-use super::edges::WrittenEdge;
+use super::edges::{WrittenEdge, WrittenEdges};
 use super::fields::{Reader, Word};
 use super::finding::{Draft, Findings};
 use super::interface::{Groups, Interface, Ports};
@@ -11,7 +11,6 @@ use super::rules;
 use super::source::{FileId, Span};
 use super::sources::Sources;
 use super::suggest::{self, Suggestion};
-use super::supervision::WrittenSupervision;
 use super::types::{KnownTypes, Types};
 use super::units::{self, Unit};
 use super::written::{self, Written, WrittenBackend, WrittenNode, WrittenPort};
@@ -117,11 +116,12 @@ fn unfold<'t>(
     for node in written.nodes {
         names.extend(unfolding.node(unit, node, &types));
     }
-    unfolding.edges(written.edges);
-    if written.may_have_edges {
-        let nodes = unfolding.flat.nodes.iter().map(|node| &node.name.text);
-        let ends = nodes.flat_map(|node| [(Side::Input, node.clone()), (Side::Output, node.clone())]);
-        unfolding.flat.unclear.extend(ends);
+    let WrittenEdges { edges, are_unclear } = written.edges;
+    let lacks = |end: fn(&WrittenEdge) -> &Option<Word>| are_unclear || edges.iter().any(|edge| end(edge).is_none());
+    let unclear = [(Side::Output, lacks(|edge| &edge.from)), (Side::Input, lacks(|edge| &edge.to))];
+    unfolding.edges(edges);
+    for (side, _) in unclear.into_iter().filter(|(_, is_unclear)| *is_unclear) {
+        keys.iter().for_each(|node| unfolding.mark_unclear(&node.text, side));
     }
     for backend in written.backends {
         unfolding.backend(backend);
@@ -152,33 +152,21 @@ impl<'t> Unfolding<'t, '_, '_> {
     /// Adds a node, or those of the file that it stands for; returns their names.
     fn node(&mut self, unit: &'t Unit, node: WrittenNode<'t>, types: &Types) -> Vec<SmolStr> {
         let name = self.prefixed(node.name.clone());
+        let file = unit.file;
         let Some(uses) = node.uses.as_ref().filter(|uses| units::is_file(&uses.text)) else {
             let found = node.uses.as_ref().and_then(|uses| types.find(uses, self.surroundings.findings));
             let (pack, node_type) = found.map_or((None, None), |found| (found.pack, found.node_type));
             let names = vec![name.text.clone()];
-            let (uses, with, wait, file) = (node.uses, node.with, node.wait, unit.file);
-            let supervision = node.supervision;
-            let settings = None;
-            self.flat.nodes.push(ModelNode { file, name, uses, with, wait, supervision, pack, node_type, settings });
+            let WrittenNode { uses, with, wait, supervision, .. } = node;
+            let bare = ModelNode::bare(file, name);
+            self.flat.nodes.push(ModelNode { uses, with, wait, supervision, pack, node_type, ..bare });
             return names;
         };
         let inner = unit.inner.get(node.name.text.as_str());
         let Some(inner) = inner.filter(|_| self.may_prefix(&name)) else {
             // What is wrong with it is told already, and edges to it are not wrong.
             self.unread.insert(node.name.text.clone());
-            let uses = Some(uses.clone());
-            let (with, wait, file) = (None, None, unit.file);
-            self.flat.nodes.push(ModelNode {
-                file,
-                name,
-                uses,
-                with,
-                wait,
-                supervision: WrittenSupervision::default(),
-                pack: None,
-                node_type: None,
-                settings: None,
-            });
+            self.flat.nodes.push(ModelNode { uses: Some(uses.clone()), ..ModelNode::bare(file, name) });
             return Vec::new();
         };
         self.refuse_keys_of_nodes(&node);
@@ -264,6 +252,7 @@ impl<'t> Unfolding<'t, '_, '_> {
         };
         if let Some((outer, _)) = name.split_once('/') {
             self.report_inside(word, outer);
+            self.mark_unclear(outer, side);
             return Some(Vec::new());
         }
         let interface = self.inner.get_mut(name)?;
@@ -274,12 +263,21 @@ impl<'t> Unfolding<'t, '_, '_> {
                 return Some(ends.iter().map(|end| Word { text: end.clone(), span: word.span }).collect());
             }
         }
-        // Which ones were meant is not known, or they are too many: none of them is missing.
+        // Which ones were meant is not known, or they are too many.
+        self.mark_unclear(name, side);
+        Some(Vec::new())
+    }
+
+    /// On this side of a node nothing is missing.
+    fn mark_unclear(&mut self, node: &str, side: Side) {
+        let Some(interface) = self.inner.get_mut(node) else {
+            self.flat.unclear.push((side, format_smolstr!("{}{node}", self.prefix)));
+            return;
+        };
         if interface.unclear.insert(side) {
             let ends = interface.ports(side).iter().flat_map(|(_, ends)| ends);
             self.flat.unclear.extend(ends.map(|end| (side, end.clone())));
         }
-        Some(Vec::new())
     }
 
     /// Keeps the ports that nothing is at; `keys` are those of the nodes of this file.
@@ -383,5 +381,5 @@ pub(super) fn own_name(name: &str) -> &str {
 pub(super) fn help_in_file<'n>(name: &str, names: impl Iterator<Item = &'n str>, what: &str) -> Option<Suggestion> {
     let prefix = &name[..name.len() - own_name(name).len()];
     let names: Vec<&str> = names.filter_map(|known| known.strip_prefix(prefix)).collect();
-    suggest::help(own_name(name), &names.into_iter().filter(|n| super::variables::is_name(n)).collect::<Vec<_>>(), what)
+    suggest::help(own_name(name), &names.into_iter().filter(|n| super::pieces::is_name(n)).collect::<Vec<_>>(), what)
 }

@@ -6,14 +6,16 @@ use super::edit::Part;
 use super::fields::{At, Word};
 use super::finding::{Draft, Findings};
 use super::flatten::{Flat, Loose, help_in_file, own_name};
+use super::pieces::is_name;
 use super::ports::{HasPorts, Side, find_port};
 use super::rules;
 use super::shape::Shape;
-use super::source::{FileId, Span};
+use super::source::{FileId, SourceFile, Span};
 use super::suggest;
 use super::supervision::WrittenSupervision;
-use super::variables::is_name;
+use super::walker::Misspelt;
 use super::written::WrittenBackend;
+use super::yaml::Tree;
 use crate::node::TypeDescription;
 use serde_json::Value;
 use smol_str::SmolStr;
@@ -51,13 +53,14 @@ pub(super) struct ModelNode<'t> {
     pub file: FileId,
     pub name: Word,
     pub uses: Option<Word>,
-    pub with: Option<&'t super::yaml::Tree>,
+    pub with: Option<&'t Tree>,
     pub wait: Option<At<Wait>>,
     pub supervision: WrittenSupervision,
     pub pack: Option<PathBuf>,
     pub node_type: Option<Arc<TypeDescription>>,
-    /// Settings that are right; set by the rules on settings.
+    /// Settings that are right, or only misspelt; set by the rules on settings.
     pub settings: Option<Value>,
+    pub misspelt: Vec<Misspelt>,
 }
 
 pub(super) struct ModelEdge {
@@ -236,6 +239,29 @@ impl ModelEdge {
 }
 
 impl ModelNode<'_> {
+    /// A node of which nothing but its name is known.
+    pub fn bare(file: FileId, name: Word) -> Self {
+        ModelNode {
+            file,
+            name,
+            uses: None,
+            with: None,
+            wait: None,
+            supervision: WrittenSupervision::default(),
+            pack: None,
+            node_type: None,
+            settings: None,
+            misspelt: Vec::new(),
+        }
+    }
+
+    /// The setting that a key stands for.
+    pub fn setting<'k>(&'k self, key: &'k Tree, file: &'k SourceFile) -> &'k str {
+        let written = key.text(file);
+        let misspelt = self.misspelt.iter().find(|misspelt| misspelt.at == key.span && misspelt.written == written);
+        misspelt.map_or(written, |misspelt| &misspelt.setting)
+    }
+
     /// Whether its own file gives it a name that it may have.
     pub fn is_well_named(&self) -> bool {
         is_name(own_name(&self.name.text))

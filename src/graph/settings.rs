@@ -16,7 +16,6 @@ use std::path::PathBuf;
 /// Checks the settings of `node`, and keeps them where they are right.
 pub(super) fn check(node: &mut ModelNode<'_>, registry: &Registry, file: &SourceFile, findings: &mut Findings) {
     let Some(node_type) = node.node_type.clone() else { return };
-    let before = findings.len();
     let way_out = way_out(node, &node_type, file);
     let mut walker = Walker::new(&node_type.settings, file, &node.name, &way_out);
     let none = Tree::new(node.name.span, Kind::Map(Box::default()));
@@ -26,8 +25,11 @@ pub(super) fn check(node: &mut ModelNode<'_>, registry: &Registry, file: &Source
         let span = node.uses.as_ref().map_or(node.name.span, |uses| uses.span);
         return findings.add(Draft::new(rules::BAD_PACK, span, message).help("flatten it in the pack"));
     }
-    let is_whole = walker.findings.len() == 0 && !walker.unknown;
+    let is_whole = walker.faults() == 0 && !walker.unknown;
+    let misspelt = walker.misspelt;
     findings.extend(walker.findings);
+    let before = findings.len();
+    node.misspelt = misspelt;
     if let Some(built_in) = registry.get(&node_type.name).filter(|_| node.pack.is_none()) {
         let faults = if is_whole { built_in.faults(&settings) } else { built_in.faults_of_values(&settings) };
         faults.iter().for_each(|fault| findings.add(refused(fault, node, &way_out, file)));
@@ -48,10 +50,12 @@ pub(super) fn file_name<'t>(node: &ModelNode<'t>, file: &SourceFile) -> Option<&
     written(node, "path", file).filter(|_| !is_transform)
 }
 
-/// The value of a setting as it is written.
+/// The value of a setting as it is written, though its key may be misspelt.
 pub(super) fn written<'t>(node: &ModelNode<'t>, setting: &str, file: &SourceFile) -> Option<&'t Tree> {
     match node.with.map(|with| &with.kind) {
-        Some(Kind::Map(entries)) => entries.iter().find(|(key, _)| key.text(file) == setting).map(|(_, value)| value),
+        Some(Kind::Map(entries)) => {
+            entries.iter().find(|(key, _)| node.setting(key, file) == setting).map(|(_, value)| value)
+        }
         _ => None,
     }
 }
@@ -75,18 +79,18 @@ fn refused(error: &SettingError, node: &ModelNode<'_>, way_out: &str, file: &Sou
 
 /// What is said of one setting, and where that is; at the node where it is not written.
 pub(super) fn told(setting: &str, error: &SettingError, node: &ModelNode<'_>, file: &SourceFile) -> (String, Span) {
-    let at =
-        written(node, setting, file).map(|value| error.within.iter().fold(value, |at, step| inside(at, step, file)));
+    let at = written(node, setting, file)
+        .map(|value| error.within.iter().fold(value, |at, step| inside(node, at, step, file)));
     let message = format!("the setting `{setting}` of `{}`: {}", node.name.text, error.message);
     (message, at.map_or(node.name.span, |value| value.span))
 }
 
 /// What is one step into `value`; itself where there is nothing.
-fn inside<'t>(value: &'t Tree, step: &Step, file: &SourceFile) -> &'t Tree {
+fn inside<'t>(node: &ModelNode<'_>, value: &'t Tree, step: &Step, file: &SourceFile) -> &'t Tree {
     let inner = match (&value.kind, step) {
         (Kind::Seq(items), Step::Item(at)) => items.get(*at),
         (Kind::Map(entries), Step::Key(name)) => {
-            entries.iter().find(|(key, _)| key.text(file) == name).map(|(_, value)| value)
+            entries.iter().find(|(key, _)| node.setting(key, file) == name).map(|(_, value)| value)
         }
         _ => None,
     };

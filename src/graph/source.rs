@@ -145,6 +145,9 @@ impl FileId {
 }
 
 impl Span {
+    /// The first place of the first file.
+    pub(super) const BEGINNING: Self = Span { file: FileId(0), start: 0, end: 0 };
+
     /// From `start` up to, not including, `end`, in the first file.
     #[must_use]
     pub fn new(start: usize, end: usize) -> Self {

@@ -3,8 +3,8 @@
 //! A file that two nodes use is there twice: what is wrong with it may be wrong for one of them alone. What is wrong for
 //! both is one finding, in the words of the file itself.
 
+use super::pieces::is_name_char;
 use super::source::{FileId, Place, ReadError, SourceFile, Span};
-use super::variables::is_name_char;
 use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;

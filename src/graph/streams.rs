@@ -26,6 +26,8 @@ const MAX_LABELS: usize = 512;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Stream {
     pub messages_per_s: Option<f64>,
+    /// How many come at most.
+    pub messages: Option<f64>,
     /// Sampling rate in Hz.
     pub rate: Option<f64>,
     /// Samples per message, or their mean; of a spectrum, those that it is of.
@@ -86,6 +88,7 @@ impl Streams {
     pub fn joined<'m>(&self, wires: impl Iterator<Item = Wire<'m>>) -> Stream {
         let join = |a: Stream, b: &Stream| Stream {
             messages_per_s: a.messages_per_s.zip(b.messages_per_s).map(|(a, b)| a + b),
+            messages: a.messages.zip(b.messages).map(|(a, b)| a + b),
             rate: a.rate.filter(|_| a.rate == b.rate),
             samples: a.samples.filter(|_| a.samples == b.samples),
             varies: a.varies || b.varies,
@@ -173,10 +176,19 @@ impl Stream {
     /// This signal in blocks anew, of that length and hop.
     fn cut(self, window: Option<(f64, f64)>) -> Self {
         let Some((length, hop)) = window else {
-            return Stream { messages_per_s: None, samples: None, bytes: None, block_rate: None, ..self };
+            return Stream {
+                messages_per_s: None,
+                messages: None,
+                samples: None,
+                bytes: None,
+                block_rate: None,
+                ..self
+            };
         };
         let block_rate = self.rate.map(|rate| rate / hop);
-        Stream { messages_per_s: block_rate, samples: Some(length), varies: false, block_rate, ..self }.sized()
+        let messages = None;
+        Stream { messages_per_s: block_rate, messages, samples: Some(length), varies: false, block_rate, ..self }
+            .sized()
     }
 
     /// Length and hop of a window in samples.
@@ -206,7 +218,7 @@ fn sent(output: &OutputPort, settings: &Value, incoming: Stream) -> Stream {
     match &output.cadence {
         Cadence::Unknown | Cadence::Sparse => nothing,
         Cadence::Same => incoming,
-        Cadence::Each => Stream { messages_per_s: incoming.messages_per_s, ..nothing },
+        Cadence::Each => Stream { messages_per_s: incoming.messages_per_s, messages: incoming.messages, ..nothing },
         Cadence::OneSample => Stream { item_bytes: item_bytes(output), ..incoming.one_sample() }.sized(),
         Cadence::Selected { channels } => {
             let listed = settings.get(channels).and_then(Value::as_array);
@@ -227,9 +239,10 @@ fn sent(output: &OutputPort, settings: &Value, incoming: Stream) -> Stream {
             let messages_per_s = if incoming.realtime { limited } else { incoming.messages_per_s };
             Stream { messages_per_s, ..incoming }
         }
-        Cadence::Signal { rate, block, channels, labels, realtime } => {
+        Cadence::Signal { rate, block, channels, labels, realtime, count } => {
             let realtime = realtime.as_ref().and_then(|name| settings.get(name)).and_then(Value::as_bool);
             Stream {
+                messages: count.number(settings),
                 rate: rate.number(settings),
                 samples: block.number(settings),
                 channels: channels.number(settings),
@@ -240,7 +253,8 @@ fn sent(output: &OutputPort, settings: &Value, incoming: Stream) -> Stream {
             }
             .signal()
         }
-        Cadence::Timed { interval, bytes } => Stream {
+        Cadence::Timed { interval, bytes, count } => Stream {
+            messages: count.number(settings),
             messages_per_s: interval.number(settings).map(f64::recip),
             bytes: bytes.number(settings),
             realtime: interval.number(settings).is_some(),

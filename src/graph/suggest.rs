@@ -1,7 +1,5 @@
 //! "Did you mean": the nearest of the names that would have been right.
 
-use std::collections::BTreeMap;
-
 /// Longest list of names that a help text spells out.
 const MAX_LISTED: usize = 12;
 
@@ -11,9 +9,6 @@ const CLEAR_LEAD: usize = 2;
 /// Most candidates that are looked at, and most letters of a name that are compared: what a search costs is bounded by both.
 const MAX_CANDIDATES: usize = 1000;
 const MAX_LETTERS: usize = 64;
-
-/// Most keys of a mapping that a search is made for.
-const MAX_KEYS: usize = 100;
 
 /// Help for a name that is not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,16 +43,38 @@ fn all_near<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Ve
     candidates.into_iter().take(MAX_CANDIDATES).filter_map(near).collect()
 }
 
+/// The nearest of the names that another may have been meant to be.
+pub(super) struct Near<'c> {
+    pub name: &'c str,
+    /// Whether no other is as near.
+    pub is_nearest: bool,
+    /// Whether no other is nearly as near: then it may be put in its place.
+    is_clear: bool,
+}
+
+impl<'c> Near<'c> {
+    /// The one of `candidates` that is nearest to `name`; nothing where none is near.
+    pub fn to(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<Self> {
+        let mut near = all_near(name, candidates);
+        near.sort_by_key(|(distance, _)| *distance);
+        let (distance, nearest) = *near.first()?;
+        let leads_by = |lead: usize| near.get(1).is_none_or(|(second, _)| *second >= distance + lead);
+        // Names that differ in their numbers are counted, not misspelt.
+        let has_same_number = digits(name).eq(digits(nearest));
+        let (is_nearest, is_clear) = (has_same_number && leads_by(1), has_same_number && leads_by(CLEAR_LEAD));
+        Some(Near { name: nearest, is_nearest, is_clear })
+    }
+
+    /// "Did you mean" it, instead of `name`?
+    pub fn help(&self, name: &str) -> Suggestion {
+        let instead = self.is_clear.then(|| (name.to_owned(), self.name.to_owned()));
+        Suggestion { text: format!("did you mean `{}`?", self.name), instead }
+    }
+}
+
 /// "Did you mean" the nearest candidate; nothing where none is near.
 pub(super) fn meant<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<Suggestion> {
-    let mut near = all_near(name, candidates);
-    near.sort_by_key(|(distance, _)| *distance);
-    let (distance, nearest) = *near.first()?;
-    // Names that differ in their numbers are counted, not misspelt.
-    let has_same_number = digits(name).eq(digits(nearest));
-    let is_sure = has_same_number && near.get(1).is_none_or(|(second, _)| *second >= distance + CLEAR_LEAD);
-    let instead = is_sure.then(|| (name.to_owned(), nearest.to_owned()));
-    Some(Suggestion { text: format!("did you mean `{nearest}`?"), instead })
+    Near::to(name, candidates).map(|near| near.help(name))
 }
 
 fn digits(name: &str) -> impl Iterator<Item = char> {
@@ -67,30 +84,6 @@ fn digits(name: &str) -> impl Iterator<Item = char> {
 /// Help for an unknown `name`: the nearest candidate, or else all of them where they are few.
 pub(super) fn help(name: &str, candidates: &[&str], what: &str) -> Option<Suggestion> {
     meant(name, candidates.iter().copied()).or_else(|| all(candidates, what))
-}
-
-/// Help for each of the `unknown` keys of a mapping: none of them was meant to be one that `is_there` already, and of
-/// several that may have been meant to be one, nobody knows which was. `others` helps where none is near.
-pub(super) fn keys(
-    unknown: &[&str],
-    known: &[&str],
-    is_there: impl Fn(&str) -> bool,
-    others: impl Fn() -> Option<Suggestion>,
-) -> Vec<Option<Suggestion>> {
-    let free: Vec<&str> = known.iter().copied().filter(|name| !is_there(name)).collect();
-    let mut rivals: BTreeMap<String, usize> = BTreeMap::new();
-    let mut helps = Vec::with_capacity(unknown.len());
-    for name in unknown {
-        let meant = if helps.len() < MAX_KEYS { meant(name, free.iter().copied()) } else { None };
-        if let Some((_, new)) = meant.as_ref().and_then(|meant| meant.instead.as_ref()) {
-            *rivals.entry(new.clone()).or_default() += 1;
-        }
-        helps.push(meant.or_else(&others));
-    }
-    for help in helps.iter_mut().flatten() {
-        help.instead = help.instead.take().filter(|(_, new)| rivals[new] == 1);
-    }
-    helps
 }
 
 /// All of `candidates`, where they are few.
@@ -202,21 +195,6 @@ mod tests {
         assert_eq!((either.text.as_str(), either.instead), ("did you mean `lowpass`?", None));
         let clear = super::meant("drop-oldest", ["drop_newest", "drop_oldest"]).unwrap();
         assert_eq!(clear.instead.map(|(_, new)| new).as_deref(), Some("drop_oldest"));
-    }
-
-    #[test]
-    fn a_key_that_is_there_was_not_meant_and_of_two_slips_neither_is_sure() {
-        let help = |unknown: &[&str], there: &[&str]| {
-            let known = ["from", "to", "queue"];
-            let found = keys(unknown, &known, |name| there.contains(&name), || all(&known, "key"));
-            found.into_iter().flatten().map(|help| (help.text, help.instead.is_some())).collect::<Vec<_>>()
-        };
-        let sure = ("did you mean `from`?".to_owned(), true);
-        let unsure = ("did you mean `from`?".to_owned(), false);
-        let listed = ("keys are `from`, `to` and `queue`".to_owned(), false);
-        assert_eq!(help(&["frm"], &["to"]), [sure]);
-        assert_eq!(help(&["frm"], &["from"]), [listed]);
-        assert_eq!(help(&["frm", "fromm"], &[]), [unsure.clone(), unsure]);
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use super::finding::{Draft, Findings};
 use super::indentation::Line;
+use super::pieces::is_name;
 use super::rules;
 use super::source::{SourceFile, Span};
 use super::suggest;
-use super::variables::is_name;
 use granit_parser::{ErrorKind, ScanError};
 
 /// Longest text that is shown as it should be written, in bytes.

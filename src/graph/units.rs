@@ -2,7 +2,9 @@
 //!
 //! A file that is used several times is read once, and filled in for each use with the values that are given there.
 
+use super::fields::UNKNOWN;
 use super::finding::{Draft, Findings};
+use super::keys::{self, Found};
 use super::load::LoadOptions;
 use super::parse;
 use super::rules;
@@ -10,6 +12,7 @@ use super::source::{FileId, MAX_FILE_BYTES, ReadError, SourceFile, Span, WAY_OUT
 use super::sources::Sources;
 use super::suggest;
 use super::variables::{self, Given};
+use super::written::{GRAPH_KEYS, NODE_KEYS};
 use super::yaml::{self, Kind, Tree};
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -22,6 +25,8 @@ const MAX_DEPTH: usize = 16;
 /// Most values in all files of a graph, those of a file counted for each of its uses.
 const MAX_VALUES: usize = 400_000;
 
+/// Most nodes without a `use` among whose keys one is looked for that was meant to be it.
+const MAX_MISSPELT: usize = 100;
 /// Most files of a folder among which one with a similar name is looked for.
 const MAX_BESIDE: usize = 1000;
 
@@ -82,13 +87,19 @@ fn entries(tree: Option<&Tree>) -> &[(Tree, Tree)] {
     }
 }
 
-fn value<'t>(tree: &'t Tree, name: &str, file: &SourceFile) -> Option<&'t Tree> {
-    entries(Some(tree)).iter().find(|(key, _)| key.text(file) == name).map(|(_, value)| value)
+/// What stands under `key` of a mapping that may have the keys `known`, also where that is misspelt.
+fn value<'t>(tree: &'t Tree, key: &str, known: &[&str], file: &SourceFile) -> Option<&'t Tree> {
+    let entries = entries(Some(tree));
+    match keys::find(entries, key, known, file) {
+        Found::Nowhere => None,
+        Found::At(at) => Some(&entries[at].1),
+        Found::Unsure => Some(&UNKNOWN),
+    }
 }
 
 /// What the nodes and backends of a file are called.
 fn names(tree: &Tree, file: &SourceFile) -> HashSet<String> {
-    let keys = ["nodes", "backends"].into_iter().flat_map(|section| entries(value(tree, section, file)));
+    let keys = ["nodes", "backends"].into_iter().flat_map(|key| entries(value(tree, key, GRAPH_KEYS, file)));
     keys.map(|(key, _)| key.text(file).to_owned()).collect()
 }
 
@@ -158,13 +169,18 @@ impl Gatherer<'_> {
     /// The nodes of `tree` that stand for files. What is wrong with them otherwise is told when the file is read.
     fn uses(&self, tree: &Tree, file: FileId) -> Vec<Use> {
         let file = self.sources.file(file);
-        let as_use = |(name, node): &(Tree, Tree)| {
-            let uses = value(node, "use", file)?;
+        let mut misspelt = 0..MAX_MISSPELT;
+        let mut as_use = |(name, node): &(Tree, Tree)| {
+            let says_use = entries(Some(node)).iter().any(|(key, _)| key.text(file) == "use");
+            if !says_use {
+                misspelt.next()?;
+            }
+            let uses = value(node, "use", &NODE_KEYS, file)?;
             let Kind::String(path) = &uses.kind else { return None };
-            let given = || Given::new(name.text(file), name.span, value(node, "with", file), file);
+            let given = || Given::new(name.text(file), name.span, value(node, "with", &NODE_KEYS, file), file);
             is_file(path).then(|| Use { path: path.to_string(), at: uses.span, given: given() })
         };
-        entries(value(tree, "nodes", file)).iter().filter_map(as_use).collect()
+        entries(value(tree, "nodes", GRAPH_KEYS, file)).iter().filter_map(&mut as_use).collect()
     }
 
     fn follow(&mut self, from: FileId, used: Use, chain: &mut Vec<(FileId, Span)>) -> Option<Unit> {

@@ -5,11 +5,14 @@
 use super::LoadOptions;
 use super::edit::Part;
 use super::finding::{Draft, Findings, Level};
+use super::keys::{self, Found, Meant};
+use super::pieces::{Piece, is_name, pieces};
 use super::rules;
 use super::source::{SourceFile, Span};
 use super::suggest::{self, Suggestion};
+use super::written::GRAPH_KEYS;
 use super::yaml::{Kind, Tree, plain_scalar};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
 
 /// Longest text that a scalar may have once its variables are put in, in bytes.
@@ -38,16 +41,6 @@ impl FromStr for Override {
             _ => Err("expected name=value, with the name of a param".to_owned()),
         }
     }
-}
-
-/// Whether `text` can name a node, a param, a pack or a backend.
-pub(super) fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(is_name_char)
-}
-
-/// Whether names are made of such characters.
-pub(super) fn is_name_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_' || c == '-'
 }
 
 /// The values of params where a file stands for a node.
@@ -95,20 +88,23 @@ pub(super) fn substitute(
     given: Option<&Given>,
     findings: &mut Findings,
 ) {
-    let mut scope =
-        Scope { file, options, given, params: Vec::new(), by_name: HashMap::new(), added: 0, text_bytes: 0 };
     let Kind::Map(entries) = &mut root.kind else { return };
-    let at = entries.iter().position(|(key, _)| key.text(file) == "params");
-    let params_key = at.map(|at| entries[at].0.span);
-    if let Some((_, Tree { kind: Kind::Map(params), .. })) = at.map(|at| &mut entries[at]) {
-        for (key, value) in params {
-            scope.define(key, value, findings);
-        }
+    let found = keys::find(entries, "params", GRAPH_KEYS, file);
+    let at = if let Found::At(at) = found { Some(at) } else { None };
+    let params_key = at.map_or_else(Span::default, |at| entries[at].0.span);
+    let mut none = Kind::Null;
+    let params = at.map_or(&mut none, |at| &mut entries[at].1.kind);
+    let are_known = found != Found::Unsure && matches!(params, Kind::Map(_) | Kind::Null);
+    let (by_name, meant) = (HashMap::new(), HashMap::new());
+    let mut scope =
+        Scope { file, options, given, are_known, params: Vec::new(), by_name, meant, added: 0, text_bytes: 0 };
+    let mut nothing = Box::default();
+    let params = if let Kind::Map(params) = params { params } else { &mut nothing };
+    scope.check_given(params, findings);
+    for (key, value) in params {
+        scope.define(key, value, findings);
     }
-    match given {
-        Some(given) => scope.check_given(given, findings),
-        None => scope.check_overrides(params_key.unwrap_or_default(), findings),
-    }
+    scope.check_overrides(params_key, findings);
     for (i, (_, value)) in entries.iter_mut().enumerate() {
         if Some(i) != at {
             scope.visit(value, findings);
@@ -121,8 +117,13 @@ struct Scope<'a> {
     file: &'a SourceFile,
     options: &'a LoadOptions<'a>,
     given: Option<&'a Given>,
+    /// Whether it is known which params there are.
+    are_known: bool,
     params: Vec<Param>,
     by_name: HashMap<String, usize>,
+    /// Params whose names are misspelt where they are given, and which of the values is theirs; none where that is not
+    /// known.
+    meant: HashMap<String, Option<usize>>,
     added: usize,
     text_bytes: usize,
 }
@@ -134,12 +135,6 @@ struct Param {
     /// How many values it has, lists and mappings counted through.
     values: usize,
     used: bool,
-}
-
-enum Piece {
-    Literal(String),
-    Param(String),
-    Env { name: String, default: Option<String> },
 }
 
 impl Scope<'_> {
@@ -166,8 +161,11 @@ impl Scope<'_> {
             let text = Some(Box::new(set.value.as_str().into()));
             return Some(Tree { span: Span::default(), kind: plain_scalar(&set.value), substituted: text });
         };
-        let known = given.by_name.get(name).map(|&at| given.values[at].2.clone());
-        known.or_else(|| (!given.is_known).then(|| Tree::new(given.at, Kind::Unknown)))
+        match given.by_name.get(name).copied().map(Some).or_else(|| self.meant.get(name).copied()) {
+            Some(Some(at)) => Some(given.values[at].2.clone()),
+            None if given.is_known => None,
+            _ => Some(Tree::new(given.at, Kind::Unknown)),
+        }
     }
 
     /// A param without a value: what uses the file has to give one. Only where it is checked by itself may it be missing.
@@ -188,23 +186,34 @@ impl Scope<'_> {
         }
     }
 
-    fn check_given(&self, given: &Given, findings: &mut Findings) {
-        let unknown = given.values.iter().filter(|(name, ..)| !self.by_name.contains_key(name));
-        let (names, keys): (Vec<&str>, Vec<Span>) = unknown.map(|(name, key, _)| (name.as_str(), *key)).unzip();
+    /// Only `params` of the file are given. One that is misspelt there counts as what was meant.
+    fn check_given(&mut self, params: &[(Tree, Tree)], findings: &mut Findings) {
+        let Some(given) = self.given.filter(|_| self.are_known) else { return };
+        let file = self.file;
+        let known: HashSet<&str> = params.iter().map(|(key, _)| key.text(file)).collect();
+        let all = given.values.iter().enumerate();
+        let unknown: Vec<_> = all.filter(|(_, (name, ..))| !known.contains(name.as_str())).collect();
+        let names: Vec<&str> = unknown.iter().map(|(_, (name, ..))| name.as_str()).collect();
         let is_given = |name: &str| given.by_name.contains_key(name);
         let search = || {
-            let known = self.names();
-            Some(suggest::keys(&names, &known, is_given, || suggest::all(&known, "param")))
+            let known: Vec<&str> = params.iter().map(|(key, _)| key.text(file)).collect();
+            let guesses = keys::guesses(&names, &known, is_given, || suggest::all(&known, "param"));
+            let owned = |meant: Meant<'_>| (meant.key.to_owned(), meant.is_sure);
+            Some(guesses.into_iter().map(|guess| (guess.help, guess.meant.map(owned))).collect())
         };
-        let mut helps = findings.suggestion(search).unwrap_or_default().into_iter();
-        for (name, key) in names.iter().zip(keys) {
-            let message = format!("`{}` has no param `{name}`", self.file.name());
-            let draft = Draft::new(rules::UNKNOWN_PARAM, key, message);
-            findings.add(draft.suggest(helps.next().flatten(), Part::Whole));
+        let mut guesses = findings.suggestion::<Vec<_>>(search).unwrap_or_default().into_iter();
+        for (at, (name, key, _)) in unknown {
+            let (help, meant) = guesses.next().unwrap_or_default();
+            let message = format!("`{}` has no param `{name}`", file.name());
+            findings.add(Draft::new(rules::UNKNOWN_PARAM, *key, message).suggest(help, Part::Whole));
+            self.meant.extend(meant.map(|(key, is_sure)| (key, is_sure.then_some(at))));
         }
     }
 
     fn check_overrides(&self, span: Span, findings: &mut Findings) {
+        if self.given.is_some() || !self.are_known {
+            return;
+        }
         for set in self.options.set.iter().filter(|set| !self.by_name.contains_key(&set.name)) {
             let help = self.help(&set.name).map(|help| help.text);
             let help = help.unwrap_or_else(|| "declare it under `params:`, with its default".to_owned());
@@ -318,6 +327,12 @@ impl Scope<'_> {
 
     fn param(&mut self, name: &str, span: Span, findings: &mut Findings) -> Option<Tree> {
         let Some(&at) = self.by_name.get(name) else {
+            if !self.are_known {
+                return None;
+            }
+            if let Some(meant) = findings.suggestion(|| suggest::nearest(name, self.names())).map(str::to_owned) {
+                self.params.iter_mut().filter(|param| param.name == meant).for_each(|param| param.used = true);
+            }
             let help = findings.suggestion(|| self.help(name)).map(|help| help.text);
             let help = help.unwrap_or_else(|| format!("declare it above: `params: {{ {name}: … }}`"));
             findings.add(Draft::new(rules::UNKNOWN_PARAM, span, format!("there is no param `{name}`")).help(help));
@@ -378,46 +393,4 @@ fn at_place(mut tree: Tree, span: Span) -> Tree {
         scalar => scalar,
     };
     tree
-}
-
-fn pieces(text: &str) -> Result<Vec<Piece>, String> {
-    let mut pieces = Vec::new();
-    let mut literal = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find("${") {
-        if let Some(before) = rest[..at].strip_suffix('$') {
-            literal.push_str(before);
-            literal.push_str("${");
-            rest = &rest[at + 2..];
-            continue;
-        }
-        literal.push_str(&rest[..at]);
-        let inner = &rest[at + 2..];
-        let end = inner.find('}').ok_or_else(|| format!("`${{{inner}` has no closing `}}`"))?;
-        if !literal.is_empty() {
-            pieces.push(Piece::Literal(std::mem::take(&mut literal)));
-        }
-        pieces.push(variable(&inner[..end])?);
-        rest = &inner[end + 1..];
-    }
-    literal.push_str(rest);
-    if !literal.is_empty() || pieces.is_empty() {
-        pieces.push(Piece::Literal(literal));
-    }
-    Ok(pieces)
-}
-
-fn variable(inner: &str) -> Result<Piece, String> {
-    let bad = |name: &str| match name.trim() {
-        "" => format!("`${{{inner}}}` does not say which variable"),
-        _ => format!("`${{{inner}}}` is no variable: names are made of letters, digits, `_` and `-`"),
-    };
-    if let Some(env) = inner.strip_prefix("env:") {
-        let (name, default) = match env.split_once(":-") {
-            Some((name, default)) => (name, Some(default.to_owned())),
-            None => (env, None),
-        };
-        return if is_name(name) { Ok(Piece::Env { name: name.to_owned(), default }) } else { Err(bad(name)) };
-    }
-    if is_name(inner) { Ok(Piece::Param(inner.to_owned())) } else { Err(bad(inner)) }
 }

@@ -5,6 +5,7 @@ use super::edit::Part;
 use super::fields::{MERGE_KEY, Word, beyond, merge_key};
 use super::finding::{Draft, Findings, Rule};
 use super::instead::instead;
+use super::keys::{self, Meant};
 use super::rules;
 use super::schema::{
     branch_in_words, constants, first_sentence, has_key_of, in_words, is_type, out_of_range, same, types,
@@ -15,6 +16,7 @@ use super::yaml::{Kind, Tree};
 use crate::node::counted;
 use serde_json::{Map, Number, Value};
 use smol_str::SmolStr;
+use std::collections::{HashMap, HashSet};
 
 /// Deepest chain of `$ref` that is followed.
 const MAX_REFS: usize = 16;
@@ -35,15 +37,29 @@ pub(super) struct Walker<'a> {
     way_out: &'a str,
     /// Whether a value is not known yet.
     pub unknown: bool,
+    pub misspelt: Vec<Misspelt>,
     /// How many more schemas are looked into, and how many more each within the last, without a step into the value.
     looks: usize,
     nested: usize,
 }
 
+/// A key that is misspelt, and the setting that it counts as.
+pub(super) struct Misspelt {
+    pub at: Span,
+    pub written: SmolStr,
+    pub setting: SmolStr,
+}
+
 impl<'a> Walker<'a> {
     pub fn new(root: &'a Value, file: &'a SourceFile, node: &'a Word, way_out: &'a str) -> Self {
         let findings = Findings::default();
-        Walker { root, file, findings, node, way_out, unknown: false, looks: MIN_LOOKS, nested: MAX_NESTED }
+        let (misspelt, unknown) = (Vec::new(), false);
+        Walker { root, file, findings, node, way_out, unknown, misspelt, looks: MIN_LOOKS, nested: MAX_NESTED }
+    }
+
+    /// How many faults there are besides settings that are only misspelt.
+    pub fn faults(&self) -> usize {
+        self.findings.len() - self.misspelt.len()
     }
 
     /// Whether the schema leads around in circles, or has so many branches within branches that it was not looked through.
@@ -162,13 +178,14 @@ impl<'a> Walker<'a> {
         }
         let mut nearest: Option<Findings> = None;
         for branch in &followed {
-            let outer = (std::mem::take(&mut self.findings), self.unknown);
+            let outer = (std::mem::take(&mut self.findings), self.unknown, self.misspelt.len());
             let value = self.look_into(tree, branch, path);
             let inner = std::mem::replace(&mut self.findings, outer.0);
             if inner.len() == 0 {
                 return value;
             }
             self.unknown = outer.1;
+            self.misspelt.truncate(outer.2);
             let same_kind =
                 types(branch).iter().any(|name| is_type(&tree.kind, name)) && has_key_of(tree, branch, self.file);
             if same_kind && nearest.as_ref().is_none_or(|other| inner.len() < other.len()) {
@@ -231,8 +248,9 @@ impl<'a> Walker<'a> {
         let properties = schema.get("properties").and_then(Value::as_object);
         let others = schema.get("additionalProperties").unwrap_or(&Value::Bool(true));
         let mut values = Map::new();
-        let mut places: std::collections::HashMap<&str, Span> = std::collections::HashMap::new();
+        let mut places: HashMap<&str, Span> = HashMap::new();
         let mut unknown = Vec::new();
+        let mut twice = HashSet::new();
         for (key, value) in entries {
             let name = key.text(self.file);
             if name == MERGE_KEY {
@@ -243,6 +261,7 @@ impl<'a> Walker<'a> {
                 let draft =
                     Draft::new(rules::DUPLICATE_KEY, key.span, format!("{} twice", self.has_setting(path, name)));
                 self.findings.add(draft.help("keep one of the two").related(first, "first defined here"));
+                twice.insert(name);
                 continue;
             }
             places.insert(name, key.span);
@@ -258,13 +277,20 @@ impl<'a> Walker<'a> {
                 values.insert(name.to_owned(), value);
             }
         }
-        let meant = self.unknown_settings(&unknown, properties, |name| places.contains_key(name), path);
-        // A misspelt setting counts as the one that was meant, so that it is not missing, and its value is looked at.
-        for (meant, (_, span, value)) in meant.into_iter().zip(unknown) {
-            let known = meant.and_then(|meant| properties?.get_key_value(&meant));
-            if let Some((name, schema)) = known {
-                places.insert(name, span);
-                self.walk(value, schema, &within(path, name));
+        let meant = self.unknown_settings(&unknown, &twice, properties, |name| places.contains_key(name), path);
+        // What was meant is not missing.
+        for (Meant { key, is_sure }, (written, at, value)) in
+            meant.into_iter().zip(unknown).filter_map(|(meant, one)| Some((meant?, one)))
+        {
+            places.insert(key, at);
+            let schema = properties.and_then(|properties| properties.get(key)).filter(|_| is_sure);
+            let Some(schema) = schema else {
+                self.unknown = true;
+                continue;
+            };
+            self.misspelt.push(Misspelt { at, written: written.into(), setting: key.into() });
+            if let Some(value) = self.sound(value, schema, &within(path, key)) {
+                values.insert(key.to_owned(), value);
             }
         }
         let required = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
@@ -276,39 +302,42 @@ impl<'a> Walker<'a> {
 
     /// As [`walk`](Self::walk); nothing where a part of the value is wrong or not known.
     fn sound(&mut self, tree: &Tree, schema: &'a Value, path: &str) -> Option<Value> {
-        let (faults, unknown) = (self.findings.len(), std::mem::take(&mut self.unknown));
+        let (faults, unknown) = (self.faults(), std::mem::take(&mut self.unknown));
         let value = self.walk(tree, schema, path);
-        let is_sound = self.findings.len() == faults && !self.unknown;
+        let is_sound = self.faults() == faults && !self.unknown;
         self.unknown |= unknown;
         is_sound.then_some(value)
     }
 
-    /// Returns what each was surely meant to be.
+    /// Tells them, those in `twice` once, and returns what each was meant to be.
     fn unknown_settings(
         &mut self,
         unknown: &[(&str, Span, &Tree)],
-        known: Option<&Map<String, Value>>,
+        twice: &HashSet<&str>,
+        known: Option<&'a Map<String, Value>>,
         is_there: impl Fn(&str) -> bool,
         path: &str,
-    ) -> Vec<Option<String>> {
-        let names: Vec<&str> = known.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-        let written: Vec<&str> = unknown.iter().map(|(name, ..)| *name).collect();
-        let search = || Some(suggest::keys(&written, &names, is_there, || suggest::all(&names, "setting")));
-        let mut helps = self.findings.suggestion(search).unwrap_or_default().into_iter();
-        let mut meant = Vec::with_capacity(unknown.len());
+    ) -> Vec<Option<Meant<'a>>> {
+        let known: Vec<&'a str> = known.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+        let written = unknown.iter().map(|(name, ..)| *name);
+        let written: Vec<&str> = written.clone().chain(written.filter(|name| twice.contains(name))).collect();
+        let search = || Some(keys::guesses(&written, &known, is_there, || suggest::all(&known, "setting")));
+        let mut guesses = self.findings.suggestion(search).unwrap_or_default().into_iter();
+        let mut all_meant = Vec::with_capacity(unknown.len());
         for (name, span, _) in unknown {
-            let help = helps.next().flatten().unwrap_or_else(|| match names.len() {
+            let keys::Guess { help, meant } = guesses.next().unwrap_or_default();
+            let help = help.unwrap_or_else(|| match known.len() {
                 0 => "it takes none".to_owned().into(),
-                _ => format!("settings are {}", suggest::list(&names)).into(),
+                _ => format!("settings are {}", suggest::list(&known)).into(),
             });
-            meant.push(help.instead.as_ref().map(|(_, new)| new.clone()));
             let message = match path {
                 "" => format!("`{}` has no setting `{name}`", self.node.text),
                 _ => format!("{} has no `{name}`", self.setting(path)),
             };
             self.report(rules::UNKNOWN_SETTING, *span, message, Some(help));
+            all_meant.push(meant);
         }
-        meant
+        all_meant
     }
 
     /// Placed at the node's key, or at the mapping inside the settings in which it is missing.

@@ -5,7 +5,7 @@ use super::flatten::{Loose, own_name};
 use super::model::Model;
 use super::rules;
 use super::source::Span;
-use super::yaml::{Kind, plain_scalar};
+use super::yaml::quoted;
 use std::collections::{HashMap, HashSet};
 
 /// A node's index and a port's.
@@ -77,7 +77,7 @@ pub(super) fn unconnected_inputs(model: &Model<'_>, findings: &mut Findings) {
                 let name = own_name(&node.name.text);
                 let message = format!("nothing is connected to the input `{}` of `{name}`", input.name);
                 let end = if node_type.inputs.len() == 1 { name.to_owned() } else { format!("{name}.{}", input.name) };
-                let end = if matches!(plain_scalar(&end), Kind::String(_)) { end } else { format!("{end:?}") };
+                let end = quoted(&end);
                 let help = if model.needed_of_users.contains(&(at, port)) {
                     "this file is a part: run a graph that uses it, and that connects this input".to_owned()
                 } else {

@@ -1,11 +1,12 @@
 //! The file as written: every value of the right type, nothing looked up yet.
 
 use super::Wait;
-use super::edges::{WrittenEdge, edges};
-use super::fields::{At, Field, Fields, Reader, Word, lacks_space};
+use super::edges::{WrittenEdges, edges};
+use super::fields::{At, Field, Fields, Reader, Word};
+use super::keys::lacks_space;
+use super::pieces::is_name;
 use super::rules;
 use super::supervision::{self, WrittenSupervision};
-use super::variables::is_name;
 use super::yaml::{Kind, Tree};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
@@ -16,9 +17,10 @@ const VERSION: i128 = 1;
 /// Highest processor number.
 pub(super) const MAX_CPU: u32 = 1023;
 
-const GRAPH_KEYS: &[&str] = &["ezrun", "name", "params", "packs", "ports", "nodes", "edges", "backends"];
+pub(super) const GRAPH_KEYS: &[&str] = &["ezrun", "name", "params", "packs", "ports", "nodes", "edges", "backends"];
 const PORTS_KEYS: &[&str] = &["inputs", "outputs"];
-static NODE_KEYS: LazyLock<Vec<&str>> = LazyLock::new(|| [&["use", "with", "wait"], &supervision::KEYS[..]].concat());
+pub(super) static NODE_KEYS: LazyLock<Vec<&str>> =
+    LazyLock::new(|| [&["use", "with", "wait"], &supervision::KEYS[..]].concat());
 static BACKEND_KEYS: LazyLock<Vec<&str>> =
     LazyLock::new(|| [&["nodes", "cpu", "priority", "env"], &supervision::KEYS[..]].concat());
 /// Keys that will mean something in a later version.
@@ -32,10 +34,8 @@ pub(super) struct Written<'t> {
     pub packs: Vec<WrittenPack>,
     pub ports: WrittenPorts,
     pub nodes: Vec<WrittenNode<'t>>,
-    pub edges: Vec<WrittenEdge>,
+    pub edges: WrittenEdges,
     pub backends: Vec<WrittenBackend>,
-    /// Whether there are no edges, and a key that nobody knows may have been meant for theirs.
-    pub may_have_edges: bool,
 }
 
 pub(super) struct WrittenPack {
@@ -90,14 +90,17 @@ pub(super) fn read<'t>(root: &'t Tree, reader: &mut Reader<'_, 't>) -> Written<'
     if let Some(params) = fields.get("params").filter(|field| !is_nothing(field.value)) {
         named_entries(params.value, "`params`", "param", reader);
     }
+    let mut written_edges = edges(&fields, reader);
+    // A key that nobody knows may have been meant for theirs.
+    written_edges.are_unclear |=
+        fields.get("edges").is_none() && fields.iter().any(|field| !GRAPH_KEYS.contains(&field.name));
     Written {
         name: fields.get("name").and_then(|field| reader.text(field.value, "the graph's name")),
         packs: section(&fields, "packs", "pack", reader, pack),
         ports: ports(&fields, reader),
         nodes: nodes(&fields, reader),
-        edges: edges(&fields, reader),
+        edges: written_edges,
         backends: section(&fields, "backends", "backend", reader, backend),
-        may_have_edges: fields.get("edges").is_none() && fields.iter().any(|field| !GRAPH_KEYS.contains(&field.name)),
     }
 }
 
@@ -213,10 +216,11 @@ fn node<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenNode<'t> {
     };
     if let Kind::String(text) = &field.value.kind {
         let message = format!("{what} is a mapping, not {}", field.value.describe());
-        let help = lacks_space(text, &NODE_KEYS).unwrap_or_else(|| match text.contains(['{', '}']) {
-            true => "write `{ use: type }`".to_owned(),
-            false => format!("write `{{ use: {text} }}`"),
-        });
+        let help = match lacks_space(text, &NODE_KEYS) {
+            Some((_, help)) => help,
+            None if text.contains(['{', '}']) => "write `{ use: type }`".to_owned(),
+            None => format!("write `{{ use: {text} }}`"),
+        };
         reader.report(rules::WRONG_TYPE, field.value.span, message, help);
         return unknown;
     }

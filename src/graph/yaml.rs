@@ -158,6 +158,11 @@ pub fn plain_scalar(text: &str) -> Kind {
     }
 }
 
+/// A text as it is written in a file: in quotes where it would else be something else.
+pub(super) fn quoted(text: &str) -> Cow<'_, str> {
+    if matches!(plain_scalar(text), Kind::String(_)) { text.into() } else { format!("{text:?}").into() }
+}
+
 /// Everything in `tree` lies in `file`.
 pub(super) fn place_in(tree: &mut Tree, file: FileId) {
     tree.span.file = file;

@@ -16,6 +16,7 @@ use serde_json::Value;
 ///     channels: Quantity::of("channels").or(1.0),
 ///     labels: Labels::None,
 ///     realtime: Some("realtime".to_owned()),
+///     count: Quantity::of("count"),
 /// };
 /// assert_ne!(sensor, Cadence::Unknown);
 /// ```
@@ -63,6 +64,9 @@ pub enum Cadence {
         /// The setting that, where it is `true`, holds the signal back to its rate.
         #[serde(default)]
         realtime: Option<String>,
+        /// Messages that come, at most.
+        #[serde(default)]
+        count: Quantity,
     },
     /// Messages that begin here, one after each interval.
     Timed {
@@ -70,6 +74,9 @@ pub enum Cadence {
         interval: Quantity,
         /// Bytes per message.
         bytes: Quantity,
+        /// Messages that come, at most.
+        #[serde(default)]
+        count: Quantity,
     },
     /// A signal that is cut into blocks anew.
     Windows {

@@ -12,7 +12,11 @@ use std::sync::Arc;
 pub fn node_type() -> NodeType {
     NodeType::source("counter", "Sends messages that carry their number and a pattern made from it, for `check`.")
         .output("out", PortType::Bytes)
-        .cadence(Cadence::Timed { interval: Quantity::of("interval"), bytes: Quantity::of("bytes").or(64.0) })
+        .cadence(Cadence::Timed {
+            interval: Quantity::of("interval"),
+            bytes: Quantity::of("bytes").or(64.0),
+            count: Quantity::of("count"),
+        })
         .example("{ count: 10000, bytes: 4096 }")
         .source_node(Counter::new)
 }

@@ -18,7 +18,11 @@ const CHUNK_BYTES: usize = 64 << 10;
 pub fn node_type() -> NodeType {
     NodeType::source("file_source", "Reads a file as bytes: in chunks, by lines, or by the length before each message.")
         .output("out", PortType::Bytes)
-        .cadence(Cadence::Timed { interval: Quantity::default(), bytes: Quantity::of("chunk") })
+        .cadence(Cadence::Timed {
+            interval: Quantity::default(),
+            bytes: Quantity::of("chunk"),
+            count: Quantity::default(),
+        })
         .example("{ path: data/notes.txt, lines: true }")
         .source_node(|settings: Settings| {
             let cut = cut_from(settings.chunk, settings.lines, settings.length32, Cut::Chunks(CHUNK_BYTES))?;

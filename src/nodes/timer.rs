@@ -21,7 +21,11 @@ crate::record! {
 pub fn node_type() -> NodeType {
     NodeType::source("timer", "Sends a tick at a steady interval; the first one at once.")
         .output("out", PortType::record(Tick::NAME))
-        .cadence(Cadence::Timed { interval: Quantity::of("interval").or(1.0), bytes: Quantity::default() })
+        .cadence(Cadence::Timed {
+            interval: Quantity::of("interval").or(1.0),
+            bytes: Quantity::default(),
+            count: Quantity::of("count"),
+        })
         .example("{ interval: 500 ms, count: 10 }")
         .source_node(|settings: Settings| {
             let interval_s = settings.interval.map_or(1.0, Span::seconds);

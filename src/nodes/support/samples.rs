@@ -57,11 +57,12 @@ pub fn port() -> PortType {
     PortType::signal_of(DType::F64)
 }
 
-/// How it comes, with the settings `block` and `realtime` that all of them have.
+/// How it comes, with the settings `block` and `realtime` that all of them have, and `count`, which some have.
 #[must_use]
 pub fn cadence(rate: Quantity, channels: Quantity, labels: Labels) -> Cadence {
     let block = Quantity::of("block").or(Block::default().get() as f64);
-    Cadence::Signal { rate, block, channels, labels, realtime: Some("realtime".to_owned()) }
+    let (realtime, count) = (Some("realtime".to_owned()), Quantity::of("count"));
+    Cadence::Signal { rate, block, channels, labels, realtime, count }
 }
 
 /// A stream of `f64[time, channel]`, sample by sample from 0.

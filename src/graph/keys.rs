@@ -1,0 +1,143 @@
+//! Keys that a mapping does not have, and what they were meant to be: what is told of one counts as meant, so that one slip
+//! is one finding.
+
+use super::source::SourceFile;
+use super::suggest::{Near, Suggestion};
+use super::yaml::Tree;
+use std::collections::HashMap;
+
+/// Most keys of a mapping that are looked at.
+const MAX_KEYS: usize = 100;
+
+/// Words of other tools for our keys.
+const OTHER_WORDS: &[(&str, &[&str])] = &[
+    ("use", &["type", "kind", "class", "component"]),
+    ("with", &["params", "parameters", "settings", "config", "options", "args"]),
+    ("from", &["source", "src", "output"]),
+    ("to", &["target", "dest", "destination", "dst", "sink", "input"]),
+    ("queue", &["depth", "capacity", "buffer", "queue_size"]),
+    ("overflow", &["policy", "when_full"]),
+    ("nodes", &["components", "units", "steps"]),
+    ("edges", &["links", "connections", "wires"]),
+    ("ezrun", &["version"]),
+];
+
+/// What an unknown key was probably meant to be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Guess<'k> {
+    pub help: Option<Suggestion>,
+    pub meant: Option<Meant<'k>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Meant<'k> {
+    pub key: &'k str,
+    /// Whether its value is that of the key: not where another may have been meant to be it as well.
+    pub is_sure: bool,
+}
+
+/// Where a key is in a mapping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    Nowhere,
+    At(usize),
+    /// More than one of its keys may be meant.
+    Unsure,
+}
+
+/// The key before the `:` that YAML reads as a part of `text`, for lack of a space; and help.
+pub(super) fn lacks_space<'k>(text: &str, known: &[&'k str]) -> Option<(&'k str, String)> {
+    let (written, value) = text.split_once(':')?;
+    let key = known.iter().find(|key| **key == written)?;
+    Some((key, format!("a space is missing behind the `:`: write `{key}: {value}`")))
+}
+
+/// What each of the `unknown` keys of a mapping was meant to be: none of them one that `is_there` already. A key that is
+/// written twice is among them twice. `others` helps where nothing is known.
+pub(super) fn guesses<'k>(
+    unknown: &[&str],
+    known: &[&'k str],
+    is_there: impl Fn(&str) -> bool,
+    others: impl Fn() -> Option<Suggestion>,
+) -> Vec<Guess<'k>> {
+    let free: Vec<&'k str> = known.iter().copied().filter(|key| !is_there(key)).collect();
+    let mut guesses: Vec<Guess<'k>> = unknown.iter().take(MAX_KEYS).map(|name| guess(name, &free)).collect();
+    guesses.resize_with(unknown.len(), Guess::default);
+    let mut rivals: HashMap<&str, usize> = HashMap::new();
+    for meant in guesses.iter().filter_map(|guess| guess.meant) {
+        *rivals.entry(meant.key).or_default() += 1;
+    }
+    for guess in &mut guesses {
+        if let Some(meant) = guess.meant.as_mut().filter(|meant| rivals[meant.key] > 1) {
+            meant.is_sure = false;
+            guess.help.iter_mut().for_each(|help| help.instead = None);
+        }
+        guess.help = guess.help.take().or_else(&others);
+    }
+    guesses
+}
+
+fn guess<'k>(name: &str, free: &[&'k str]) -> Guess<'k> {
+    if let Some((key, help)) = lacks_space(name, free) {
+        return Guess { help: Some(help.into()), meant: Some(Meant { key, is_sure: false }) };
+    }
+    let translated = || {
+        let (key, _) = OTHER_WORDS.iter().find(|(_, words)| words.contains(&name))?;
+        free.iter().copied().find(|free| free == key)
+    };
+    if let Some(key) = translated() {
+        let help = Suggestion::from(format!("did you mean `{key}`?"));
+        return Guess { help: Some(help), meant: Some(Meant { key, is_sure: true }) };
+    }
+    let Some(near) = Near::to(name, free.iter().copied()) else { return Guess::default() };
+    Guess { help: Some(near.help(name)), meant: Some(Meant { key: near.name, is_sure: near.is_nearest }) }
+}
+
+/// Where `key` is among `entries`, which may have the keys `known`; also where it is misspelt.
+pub(super) fn find(entries: &[(Tree, Tree)], key: &str, known: &[&str], file: &SourceFile) -> Found {
+    let names = || entries.iter().map(|(key, _)| key.text(file));
+    if let Some(at) = names().position(|name| name == key) {
+        return Found::At(at);
+    }
+    let unknown: Vec<&str> = names().filter(|name| !known.contains(name)).collect();
+    let guesses = guesses(&unknown, known, |key| names().any(|name| name == key), || None);
+    let meant = guesses.iter().zip(&unknown).filter_map(|(guess, name)| Some((guess.meant?, name)));
+    match meant.into_iter().find(|(meant, _)| meant.key == key) {
+        None => Found::Nowhere,
+        Some((Meant { is_sure: false, .. }, _)) => Found::Unsure,
+        Some((_, written)) => names().position(|name| name == *written).map_or(Found::Nowhere, Found::At),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(unknown: &[&str], there: &[&str]) -> Vec<(String, Option<bool>)> {
+        let known = ["from", "to", "queue"];
+        let others = || Some("keys are …".to_owned().into());
+        let found = guesses(unknown, &known, |name| there.contains(&name), others);
+        found.into_iter().map(|guess| (guess.help.unwrap().text, guess.meant.map(|meant| meant.is_sure))).collect()
+    }
+
+    #[test]
+    fn a_key_that_is_there_was_not_meant() {
+        assert_eq!(told(&["frm"], &["to"]), [("did you mean `from`?".to_owned(), Some(true))]);
+        assert_eq!(told(&["frm"], &["from"]), [("keys are …".to_owned(), None)]);
+        assert_eq!(told(&["source"], &["from"]), [("keys are …".to_owned(), None)]);
+    }
+
+    #[test]
+    fn of_two_that_may_be_meant_neither_is_sure() {
+        let unsure = ("did you mean `from`?".to_owned(), Some(false));
+        for two in [["frm", "fromm"], ["frm", "source"], ["src", "source"], ["frm", "frm"]] {
+            assert_eq!(told(&two, &[]), [unsure.clone(), unsure.clone()], "{two:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_lacks_its_space_is_there_and_its_value_is_not_known() {
+        let help = "a space is missing behind the `:`: write `to: out`".to_owned();
+        assert_eq!(told(&["to:out"], &[]), [(help, Some(false))]);
+    }
+}
