@@ -87,6 +87,25 @@ edges:
 }
 
 #[test]
+fn what_stands_in_a_param_that_is_a_mapping_keeps_its_words() {
+    let graph = "params:
+  vars: { A: 1, B: true, C: x, D: 1.50, E: ~ }
+nodes:
+  tick: { use: timer, with: { interval: 1 ms, count: 1 } }
+  told: { use: command, with: { argv: [sh, -c, \"echo $A $B $C $D _$E; cat >&2\"] } }
+  result: { use: file_sink, with: { path: out.txt } }
+edges:
+  - { from: tick, to: told, zero_copy: true }
+  - { from: told, to: result, zero_copy: true }
+backends:
+  one: { nodes: [told], env: \"${vars}\" }
+";
+    let mut run = Run::start(graph, &[]);
+    assert_eq!(run.finish().0, Some(0));
+    assert_eq!(std::fs::read_to_string(run.path("out.txt")).unwrap(), "1 true x 1.50 _\n");
+}
+
+#[test]
 fn a_program_that_fails_ends_a_run_whose_next_message_is_far_away() {
     let graph = "nodes:
   hours: { use: timer, with: { interval: 1 h } }

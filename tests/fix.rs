@@ -147,6 +147,35 @@ fn what_an_alias_repeats_is_put_right_once() {
 }
 
 #[test]
+fn what_an_alias_repeats_is_left_alone_where_a_use_of_it_is_right() {
+    let nodes = "  source: { use: sine, with: { rate: 100, realtime: &on true, count: 3 } }\n  part: { use: scale, with: { gain: 2 } }\n";
+    let cases = [
+        // Written in place, and a setting of another node.
+        format!("{nodes}  end: {{ use: null }}\nedges:\n  - {{ from: source, to: part, zero_copy: *on }}\n"),
+        // A view where one is right.
+        "  source: { use: sine, with: { count: 3 } }\n  part: { use: scale, with: { gain: 2 } }\n  end: { use: null }\nedges:\n  \
+         - { from: source, to: part, zero_copy: &view true }\n  - { from: part, to: end, zero_copy: *view }\n"
+            .to_owned(),
+        // The name of a file.
+        "  signal: { use: counter, with: { count: 3 } }\n  end: { use: file_sink, with: { path: &name singal } }\nedges:\n  \
+         - { from: *name, to: end, zero_copy: true }\n"
+            .to_owned(),
+    ];
+    for nodes in cases {
+        let graph = format!("ezrun: 1\nnodes:\n{nodes}");
+        let (_, text, stderr) = fixed(&graph, "--fix");
+        assert_eq!(text, graph, "{stderr}");
+    }
+}
+
+#[test]
+fn a_node_that_is_called_nearly_as_a_key_keeps_its_name() {
+    let graph = "ezrun: 1\nnodes:\n  form: { use: counter }\n  end: { use: null }\nedges:\n  - form: end\n";
+    let (_, text, stderr) = fixed(graph, "--fix");
+    assert_eq!(text, graph, "{stderr}");
+}
+
+#[test]
 fn a_key_that_is_there_already_is_not_written_again() {
     let text = "\
 ezrun: 1

@@ -291,6 +291,17 @@ fn a_sarif_report_holds_the_beginning_of_a_cycle_without_end() {
 }
 
 #[test]
+fn a_slip_that_is_made_often_is_told_as_often_and_nothing_else_is() {
+    let nodes: String =
+        (0..300).map(|at| format!("  n{at}: {{ type: counter }}\n  e{at}: {{ use: null }}\n")).collect();
+    let edges: String = (0..300).map(|at| format!("  - {{ source: n{at}, to: e{at}, zero_copy: true }}\n")).collect();
+    let (code, said) = validated(&format!("ezrun: 1\nnodes:\n{nodes}edges:\n{edges}"), &["--format", "concise"]);
+    assert_eq!(code, 1);
+    let (told, others): (Vec<&str>, Vec<&str>) = said.lines().partition(|line| line.contains("schema/unknown-key"));
+    assert_eq!((told.len(), others.len()), (600, 0), "{others:#?}");
+}
+
+#[test]
 fn a_node_called_null_is_told_to_be_quoted() {
     let text = "ezrun: 1\nnodes: { a: { use: counter }, null: { use: \"null\" } }\nedges: [{ from: a, to: null }]\n";
     let (code, stdout) = validated(text, &[]);

@@ -179,7 +179,7 @@ impl Trials<'_> {
     /// All fixes of what was found, or else the first of them that is an improvement by itself.
     fn improve(&mut self, before: &Fixed) -> Option<Step> {
         let edits = edits(&before.loaded, self.fixes);
-        let singles = edits.iter().take(MAX_SINGLE).map(std::slice::from_ref);
+        let singles = edits.chunk_by(|a, b| a == b).take(MAX_SINGLE);
         std::iter::once(&*edits).chain(singles).find_map(|edits| self.attempt(before, edits))
     }
 
@@ -209,7 +209,9 @@ impl Trials<'_> {
             return None;
         }
         self.left -= 1;
-        if !graph::differ_only_in(file.text(), &text, applied.len()) {
+        // What an alias repeats is changed wherever it stands: only where each of its uses asks for that.
+        let asked = edits.iter().filter(|edit| applied.contains(edit)).count();
+        if !graph::differ_only_in(file.text(), &text, asked) {
             return None;
         }
         let done = applied.iter().map(|edit| in_words(file, edit)).collect();

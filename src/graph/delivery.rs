@@ -107,12 +107,11 @@ pub(super) fn short_timeouts(model: &Model<'_>, streams: &Streams, findings: &mu
         let Some(timeout) = wire.edge.input_timeout else { continue };
         let stream = streams.sent(wire.from);
         let is_only_one = stream.messages.is_some_and(|messages| messages < 2.0);
-        let Some(per_s) = stream.messages_per_s.filter(|_| stream.realtime && !is_only_one) else { continue };
-        let apart_s = per_s.recip();
-        if timeout.value.as_secs_f64() < apart_s {
-            let (name, apart) = (&model.nodes[wire.from.0].name.text, figures(apart_s));
-            let message = format!("a message of `{name}` comes every {apart} s, and the run gives up before that");
-            let help = format!("write an `input_timeout` well above {apart} s, or take it out");
+        let Some(pause_s) = stream.pause_s.filter(|_| stream.realtime && !is_only_one) else { continue };
+        if timeout.value.as_secs_f64() < pause_s {
+            let (name, pause) = (&model.nodes[wire.from.0].name.text, figures(pause_s));
+            let message = format!("`{name}` sends nothing for up to {pause} s, and the run gives up before that");
+            let help = format!("write an `input_timeout` well above {pause} s, or take it out");
             findings.add(Draft::new(rules::SHORT_TIMEOUT, timeout.span, message).help(help));
         }
     }

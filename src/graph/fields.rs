@@ -102,8 +102,10 @@ impl<'t> Reader<'_, 't> {
     fn unknown_keys(&mut self, what: &str, unknown: &[Field<'t>], known: &[&'static str], fields: &mut Fields<'t>) {
         let twice = unknown.iter().filter(|field| field.is_twice);
         let names: Vec<&str> = unknown.iter().chain(twice).map(|field| field.name).collect();
-        let search = || Some(keys::guesses(&names, known, |name| fields.get(name).is_some(), || all_keys(known)));
-        let mut guesses = self.findings.suggestion(search).unwrap_or_default().into_iter();
+        let mut guesses = Vec::new().into_iter();
+        if self.findings.may_compare(names.len(), known.len()) {
+            guesses = keys::guesses(&names, known, |name| fields.get(name).is_some(), || all_keys(known)).into_iter();
+        }
         for field in unknown {
             let keys::Guess { help, meant } = guesses.next().unwrap_or_default();
             let draft = Draft::new(rules::UNKNOWN_KEY, field.span, format!("{what} has no key `{}`", field.name));
@@ -137,6 +139,10 @@ impl<'t> Reader<'_, 't> {
                     "a key is a word, not a list or mapping",
                     "write `key: value`",
                 );
+                continue;
+            }
+            // What an alias stands for that means nothing is not known.
+            if key.kind == Kind::Unknown {
                 continue;
             }
             let name = key.text(self.file);

@@ -15,6 +15,8 @@ const MAX_OF_RULE: usize = 1000;
 const MAX_TEXT: usize = 2000;
 /// Most findings up to which suggestions are looked for.
 const MAX_SUGGESTED: usize = 100;
+/// Most pairs of names that are compared to find out what unknown keys were meant to be.
+const MAX_COMPARED: usize = 200_000;
 
 /// One thing that is wrong, or could be better, with a graph file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,6 +191,7 @@ pub(super) struct Findings {
     /// How many drafts there are of each rule, by its code.
     of_rule: HashMap<&'static str, usize>,
     omitted: Vec<Omitted>,
+    compared: usize,
 }
 
 /// A finding that its rule has too many of to be kept.
@@ -234,6 +237,12 @@ impl Findings {
     /// What `search` finds, where it is worth its time.
     pub fn suggestion<T>(&self, search: impl FnOnce() -> Option<T>) -> Option<T> {
         self.are_few().then(search).flatten()
+    }
+
+    /// Whether each of `unknown` keys may be compared with each of `known` ones, after all that were before.
+    pub fn may_compare(&mut self, unknown: usize, known: usize) -> bool {
+        self.compared += unknown * known;
+        self.compared <= MAX_COMPARED
     }
 
     pub fn has_errors(&self) -> bool {

@@ -6,7 +6,7 @@ use super::fields::{Reader, Word};
 use super::finding::{Draft, Findings};
 use super::interface::{Groups, Interface, Ports};
 use super::model::ModelNode;
-use super::ports::{Side, find_port};
+use super::ports::{HasPorts, Side, find_port};
 use super::rules;
 use super::source::{FileId, Span};
 use super::sources::Sources;
@@ -34,6 +34,8 @@ pub(super) struct Flat<'t> {
     pub nodes: Vec<ModelNode<'t>>,
     pub edges: Vec<WrittenEdge>,
     pub backends: Vec<WrittenBackend>,
+    /// The beginnings of nodes' names in files of which not all nodes are known.
+    pub unclear_nodes: HashSet<SmolStr>,
     /// The files that stand for nodes, by the names of these.
     pub parts: BTreeMap<SmolStr, FileId>,
     /// What the ports of every file stand for.
@@ -119,8 +121,12 @@ fn unfold<'t>(
     let WrittenEdges { edges, are_unclear } = written.edges;
     let lacks = |end: fn(&WrittenEdge) -> &Option<Word>| are_unclear || edges.iter().any(|edge| end(edge).is_none());
     let unclear = [(Side::Output, lacks(|edge| &edge.from)), (Side::Input, lacks(|edge| &edge.to))];
+    if written.nodes_are_unclear {
+        unfolding.flat.unclear_nodes.insert(prefix.into());
+    }
     unfolding.edges(edges);
-    for (side, _) in unclear.into_iter().filter(|(_, is_unclear)| *is_unclear) {
+    let may_be_at_ports = |side| written.ports.unclear.contains(&side);
+    for (side, _) in unclear.into_iter().filter(|(side, is_unclear)| *is_unclear || may_be_at_ports(*side)) {
         keys.iter().for_each(|node| unfolding.mark_unclear(&node.text, side));
     }
     for backend in written.backends {
@@ -130,7 +136,8 @@ fn unfold<'t>(
     let outputs = unfolding.ports(&written.ports.outputs, Side::Output, unit.file);
     unfolding.loose_ports(&keys);
     let file = Arc::clone(unfolding.surroundings.sources.file(unit.file).name());
-    let interface = Interface::of(file, names, (inputs, outputs), unfolding.groups);
+    let mut interface = Interface::of(file, names, (inputs, outputs), unfolding.groups);
+    interface.may_have_more = written.ports.unclear;
     (unfolding.flat, interface)
 }
 
@@ -157,9 +164,9 @@ impl<'t> Unfolding<'t, '_, '_> {
             let found = node.uses.as_ref().and_then(|uses| types.find(uses, self.surroundings.findings));
             let (pack, node_type) = found.map_or((None, None), |found| (found.pack, found.node_type));
             let names = vec![name.text.clone()];
-            let WrittenNode { uses, with, wait, supervision, .. } = node;
+            let WrittenNode { uses, with, strays, wait, supervision, .. } = node;
             let bare = ModelNode::bare(file, name);
-            self.flat.nodes.push(ModelNode { uses, with, wait, supervision, pack, node_type, ..bare });
+            self.flat.nodes.push(ModelNode { uses, with, strays, wait, supervision, pack, node_type, ..bare });
             return names;
         };
         let inner = unit.inner.get(node.name.text.as_str());
@@ -180,6 +187,7 @@ impl<'t> Unfolding<'t, '_, '_> {
         self.flat.parts.insert(name.text, inner.file);
         self.flat.loose.extend(flat.loose);
         self.flat.unclear.extend(flat.unclear);
+        self.flat.unclear_nodes.extend(flat.unclear_nodes);
         self.check_with(&node);
         let names = interface.nodes.clone();
         let within =
@@ -210,24 +218,27 @@ impl<'t> Unfolding<'t, '_, '_> {
                 Draft::new(rules::UNSUPPORTED, wait.span, message).help("write `wait` at the nodes in that file");
             self.surroundings.findings.add(draft);
         }
-        if let Some(span) = node.supervision.first_key {
+        if let Some(keys) = &node.supervision {
             let message = format!("`{}` stands for nodes of another file, and they are no process", node.name.text);
             let help = "write it at the nodes in that file, or at a backend that names them";
-            self.surroundings.findings.add(Draft::new(rules::UNSUPPORTED, span, message).help(help));
+            self.surroundings.findings.add(Draft::new(rules::UNSUPPORTED, keys.first, message).help(help));
         }
     }
 
     /// Adds the edges of this file; several for one that ends at a port which stands for several.
-    fn edges(&mut self, edges: Vec<WrittenEdge>) {
-        self.flat.edges.reserve(edges.len());
-        for mut edge in edges {
+    fn edges(&mut self, mut edges: Vec<WrittenEdge>) {
+        let mut others = Vec::new();
+        for (at, edge) in edges.iter_mut().enumerate() {
             let before = self.surroundings.findings.len();
             self.end(&mut edge.from, Side::Output);
-            let others = self.end(&mut edge.to, Side::Input);
+            others.extend(self.end(&mut edge.to, Side::Input).into_iter().map(|end| (at, end)));
             edge.settings.faulty |= self.surroundings.findings.len() > before || self.surroundings.room.is_none();
-            let others: Vec<_> = others.into_iter().map(|to| WrittenEdge { to: Some(to), ..edge.clone() }).collect();
-            self.flat.edges.push(edge);
-            self.flat.edges.extend(others);
+        }
+        let edges = with_others(edges, others);
+        if self.flat.edges.is_empty() {
+            self.flat.edges = edges;
+        } else {
+            self.flat.edges.extend(edges);
         }
     }
 
@@ -256,6 +267,10 @@ impl<'t> Unfolding<'t, '_, '_> {
             return Some(Vec::new());
         }
         let interface = self.inner.get_mut(name)?;
+        if interface.may_have_more.contains(&side) && port.is_none_or(|port| interface.port_at(side, port).is_none()) {
+            self.mark_unclear(name, side);
+            return Some(Vec::new());
+        }
         if let Some(at) = find_port(&*interface, (name, port), side, word.span, self.surroundings.findings) {
             interface.reached.insert((side, at));
             let ends = &interface.ports(side)[at].1;
@@ -370,6 +385,23 @@ impl<'t> Unfolding<'t, '_, '_> {
         }
         word
     }
+}
+
+/// `edges`, each followed by those that end elsewhere in its stead; `others` are these ends, with the place of the edge.
+fn with_others(edges: Vec<WrittenEdge>, others: Vec<(usize, Word)>) -> Vec<WrittenEdge> {
+    if others.is_empty() {
+        return edges;
+    }
+    let mut all = Vec::with_capacity(edges.len() + others.len());
+    let mut others = others.into_iter().peekable();
+    for (at, edge) in edges.into_iter().enumerate() {
+        let first = all.len();
+        all.push(edge);
+        while let Some((_, to)) = others.next_if(|(of, _)| *of == at) {
+            all.push(WrittenEdge { to: Some(to), ..all[first].clone() });
+        }
+    }
+    all
 }
 
 /// The part of a node's name that its own file gives it.

@@ -26,6 +26,8 @@ pub(super) struct Interface {
     pub groups: Groups,
     /// Ports that edges, or ports of the outer file, are at.
     pub reached: HashSet<(Side, usize)>,
+    /// Where it may have ports that could not be read.
+    pub may_have_more: Vec<Side>,
     /// Sides at which it is not clear whether edges were meant to be.
     pub unclear: HashSet<Side>,
 }
@@ -56,7 +58,7 @@ impl Interface {
         };
         let places = on(Side::Input, &inputs).into_iter().chain(on(Side::Output, &outputs)).collect();
         let (reached, unclear) = Default::default();
-        Interface { file, inputs, outputs, places, nodes, groups, reached, unclear }
+        Interface { file, inputs, outputs, places, nodes, groups, reached, may_have_more: Vec::new(), unclear }
     }
 
     /// The ports on one side, and what each stands for.

@@ -41,14 +41,15 @@ pub(super) struct Meant<'k> {
 pub(super) enum Found {
     Nowhere,
     At(usize),
-    /// More than one of its keys may be meant.
+    /// It is there twice, or more than one other may be meant to be it.
     Unsure,
 }
 
-/// The key before the `:` that YAML reads as a part of `text`, for lack of a space; and help.
+/// The key that is meant before the `:` which YAML reads as a part of `text`, for lack of a space; and help.
 pub(super) fn lacks_space<'k>(text: &str, known: &[&'k str]) -> Option<(&'k str, String)> {
-    let (written, value) = text.split_once(':')?;
-    let key = known.iter().find(|key| **key == written)?;
+    let (written, value) = text.split_once(':').filter(|(_, value)| !value.starts_with(' '))?;
+    let exact = known.iter().copied().find(|key| *key == written);
+    let key = exact.or_else(|| guess_word(written, known, &[]).meant.map(|meant| meant.key))?;
     Some((key, format!("a space is missing behind the `:`: write `{key}: {value}`")))
 }
 
@@ -60,8 +61,8 @@ pub(super) fn guesses<'k>(
     is_there: impl Fn(&str) -> bool,
     others: impl Fn() -> Option<Suggestion>,
 ) -> Vec<Guess<'k>> {
-    let free: Vec<&'k str> = known.iter().copied().filter(|key| !is_there(key)).collect();
-    let mut guesses: Vec<Guess<'k>> = unknown.iter().take(MAX_KEYS).map(|name| guess(name, &free)).collect();
+    let (there, free): (Vec<&'k str>, Vec<&'k str>) = known.iter().partition(|key| is_there(key));
+    let mut guesses: Vec<Guess<'k>> = unknown.iter().take(MAX_KEYS).map(|name| guess(name, &free, &there)).collect();
     guesses.resize_with(unknown.len(), Guess::default);
     let mut rivals: HashMap<&str, usize> = HashMap::new();
     for meant in guesses.iter().filter_map(|guess| guess.meant) {
@@ -77,10 +78,14 @@ pub(super) fn guesses<'k>(
     guesses
 }
 
-fn guess<'k>(name: &str, free: &[&'k str]) -> Guess<'k> {
+fn guess<'k>(name: &str, free: &[&'k str], there: &[&str]) -> Guess<'k> {
     if let Some((key, help)) = lacks_space(name, free) {
         return Guess { help: Some(help.into()), meant: Some(Meant { key, is_sure: false }) };
     }
+    guess_word(name, free, there)
+}
+
+fn guess_word<'k>(name: &str, free: &[&'k str], there: &[&str]) -> Guess<'k> {
     let translated = || {
         let (key, _) = OTHER_WORDS.iter().find(|(_, words)| words.contains(&name))?;
         free.iter().copied().find(|free| free == key)
@@ -90,6 +95,10 @@ fn guess<'k>(name: &str, free: &[&'k str]) -> Guess<'k> {
         return Guess { help: Some(help), meant: Some(Meant { key, is_sure: true }) };
     }
     let Some(near) = Near::to(name, free.iter().copied()) else { return Guess::default() };
+    // What is as near to a key that is there was meant to be that one, or nobody knows.
+    if Near::to(name, there.iter().copied()).is_some_and(|other| other.distance <= near.distance) {
+        return Guess::default();
+    }
     Guess { help: Some(near.help(name)), meant: Some(Meant { key: near.name, is_sure: near.is_nearest }) }
 }
 
@@ -97,7 +106,7 @@ fn guess<'k>(name: &str, free: &[&'k str]) -> Guess<'k> {
 pub(super) fn find(entries: &[(Tree, Tree)], key: &str, known: &[&str], file: &SourceFile) -> Found {
     let names = || entries.iter().map(|(key, _)| key.text(file));
     if let Some(at) = names().position(|name| name == key) {
-        return Found::At(at);
+        return if names().skip(at + 1).any(|name| name == key) { Found::Unsure } else { Found::At(at) };
     }
     let unknown: Vec<&str> = names().filter(|name| !known.contains(name)).collect();
     let guesses = guesses(&unknown, known, |key| names().any(|name| name == key), || None);
@@ -107,6 +116,14 @@ pub(super) fn find(entries: &[(Tree, Tree)], key: &str, known: &[&str], file: &S
         Some((Meant { is_sure: false, .. }, _)) => Found::Unsure,
         Some((_, written)) => names().position(|name| name == *written).map_or(Found::Nowhere, Found::At),
     }
+}
+
+/// Whether a mapping has keys of which nobody knows what they were meant to be.
+pub(super) fn has_stray(entries: &[(Tree, Tree)], known: &[&str], file: &SourceFile) -> bool {
+    let names = || entries.iter().map(|(key, _)| key.text(file));
+    let unknown: Vec<&str> = names().filter(|name| !known.contains(name)).collect();
+    let guesses = guesses(&unknown, known, |key| names().any(|name| name == key), || None);
+    guesses.iter().any(|guess| guess.meant.is_none())
 }
 
 #[cfg(test)]
@@ -125,6 +142,10 @@ mod tests {
         assert_eq!(told(&["frm"], &["to"]), [("did you mean `from`?".to_owned(), Some(true))]);
         assert_eq!(told(&["frm"], &["from"]), [("keys are …".to_owned(), None)]);
         assert_eq!(told(&["source"], &["from"]), [("keys are …".to_owned(), None)]);
+        let known = ["stall_timeout", "startup_timeout"];
+        let guess = |there: &str| guesses(&["stal_timeout"], &known, |name| name == there, || None).remove(0).meant;
+        assert_eq!(guess("stall_timeout"), None);
+        assert_eq!(guess("startup_timeout"), Some(Meant { key: "stall_timeout", is_sure: true }));
     }
 
     #[test]
@@ -138,6 +159,7 @@ mod tests {
     #[test]
     fn a_key_that_lacks_its_space_is_there_and_its_value_is_not_known() {
         let help = "a space is missing behind the `:`: write `to: out`".to_owned();
-        assert_eq!(told(&["to:out"], &[]), [(help, Some(false))]);
+        assert_eq!(told(&["to:out"], &[]), [(help.clone(), Some(false))]);
+        assert_eq!(told(&["target:out"], &[]), [(help, Some(false))]);
     }
 }

@@ -201,14 +201,14 @@ fn build(name: String, model: Model<'_>, sources: &Sources) -> Option<Graph> {
             cpu: written.cpu.map(|cpu| cpu.value),
             priority: written.priority.map(|priority| priority.value),
             env: written.env.clone(),
-            supervision: written.supervision.get(),
+            supervision: supervision::of(&written.supervision),
         });
     }
     let edges = model.edges.iter().map(build_edge).collect::<Option<Vec<Edge>>>()?;
     let mut nodes = Vec::with_capacity(model.nodes.len());
     for (at, node) in model.nodes.into_iter().enumerate() {
         let backend = placed[at].unwrap_or_else(|| {
-            backends.push(own_backend(&node.name.text, NodeId(at), node.pack, node.supervision.get()));
+            backends.push(own_backend(&node.name.text, NodeId(at), node.pack, supervision::of(&node.supervision)));
             BackendId(backends.len() - 1)
         });
         nodes.push(Node {

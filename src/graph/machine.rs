@@ -172,10 +172,12 @@ fn word_in(tree: &Tree) -> Option<Cow<'_, str>> {
 
 /// The text of a path that could be one.
 fn path_in(tree: &Tree) -> Option<&str> {
-    match &tree.kind {
-        Kind::String(text) if !text.is_empty() && !text.contains('\0') => Some(text),
-        _ => None,
-    }
+    let text = match (&tree.kind, &tree.substituted) {
+        (Kind::String(text), _) => text,
+        (Kind::Bool(_) | Kind::Int(_) | Kind::Float(_), Some(text)) => &**text,
+        _ => return None,
+    };
+    Some(text.as_str()).filter(|text| !text.is_empty() && !text.contains('\0'))
 }
 
 /// Whether a process may be bound to this processor: a thread of ours tries it. Any other than the system's plain no is

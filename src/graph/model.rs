@@ -38,6 +38,8 @@ pub(super) struct Model<'t> {
     /// already.
     pub faulty_outputs: BTreeSet<usize>,
     pub faulty_inputs: BTreeSet<usize>,
+    /// The beginnings of nodes' names in files of which not all nodes are known.
+    pub unclear_nodes: HashSet<SmolStr>,
     /// Ports, by node and index, that ports of the first file stand for: whoever uses the file connects them.
     pub open_inputs: BTreeSet<(usize, usize)>,
     pub open_outputs: BTreeSet<(usize, usize)>,
@@ -54,6 +56,8 @@ pub(super) struct ModelNode<'t> {
     pub name: Word,
     pub uses: Option<Word>,
     pub with: Option<&'t Tree>,
+    /// Keys that nobody knows: settings may have been meant.
+    pub strays: Vec<&'t str>,
     pub wait: Option<At<Wait>>,
     pub supervision: WrittenSupervision,
     pub pack: Option<PathBuf>,
@@ -97,6 +101,7 @@ impl<'t> Model<'t> {
             shape: Shape::of(0, &[]),
             by_name,
             parts: flat.parts,
+            unclear_nodes: flat.unclear_nodes,
             faulty_outputs: BTreeSet::new(),
             faulty_inputs: BTreeSet::new(),
             open_inputs: BTreeSet::new(),
@@ -111,7 +116,10 @@ impl<'t> Model<'t> {
                 nowhere.insert(declared.end.text);
                 continue;
             };
-            let Some(port) = end.port.map(|port| (end.node, port)) else { continue };
+            let Some(port) = end.port.map(|port| (end.node, port)) else {
+                nowhere.insert(declared.end.text);
+                continue;
+            };
             let loose = flat.loose.get(&(declared.side, declared.end.text)).cloned().map(|loose| (port, loose));
             let open = (declared.file == first).then_some(port);
             match declared.side {
@@ -148,6 +156,9 @@ impl<'t> Model<'t> {
         if let Some(&node) = self.by_name.get(name) {
             return Some(node);
         }
+        if self.unclear_nodes.contains(&name[..name.len() - own_name(name).len()]) {
+            return None;
+        }
         let names = self.nodes.iter().map(|node| node.name.text.as_str()).chain(self.parts.keys().map(SmolStr::as_str));
         let outer = name.strip_suffix(own_name(name)).and_then(|prefix| prefix.strip_suffix('/'));
         let (wanted, within) = match outer.filter(|outer| self.parts.get(*outer) != Some(&span.file)) {
@@ -180,6 +191,18 @@ impl<'t> Model<'t> {
             }
         }
         places
+    }
+
+    /// As in `node.port`.
+    pub fn port_name(&self, (node, port): (usize, usize), side: Side) -> String {
+        let ModelNode { name, node_type, .. } = &self.nodes[node];
+        let port = node_type.as_ref().map_or("", |node_type| node_type.port_name(side, port));
+        format!("{}.{port}", name.text)
+    }
+
+    /// Whether an input takes several edges.
+    pub fn takes_many(&self, (node, input): (usize, usize)) -> bool {
+        self.nodes[node].node_type.as_ref().is_some_and(|node_type| node_type.inputs[input].many)
     }
 
     fn end(&mut self, word: &Word, side: Side, findings: &mut Findings) -> Option<End> {
@@ -246,8 +269,9 @@ impl ModelNode<'_> {
             name,
             uses: None,
             with: None,
+            strays: Vec::new(),
             wait: None,
-            supervision: WrittenSupervision::default(),
+            supervision: None,
             pack: None,
             node_type: None,
             settings: None,

@@ -19,7 +19,7 @@ pub(super) fn check(node: &mut ModelNode<'_>, registry: &Registry, file: &Source
     let way_out = way_out(node, &node_type, file);
     let mut walker = Walker::new(&node_type.settings, file, &node.name, &way_out);
     let none = Tree::new(node.name.span, Kind::Map(Box::default()));
-    let settings = walker.settings(node.with.unwrap_or(&none));
+    let settings = walker.settings(node.with.unwrap_or(&none), &node.strays);
     if walker.is_lost() {
         let message = format!("the schema of `{}` leads around in circles, or branches too often", node_type.name);
         let span = node.uses.as_ref().map_or(node.name.span, |uses| uses.span);

@@ -44,7 +44,7 @@ pub struct SourceFile {
     name: Arc<str>,
     dir: PathBuf,
     stem: String,
-    text: Arc<str>,
+    text: Arc<String>,
     line_starts: Arc<[usize]>,
     /// Characters before each block of [`BLOCK_BYTES`], so that a column costs no more on a very long line.
     chars_before: Arc<[usize]>,
@@ -285,7 +285,7 @@ impl SourceFile {
             std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         let chars_before = chars_before(&text).into();
         let id = FileId::default();
-        let (name, stem, text) = (name.into(), stem.to_owned(), text.into());
+        let (name, stem, text) = (name.into(), stem.to_owned(), Arc::new(text));
         SourceFile { id, name, dir, stem, text, line_starts, chars_before, is_guarded: false }
     }
 

@@ -28,6 +28,8 @@ pub(super) struct Stream {
     pub messages_per_s: Option<f64>,
     /// How many come at most.
     pub messages: Option<f64>,
+    /// The longest pause between two of them, in seconds of the signal.
+    pub pause_s: Option<f64>,
     /// Sampling rate in Hz.
     pub rate: Option<f64>,
     /// Samples per message, or their mean; of a spectrum, those that it is of.
@@ -78,7 +80,7 @@ impl Streams {
         let sent = self.sent(wire.from);
         match wire.edge.overflow.map(|overflow| overflow.value) {
             Some(Overflow::DropOldest | Overflow::DropNewest) => {
-                Cow::Owned(Stream { messages_per_s: None, ..sent.clone() })
+                Cow::Owned(Stream { messages_per_s: None, pause_s: None, ..sent.clone() })
             }
             _ => Cow::Borrowed(sent),
         }
@@ -89,6 +91,8 @@ impl Streams {
         let join = |a: Stream, b: &Stream| Stream {
             messages_per_s: a.messages_per_s.zip(b.messages_per_s).map(|(a, b)| a + b),
             messages: a.messages.zip(b.messages).map(|(a, b)| a + b),
+            // When each of them pauses is not known.
+            pause_s: None,
             rate: a.rate.filter(|_| a.rate == b.rate),
             samples: a.samples.filter(|_| a.samples == b.samples),
             varies: a.varies || b.varies,
@@ -111,7 +115,9 @@ impl Stream {
         // Two numbers that are too large to be told come to nothing that is known.
         let known = |number: &f64| !number.is_nan();
         let messages_per_s = self.rate.zip(self.samples).map(|(rate, samples)| rate / samples).filter(known);
-        Stream { messages_per_s, ..self }.sized()
+        // No pause is shorter than the mean, nor than it was before.
+        let pause_s = self.pause_s.zip(messages_per_s).map(|(pause, per_s)| pause.max(per_s.recip()));
+        Stream { messages_per_s, pause_s, ..self }.sized()
     }
 
     /// Of a signal whose samples and channels are set: how large its messages are.
@@ -179,6 +185,7 @@ impl Stream {
             return Stream {
                 messages_per_s: None,
                 messages: None,
+                pause_s: None,
                 samples: None,
                 bytes: None,
                 block_rate: None,
@@ -186,9 +193,20 @@ impl Stream {
             };
         };
         let block_rate = self.rate.map(|rate| rate / hop);
-        let messages = None;
-        Stream { messages_per_s: block_rate, messages, samples: Some(length), varies: false, block_rate, ..self }
-            .sized()
+        let pause_s = self.pause_s.zip(block_rate).map(|(pause, per_s)| pause.max(per_s.recip()));
+        let all =
+            self.messages.zip(self.samples).filter(|_| !self.varies).map(|(messages, samples)| messages * samples);
+        let messages = all.map(|all| if all < length { 0.0 } else { ((all - length) / hop).floor() + 1.0 });
+        Stream {
+            messages_per_s: block_rate,
+            messages,
+            pause_s,
+            samples: Some(length),
+            varies: false,
+            block_rate,
+            ..self
+        }
+        .sized()
     }
 
     /// Length and hop of a window in samples.
@@ -218,7 +236,10 @@ fn sent(output: &OutputPort, settings: &Value, incoming: Stream) -> Stream {
     match &output.cadence {
         Cadence::Unknown | Cadence::Sparse => nothing,
         Cadence::Same => incoming,
-        Cadence::Each => Stream { messages_per_s: incoming.messages_per_s, messages: incoming.messages, ..nothing },
+        Cadence::Each => {
+            let Stream { messages_per_s, messages, pause_s, .. } = incoming;
+            Stream { messages_per_s, messages, pause_s, ..nothing }
+        }
         Cadence::OneSample => Stream { item_bytes: item_bytes(output), ..incoming.one_sample() }.sized(),
         Cadence::Selected { channels } => {
             let listed = settings.get(channels).and_then(Value::as_array);
@@ -237,12 +258,14 @@ fn sent(output: &OutputPort, settings: &Value, incoming: Stream) -> Stream {
             let limit = rate.number(settings);
             let limited = incoming.messages_per_s.zip(limit).map(|(coming, limit)| coming.min(limit));
             let messages_per_s = if incoming.realtime { limited } else { incoming.messages_per_s };
-            Stream { messages_per_s, ..incoming }
+            let pause_s = incoming.pause_s.zip(limit).map(|(pause, limit)| pause.max(limit.recip()));
+            Stream { messages_per_s, pause_s, ..incoming }
         }
         Cadence::Signal { rate, block, channels, labels, realtime, count } => {
             let realtime = realtime.as_ref().and_then(|name| settings.get(name)).and_then(Value::as_bool);
             Stream {
                 messages: count.number(settings),
+                pause_s: Some(0.0),
                 rate: rate.number(settings),
                 samples: block.number(settings),
                 channels: channels.number(settings),
@@ -255,6 +278,7 @@ fn sent(output: &OutputPort, settings: &Value, incoming: Stream) -> Stream {
         }
         Cadence::Timed { interval, bytes, count } => Stream {
             messages: count.number(settings),
+            pause_s: interval.number(settings),
             messages_per_s: interval.number(settings).map(f64::recip),
             bytes: bytes.number(settings),
             realtime: interval.number(settings).is_some(),

@@ -46,6 +46,8 @@ fn all_near<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Ve
 /// The nearest of the names that another may have been meant to be.
 pub(super) struct Near<'c> {
     pub name: &'c str,
+    /// How many letters differ.
+    pub distance: usize,
     /// Whether no other is as near.
     pub is_nearest: bool,
     /// Whether no other is nearly as near: then it may be put in its place.
@@ -62,7 +64,7 @@ impl<'c> Near<'c> {
         // Names that differ in their numbers are counted, not misspelt.
         let has_same_number = digits(name).eq(digits(nearest));
         let (is_nearest, is_clear) = (has_same_number && leads_by(1), has_same_number && leads_by(CLEAR_LEAD));
-        Some(Near { name: nearest, is_nearest, is_clear })
+        Some(Near { name: nearest, distance, is_nearest, is_clear })
     }
 
     /// "Did you mean" it, instead of `name`?

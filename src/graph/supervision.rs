@@ -96,9 +96,11 @@ pub struct Supervision {
     pub on_exit: OnExit,
 }
 
-/// How a process is looked after, as written.
-#[derive(Clone, Copy, Default)]
-pub(super) struct WrittenSupervision {
+/// How a process is looked after, as written, where anything is; apart, since little ever is.
+pub(super) type WrittenSupervision = Option<Box<SupervisionKeys>>;
+
+/// What of it is written.
+pub(super) struct SupervisionKeys {
     restart: Option<At<Restart>>,
     max_restarts: Option<At<u32>>,
     window: Option<At<Duration>>,
@@ -106,12 +108,17 @@ pub(super) struct WrittenSupervision {
     startup_timeout: Option<At<Duration>>,
     stall_timeout: Option<At<Duration>>,
     on_exit: Option<At<OnExit>>,
-    /// The first of its keys.
-    pub first_key: Option<Span>,
+    /// The first of them.
+    pub first: Span,
 }
 
-impl WrittenSupervision {
-    pub fn get(&self) -> Supervision {
+/// What a process is told by what is written, or by nothing.
+pub(super) fn of(written: &WrittenSupervision) -> Supervision {
+    written.as_ref().map_or_else(Supervision::default, |keys| keys.get())
+}
+
+impl SupervisionKeys {
+    fn get(&self) -> Supervision {
         let time = |at: At<Duration>| at.value;
         Supervision {
             restart: self.policy(),
@@ -135,9 +142,10 @@ impl WrittenSupervision {
 /// Reads the keys, `what` in words being what they stand at.
 pub(super) fn read<'t>(fields: &Fields<'t>, what: &str, reader: &mut Reader<'_, 't>) -> WrittenSupervision {
     let written: Vec<_> = fields.iter().filter(|field| KEYS.contains(&field.name)).collect();
+    let first = written.first()?.span;
     let value = |key: &str| fields.get(key).map(|field| field.value);
     let said = value("restart");
-    let supervision = WrittenSupervision {
+    let supervision = SupervisionKeys {
         restart: said.and_then(|tree| reader.choice(tree, "`restart`", RESTARTS)),
         max_restarts: value("max_restarts").and_then(|tree| reader.integer(tree, "`max_restarts`", 1..=MAX_RESTARTS)),
         window: value("window").and_then(|tree| duration(tree, "`window`", reader)),
@@ -145,7 +153,7 @@ pub(super) fn read<'t>(fields: &Fields<'t>, what: &str, reader: &mut Reader<'_, 
         startup_timeout: value("startup_timeout").and_then(|tree| duration(tree, "`startup_timeout`", reader)),
         stall_timeout: value("stall_timeout").and_then(|tree| duration(tree, "`stall_timeout`", reader)),
         on_exit: value("on_exit").and_then(|tree| reader.choice(tree, "`on_exit`", ON_EXITS)),
-        first_key: written.first().map(|field| field.span),
+        first,
     };
     let restarts = said.is_some_and(|tree| tree.kind == Kind::Unknown)
         || supervision.restart.is_some_and(|restart| restart.value != Restart::Never);
@@ -157,7 +165,7 @@ pub(super) fn read<'t>(fields: &Fields<'t>, what: &str, reader: &mut Reader<'_, 
         let message = format!("{what} says `{}` and is never restarted", field.name);
         reader.report(rules::MISSING_KEY, field.span, message, "add `restart: on_failure`, or take it out");
     }
-    supervision
+    Some(Box::new(supervision))
 }
 
 /// A time above zero, as in `100ms`, `2 s`, or a number of seconds.
@@ -190,14 +198,14 @@ pub(super) fn shared_processes(model: &Model<'_>, findings: &mut Findings) {
     for backend in &model.backends {
         for word in &backend.nodes {
             let Some(node) = model.by_name.get(&word.text).map(|&at| &model.nodes[at]) else { continue };
-            let Some(span) = node.supervision.first_key else { continue };
+            let Some(SupervisionKeys { first: span, .. }) = node.supervision.as_deref() else { continue };
             let message = format!(
                 "`{}` says what becomes of its process, which is that of the backend `{}`",
                 node.name.text, backend.name.text
             );
-            let draft = Draft::new(rules::UNSUPPORTED, span, message);
-            let (place, label) = match backend.supervision.first_key {
-                Some(said) => (said, "and that says so already"),
+            let draft = Draft::new(rules::UNSUPPORTED, *span, message);
+            let (place, label) = match &backend.supervision {
+                Some(keys) => (keys.first, "and that says so already"),
                 None => (word.span, "placed here"),
             };
             let help = "nodes that share a process start and end together: say it at the backend alone";

@@ -47,6 +47,8 @@ struct Silence {
 pub(super) struct Types {
     built_in: Arc<ByName>,
     packs: BTreeMap<SmolStr, Pack>,
+    /// Whether there may be other packs.
+    may_have_more: bool,
 }
 
 struct Pack {
@@ -73,7 +75,7 @@ impl<'p> KnownTypes<'p> {
             }
             all.insert(pack.name.text.clone(), self.ask(pack, file, findings));
         }
-        Types { built_in: Arc::clone(&self.built_in), packs: all }
+        Types { built_in: Arc::clone(&self.built_in), packs: all, may_have_more: written.packs_are_unclear }
     }
 
     fn ask(&mut self, pack: &WrittenPack, file: &SourceFile, findings: &mut Findings) -> Pack {
@@ -135,6 +137,9 @@ impl Types {
 
     fn find_in_pack(&self, uses: &Word, pack: &str, name: &str, findings: &mut Findings) -> Option<Found> {
         let Some(found) = self.packs.get(pack) else {
+            if self.may_have_more {
+                return None;
+            }
             let names = || self.packs.keys().map(SmolStr::as_str).collect::<Vec<&str>>();
             let help = findings
                 .suggestion(|| suggest::help(pack, &names(), "pack"))

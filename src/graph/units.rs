@@ -26,7 +26,7 @@ const MAX_DEPTH: usize = 16;
 const MAX_VALUES: usize = 400_000;
 
 /// Most nodes without a `use` among whose keys one is looked for that was meant to be it.
-const MAX_MISSPELT: usize = 100;
+const MAX_MISSPELT: usize = 10_000;
 /// Most files of a folder among which one with a similar name is looked for.
 const MAX_BESIDE: usize = 1000;
 
@@ -125,18 +125,19 @@ impl Gatherer<'_> {
         let used_at = chain.last().map(|(_, at)| *at);
         let mut tree = self.tree(file, used_at)?;
         variables::substitute(&mut tree, self.sources.file(file), self.options, given, self.findings);
-        self.values += variables::count(&tree);
-        if self.values > MAX_VALUES
-            && let Some(at) = used_at
-        {
-            self.refuse_more(at, format!("the files of this graph have more than {MAX_VALUES} values in all"));
-            return None;
+        let uses = self.uses(&tree, file);
+        if used_at.is_some() || !uses.is_empty() {
+            self.values += variables::count(&tree);
         }
-        if used_at.is_some() {
+        if let Some(at) = used_at {
+            if self.values > MAX_VALUES {
+                self.refuse_more(at, format!("the files of this graph have more than {MAX_VALUES} values in all"));
+                return None;
+            }
             self.sources.set_names(file, names(&tree, self.sources.file(file)));
         }
         let mut inner = BTreeMap::new();
-        for used in self.uses(&tree, file) {
+        for used in uses {
             let node = used.given.node.clone();
             if let Some(unit) = self.follow(file, used, chain) {
                 inner.insert(node, unit);

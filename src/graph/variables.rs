@@ -66,11 +66,7 @@ impl Given {
         };
         let values = entries.iter().map(|(key, value)| {
             let mut value = value.clone();
-            let is_word = !matches!(value.kind, Kind::Seq(_) | Kind::Map(_) | Kind::Unknown | Kind::Null);
-            if is_word && value.substituted.is_none() {
-                // Once it is elsewhere, its text is not found by its place.
-                value.substituted = Some(Box::new(value.text(outer).into()));
-            }
+            keep_texts(&mut value, outer);
             (key.text(outer).to_owned(), key.span, value)
         });
         let values: Vec<(String, Span, Tree)> = values.collect();
@@ -92,12 +88,27 @@ pub(super) fn substitute(
     let found = keys::find(entries, "params", GRAPH_KEYS, file);
     let at = if let Found::At(at) = found { Some(at) } else { None };
     let params_key = at.map_or_else(Span::default, |at| entries[at].0.span);
+    let has_stray = keys::has_stray(entries, GRAPH_KEYS, file);
+    let has_ports = has_stray || keys::find(entries, "ports", GRAPH_KEYS, file) != Found::Nowhere;
     let mut none = Kind::Null;
     let params = at.map_or(&mut none, |at| &mut entries[at].1.kind);
-    let are_known = found != Found::Unsure && matches!(params, Kind::Map(_) | Kind::Null);
-    let (by_name, meant) = (HashMap::new(), HashMap::new());
-    let mut scope =
-        Scope { file, options, given, are_known, params: Vec::new(), by_name, meant, added: 0, text_bytes: 0 };
+    let are_known = match found {
+        Found::Nowhere => !has_stray,
+        Found::At(_) => matches!(params, Kind::Map(_)) || (*params == Kind::Null && !has_stray),
+        Found::Unsure => false,
+    };
+    let mut scope = Scope {
+        file,
+        options,
+        given,
+        are_known,
+        has_ports,
+        params: Vec::new(),
+        by_name: HashMap::new(),
+        meant: HashMap::new(),
+        added: 0,
+        text_bytes: 0,
+    };
     let mut nothing = Box::default();
     let params = if let Kind::Map(params) = params { params } else { &mut nothing };
     scope.check_given(params, findings);
@@ -105,10 +116,10 @@ pub(super) fn substitute(
         scope.define(key, value, findings);
     }
     scope.check_overrides(params_key, findings);
-    for (i, (_, value)) in entries.iter_mut().enumerate() {
-        if Some(i) != at {
-            scope.visit(value, findings);
-        }
+    // A `$` may also be written as an escape.
+    if file.text().contains(['$', '\\']) {
+        let others = entries.iter_mut().enumerate().filter(|(place, _)| Some(*place) != at);
+        others.for_each(|(_, (_, value))| scope.visit(value, findings));
     }
     scope.report_unused(findings);
 }
@@ -119,6 +130,8 @@ struct Scope<'a> {
     given: Option<&'a Given>,
     /// Whether it is known which params there are.
     are_known: bool,
+    /// Whether the file may be a part of another one.
+    has_ports: bool,
     params: Vec<Param>,
     by_name: HashMap<String, usize>,
     /// Params whose names are misspelt where they are given, and which of the values is theirs; none where that is not
@@ -144,9 +157,15 @@ impl Scope<'_> {
         if self.by_name.contains_key(&name) {
             return;
         }
-        let mut value = self.given_value(&name).unwrap_or_else(|| value.clone());
+        let has_default = value.kind != Kind::Null;
+        let mut value = self.given_value(&name).unwrap_or_else(|| {
+            let mut value = value.clone();
+            keep_texts(&mut value, self.file);
+            value
+        });
         if value.kind == Kind::Null && value.substituted.is_none() {
-            self.report_missing(&name, key.span, findings);
+            let place = if has_default { "declared here" } else { "declared here, without a default" };
+            self.report_missing(&name, key.span, place, findings);
             value.kind = Kind::Unknown;
         }
         self.by_name.insert(name.clone(), self.params.len());
@@ -169,18 +188,20 @@ impl Scope<'_> {
     }
 
     /// A param without a value: what uses the file has to give one. Only where it is checked by itself may it be missing.
-    fn report_missing(&self, name: &str, key: Span, findings: &mut Findings) {
+    fn report_missing(&self, name: &str, key: Span, place: &str, findings: &mut Findings) {
         match self.given {
             Some(given) => {
                 let message = format!("`{}` needs the param `{name}` of `{}`", given.node, self.file.name());
                 let help = format!("write `with: {{ {name}: … }}`");
                 let draft = Draft::new(rules::MISSING_SETTING, given.at, message).help(help);
-                findings.add(draft.related(key, "declared here, without a default"));
+                findings.add(draft.related(key, place));
             }
-            None if self.options.missing_env == Level::Error => {
+            // What has ports may be used by another file, which gives it one.
+            None if self.options.missing_env == Level::Error || !self.has_ports => {
                 let message = format!("the param `{name}` has no value");
                 let help = format!("give it one with `--set {name}=…`, or a default here");
-                findings.add(Draft::new(rules::MISSING_SETTING, key, message).help(help));
+                let draft = Draft::new(rules::MISSING_SETTING, key, message).help(help);
+                findings.add(draft.level(self.options.missing_env));
             }
             None => {}
         }
@@ -195,18 +216,20 @@ impl Scope<'_> {
         let unknown: Vec<_> = all.filter(|(_, (name, ..))| !known.contains(name.as_str())).collect();
         let names: Vec<&str> = unknown.iter().map(|(_, (name, ..))| name.as_str()).collect();
         let is_given = |name: &str| given.by_name.contains_key(name);
-        let search = || {
-            let known: Vec<&str> = params.iter().map(|(key, _)| key.text(file)).collect();
-            let guesses = keys::guesses(&names, &known, is_given, || suggest::all(&known, "param"));
-            let owned = |meant: Meant<'_>| (meant.key.to_owned(), meant.is_sure);
-            Some(guesses.into_iter().map(|guess| (guess.help, guess.meant.map(owned))).collect())
-        };
-        let mut guesses = findings.suggestion::<Vec<_>>(search).unwrap_or_default().into_iter();
+        let known: Vec<&str> = params.iter().map(|(key, _)| key.text(file)).collect();
+        let mut guesses = Vec::new().into_iter();
+        if findings.may_compare(names.len(), known.len()) {
+            guesses = keys::guesses(&names, &known, is_given, || suggest::all(&known, "param")).into_iter();
+        }
         for (at, (name, key, _)) in unknown {
-            let (help, meant) = guesses.next().unwrap_or_default();
+            let keys::Guess { help, meant } = guesses.next().unwrap_or_default();
+            if given.by_name[name] != at {
+                // That it is given twice is told with the node.
+                continue;
+            }
             let message = format!("`{}` has no param `{name}`", file.name());
             findings.add(Draft::new(rules::UNKNOWN_PARAM, *key, message).suggest(help, Part::Whole));
-            self.meant.extend(meant.map(|(key, is_sure)| (key, is_sure.then_some(at))));
+            self.meant.extend(meant.map(|Meant { key, is_sure }| (key.to_owned(), is_sure.then_some(at))));
         }
     }
 
@@ -248,6 +271,8 @@ impl Scope<'_> {
                 let filled = match pieces(text) {
                     Ok(pieces) => self.fill(pieces, span, findings),
                     Err(message) => {
+                        let holds = |param: &&mut Param| text.contains(&*param.name);
+                        self.params.iter_mut().filter(holds).for_each(|param| param.used = true);
                         let help =
                             "write `${name}`, `${env:NAME}` or `${env:NAME:-default}`; `$${` stands for `${` itself";
                         findings.add(Draft::new(rules::BAD_VARIABLE, span, message).help(help));
@@ -378,6 +403,22 @@ pub(super) fn count(tree: &Tree) -> usize {
         Kind::Map(entries) => 1 + entries.iter().map(|(_, value)| 1 + count(value)).sum::<usize>(),
         Kind::String(text) => 1 + text.len() / BYTES_PER_VALUE,
         _ => 1,
+    }
+}
+
+/// Keeps the text of every key and scalar of `tree`, which is in `file`: once it is elsewhere, no text is found by its place.
+fn keep_texts(tree: &mut Tree, file: &SourceFile) {
+    match &mut tree.kind {
+        Kind::Seq(items) => items.iter_mut().for_each(|item| keep_texts(item, file)),
+        Kind::Map(entries) => entries.iter_mut().for_each(|(key, value)| {
+            if !matches!(key.kind, Kind::Seq(_) | Kind::Map(_) | Kind::Unknown) {
+                key.kind = Kind::String(key.text(file).into());
+            }
+            keep_texts(value, file);
+        }),
+        Kind::String(_) | Kind::Unknown | Kind::Null => {}
+        _ if tree.substituted.is_none() => tree.substituted = Some(Box::new(tree.text(file).into())),
+        _ => {}
     }
 }
 

@@ -38,6 +38,8 @@ pub(super) struct Walker<'a> {
     /// Whether a value is not known yet.
     pub unknown: bool,
     pub misspelt: Vec<Misspelt>,
+    /// Keys of the node that may have been meant for settings.
+    beside: &'a [&'a str],
     /// How many more schemas are looked into, and how many more each within the last, without a step into the value.
     looks: usize,
     nested: usize,
@@ -53,8 +55,8 @@ pub(super) struct Misspelt {
 impl<'a> Walker<'a> {
     pub fn new(root: &'a Value, file: &'a SourceFile, node: &'a Word, way_out: &'a str) -> Self {
         let findings = Findings::default();
-        let (misspelt, unknown) = (Vec::new(), false);
-        Walker { root, file, findings, node, way_out, unknown, misspelt, looks: MIN_LOOKS, nested: MAX_NESTED }
+        let (misspelt, unknown, looks, nested) = (Vec::new(), false, MIN_LOOKS, MAX_NESTED);
+        Walker { root, file, findings, node, way_out, unknown, misspelt, beside: &[], looks, nested }
     }
 
     /// How many faults there are besides settings that are only misspelt.
@@ -67,8 +69,10 @@ impl<'a> Walker<'a> {
         self.looks == 0
     }
 
-    /// The value that the node gets, without the settings at fault and those that are not known.
-    pub fn settings(&mut self, tree: &Tree) -> Value {
+    /// The value that the node gets, without the settings at fault and those that are not known. What stands `beside` them
+    /// is not missing.
+    pub fn settings(&mut self, tree: &Tree, beside: &'a [&'a str]) -> Value {
+        self.beside = beside;
         self.looks += LOOKS_PER_BYTE * (tree.span.end() - tree.span.start());
         if !matches!(tree.kind, Kind::Map(_) | Kind::Null | Kind::Unknown) {
             let message = format!("the settings of `{}` are a mapping, not {}", self.node.text, tree.describe());
@@ -178,14 +182,15 @@ impl<'a> Walker<'a> {
         }
         let mut nearest: Option<Findings> = None;
         for branch in &followed {
-            let outer = (std::mem::take(&mut self.findings), self.unknown, self.misspelt.len());
+            let outer = (std::mem::take(&mut self.findings), self.unknown, std::mem::take(&mut self.misspelt));
             let value = self.look_into(tree, branch, path);
             let inner = std::mem::replace(&mut self.findings, outer.0);
+            // What is misspelt in a branch is a fault of it like any other.
+            self.misspelt = outer.2;
             if inner.len() == 0 {
                 return value;
             }
             self.unknown = outer.1;
-            self.misspelt.truncate(outer.2);
             let same_kind =
                 types(branch).iter().any(|name| is_type(&tree.kind, name)) && has_key_of(tree, branch, self.file);
             if same_kind && nearest.as_ref().is_none_or(|other| inner.len() < other.len()) {
@@ -294,8 +299,13 @@ impl<'a> Walker<'a> {
             }
         }
         let required = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-        for name in required.filter(|name| !places.contains_key(name)) {
-            self.missing_setting(tree, name, properties, path);
+        let missing: Vec<&str> = required.filter(|name| !places.contains_key(name)).collect();
+        for name in missing {
+            if path.is_empty() && self.beside.contains(&name) {
+                self.unknown = true;
+            } else {
+                self.missing_setting(tree, name, properties, path);
+            }
         }
         Value::Object(values)
     }
@@ -321,8 +331,10 @@ impl<'a> Walker<'a> {
         let known: Vec<&'a str> = known.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
         let written = unknown.iter().map(|(name, ..)| *name);
         let written: Vec<&str> = written.clone().chain(written.filter(|name| twice.contains(name))).collect();
-        let search = || Some(keys::guesses(&written, &known, is_there, || suggest::all(&known, "setting")));
-        let mut guesses = self.findings.suggestion(search).unwrap_or_default().into_iter();
+        let mut guesses = Vec::new().into_iter();
+        if self.findings.may_compare(written.len(), known.len()) {
+            guesses = keys::guesses(&written, &known, is_there, || suggest::all(&known, "setting")).into_iter();
+        }
         let mut all_meant = Vec::with_capacity(unknown.len());
         for (name, span, _) in unknown {
             let keys::Guess { help, meant } = guesses.next().unwrap_or_default();

@@ -2,11 +2,12 @@
 
 use super::finding::{Draft, Findings};
 use super::flatten::{Loose, own_name};
-use super::model::Model;
+use super::model::{Model, Wire};
+use super::ports::Side;
 use super::rules;
 use super::source::Span;
 use super::yaml::quoted;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 /// A node's index and a port's.
 type Port = (usize, usize);
@@ -24,34 +25,37 @@ pub(super) fn self_edges(model: &Model<'_>, findings: &mut Findings) {
 
 /// An output goes to an input once, and an input takes one edge unless its type says otherwise.
 pub(super) fn inputs_taken(model: &Model<'_>, findings: &mut Findings) {
-    let name = |node: usize, port: &str| format!("`{}.{port}`", model.nodes[node].name.text);
-    let mut edges: HashMap<(Port, usize), Span> = HashMap::new();
-    let mut inputs: HashMap<usize, Span> = HashMap::new();
-    for (node, node_type) in
-        model.nodes.iter().enumerate().filter_map(|(at, node)| Some((at, node.node_type.as_ref()?)))
-    {
-        edges.clear();
-        inputs.clear();
-        for wire in model.wires_into(node) {
-            let Some(from_type) = &model.nodes[wire.from.0].node_type else { continue };
-            let input = &node_type.inputs[wire.to.1];
-            if let Some(&first) = edges.get(&(wire.from, wire.to.1)) {
-                let from = name(wire.from.0, &from_type.outputs[wire.from.1].name);
-                let message = format!("{from} goes to {} twice", name(node, &input.name));
-                let draft = Draft::new(rules::DUPLICATE_EDGE, wire.to_span, message);
-                findings.add(draft.help("keep one of the two edges").related(first, "first connected here"));
-                continue;
-            }
-            edges.insert((wire.from, wire.to.1), wire.to_span);
-            let &mut first = inputs.entry(wire.to.1).or_insert(wire.to_span);
-            if first != wire.to_span && !input.many {
-                let message = format!("{} has an edge already", name(node, &input.name));
-                let help = "it takes one; put a `merge` node before it to join several";
-                let draft = Draft::new(rules::INPUT_TAKEN, wire.to_span, message).help(help);
-                findings.add(draft.related(first, "connected here"));
+    let mut wires: Vec<Wire<'_>> = Vec::new();
+    for node in 0..model.nodes.len() {
+        wires.clear();
+        wires.extend(model.wires_into(node));
+        wires.sort_by_key(|wire| wire.to.1);
+        for at_input in wires.chunk_by_mut(|a, b| a.to == b.to) {
+            let first = at_input[0];
+            at_input.sort_by_key(|wire| wire.from);
+            for of_output in at_input.chunk_by(|a, b| a.from == b.from) {
+                let (once, again) = (&of_output[0], &of_output[1..]);
+                again.iter().for_each(|wire| findings.add(duplicate(model, wire, once)));
+                // One edge of the file may lead to an input over several ports of a part.
+                if once.to_span != first.to_span && !model.takes_many(once.to) {
+                    findings.add(input_taken(model, once, &first));
+                }
             }
         }
     }
+}
+
+fn duplicate(model: &Model<'_>, wire: &Wire<'_>, first: &Wire<'_>) -> Draft {
+    let (from, to) = (model.port_name(wire.from, Side::Output), model.port_name(wire.to, Side::Input));
+    let draft = Draft::new(rules::DUPLICATE_EDGE, wire.to_span, format!("`{from}` goes to `{to}` twice"));
+    draft.help("keep one of the two edges").related(first.to_span, "first connected here")
+}
+
+fn input_taken(model: &Model<'_>, wire: &Wire<'_>, first: &Wire<'_>) -> Draft {
+    let message = format!("`{}` has an edge already", model.port_name(wire.to, Side::Input));
+    let help = "it takes one; put a `merge` node before it to join several";
+    let draft = Draft::new(rules::INPUT_TAKEN, wire.to_span, message).help(help);
+    draft.related(first.to_span, "connected here")
 }
 
 pub(super) fn unconnected_inputs(model: &Model<'_>, findings: &mut Findings) {

@@ -2,9 +2,10 @@
 
 use super::Wait;
 use super::edges::{WrittenEdges, edges};
-use super::fields::{At, Field, Fields, Reader, Word};
+use super::fields::{At, Field, Fields, Reader, UNKNOWN, Word};
 use super::keys::lacks_space;
 use super::pieces::is_name;
+use super::ports::Side;
 use super::rules;
 use super::supervision::{self, WrittenSupervision};
 use super::yaml::{Kind, Tree};
@@ -32,8 +33,12 @@ const WAITS: &[(&str, Wait)] = &[("block", Wait::Block), ("adaptive", Wait::Adap
 pub(super) struct Written<'t> {
     pub name: Option<Word>,
     pub packs: Vec<WrittenPack>,
+    /// Whether there may be more of them.
+    pub packs_are_unclear: bool,
     pub ports: WrittenPorts,
     pub nodes: Vec<WrittenNode<'t>>,
+    /// Whether there may be more of them.
+    pub nodes_are_unclear: bool,
     pub edges: WrittenEdges,
     pub backends: Vec<WrittenBackend>,
 }
@@ -48,6 +53,8 @@ pub(super) struct WrittenPack {
 pub(super) struct WrittenPorts {
     pub inputs: Vec<WrittenPort>,
     pub outputs: Vec<WrittenPort>,
+    /// Where there may be more of them.
+    pub unclear: Vec<Side>,
 }
 
 /// A port of the file, and the ports of its nodes that it stands for: one or more inputs, or one output.
@@ -60,6 +67,8 @@ pub(super) struct WrittenNode<'t> {
     pub name: Word,
     pub uses: Option<Word>,
     pub with: Option<&'t Tree>,
+    /// Keys that nobody knows: settings may have been meant.
+    pub strays: Vec<&'t str>,
     pub wait: Option<At<Wait>>,
     pub supervision: WrittenSupervision,
 }
@@ -91,16 +100,27 @@ pub(super) fn read<'t>(root: &'t Tree, reader: &mut Reader<'_, 't>) -> Written<'
         named_entries(params.value, "`params`", "param", reader);
     }
     let mut written_edges = edges(&fields, reader);
-    // A key that nobody knows may have been meant for theirs.
-    written_edges.are_unclear |=
-        fields.get("edges").is_none() && fields.iter().any(|field| !GRAPH_KEYS.contains(&field.name));
+    let unclear = |key: &str| is_unclear(&fields, key, GRAPH_KEYS);
+    written_edges.are_unclear |= unclear("edges");
     Written {
         name: fields.get("name").and_then(|field| reader.text(field.value, "the graph's name")),
         packs: section(&fields, "packs", "pack", reader, pack),
+        packs_are_unclear: unclear("packs") || is_list(fields.get("packs")),
         ports: ports(&fields, reader),
         nodes: nodes(&fields, reader),
+        nodes_are_unclear: unclear("nodes") || is_list(fields.get("nodes")),
         edges: written_edges,
         backends: section(&fields, "backends", "backend", reader, backend),
+    }
+}
+
+/// Whether there may be more under `key` than can be read, in a mapping with the keys `known`.
+fn is_unclear(fields: &Fields<'_>, key: &str, known: &[&str]) -> bool {
+    let has_stray = || fields.iter().any(|field| !known.contains(&field.name));
+    match fields.get(key) {
+        None => has_stray(),
+        Some(field) if is_nothing(field.value) => has_stray(),
+        Some(field) => field.is_twice || !matches!(field.value.kind, Kind::Map(_) | Kind::Seq(_)),
     }
 }
 
@@ -136,6 +156,7 @@ fn named_entries<'t>(tree: &'t Tree, what: &str, each: &str, reader: &mut Reader
     for field in fields.iter().filter(|field| !is_name(field.name)) {
         let message = format!("`{}` cannot be the name of a {each}", field.name);
         let help = match field.name.split_once([' ', '{', '[']) {
+            None if field.name.contains(':') => "a space is missing behind the `:`".to_owned(),
             Some((name, _)) if is_name(name) && field.name.contains(['{', '[']) => {
                 format!("a `:` is missing behind `{name}`")
             }
@@ -170,11 +191,23 @@ fn ports<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) -> WrittenPorts {
     let Some(field) = fields.get("ports").filter(|field| !is_nothing(field.value)) else {
         return WrittenPorts::default();
     };
-    let Some(sides) = reader.record(field.value, "`ports`", PORTS_KEYS, &[]) else { return WrittenPorts::default() };
-    WrittenPorts {
-        inputs: section(&sides, "inputs", "port", reader, |field, reader| port(field, true, reader)),
-        outputs: section(&sides, "outputs", "port", reader, |field, reader| port(field, false, reader)),
-    }
+    let sides = if field.is_twice { None } else { reader.record(field.value, "`ports`", PORTS_KEYS, &[]) };
+    let Some(sides) = sides else {
+        return WrittenPorts { unclear: vec![Side::Input, Side::Output], ..WrittenPorts::default() };
+    };
+    let inputs = section(&sides, "inputs", "port", reader, |field, reader| port(field, true, reader));
+    let outputs = section(&sides, "outputs", "port", reader, |field, reader| port(field, false, reader));
+    let is_open = |key: &str, ports: &[WrittenPort]| {
+        let is_read = |port: &WrittenPort| !port.ends.is_empty();
+        is_unclear(&sides, key, PORTS_KEYS) || is_list(sides.get(key)) || !ports.iter().all(is_read)
+    };
+    let open = [(Side::Input, is_open("inputs", &inputs)), (Side::Output, is_open("outputs", &outputs))];
+    let unclear = open.into_iter().filter_map(|(side, is_open)| is_open.then_some(side)).collect();
+    WrittenPorts { inputs, outputs, unclear }
+}
+
+fn is_list(field: Option<&Field<'_>>) -> bool {
+    field.is_some_and(|field| matches!(field.value.kind, Kind::Seq(_)))
 }
 
 fn port<'t>(field: &Field<'t>, may_be_several: bool, reader: &mut Reader<'_, 't>) -> WrittenPort {
@@ -207,13 +240,8 @@ fn nodes<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) -> Vec<WrittenNod
 
 fn node<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenNode<'t> {
     let what = format!("the node `{}`", field.name);
-    let unknown = WrittenNode {
-        name: word(field),
-        uses: None,
-        with: None,
-        wait: None,
-        supervision: WrittenSupervision::default(),
-    };
+    let unknown =
+        WrittenNode { name: word(field), uses: None, with: None, strays: Vec::new(), wait: None, supervision: None };
     if let Kind::String(text) = &field.value.kind {
         let message = format!("{what} is a mapping, not {}", field.value.describe());
         let help = match lacks_space(text, &NODE_KEYS) {
@@ -229,7 +257,10 @@ fn node<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenNode<'t> {
         reader.report(rules::MISSING_KEY, field.span, format!("{what} does not say its type"), help);
     };
     if is_nothing(field.value) {
-        missing(reader);
+        // What has no space behind its colon says more than a name.
+        if is_name(field.name) {
+            missing(reader);
+        }
         return unknown;
     }
     let Some(fields) = reader.record(field.value, &what, &NODE_KEYS, RESERVED_NODE_KEYS) else { return unknown };
@@ -239,15 +270,23 @@ fn node<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenNode<'t> {
             None
         }
         // An unquoted `null` names the node type.
-        Some(uses) if is_nothing(uses.value) && reader.file.slice(uses.value.span) == "null" => {
+        Some(uses) if is_nothing(uses.value) && is_null(reader.file.slice(uses.value.span)) => {
             Some(Word { text: "null".into(), span: uses.value.span })
         }
         Some(uses) => reader.text(uses.value, &format!("the type of {what}")),
     };
-    let with = fields.get("with").map(|with| with.value).filter(|with| !is_nothing(with));
+    let with = fields.get("with").map(|with| if with.is_twice { &UNKNOWN } else { with.value });
+    let with = with.filter(|with| !is_nothing(with));
     let wait = fields.get("wait").and_then(|field| reader.choice(field.value, "`wait`", WAITS));
     let supervision = supervision::read(&fields, &what, reader);
-    WrittenNode { name: word(field), uses, with, wait, supervision }
+    let is_known = |name: &str| NODE_KEYS.contains(&name) || RESERVED_NODE_KEYS.contains(&name);
+    let strays = fields.iter().map(|field| field.name).filter(|name| !is_known(name)).collect();
+    WrittenNode { name: word(field), uses, with, strays, wait, supervision }
+}
+
+/// Whether what is nothing says `null`; where a variable stands for more than it, it does.
+fn is_null(written: &str) -> bool {
+    written == "null" || written.contains("${")
 }
 
 fn backend<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenBackend {
@@ -258,7 +297,7 @@ fn backend<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenBackend
         cpu: None,
         priority: None,
         env: BTreeMap::new(),
-        supervision: WrittenSupervision::default(),
+        supervision: None,
     };
     if let Kind::Seq(items) = &field.value.kind {
         backend.nodes = node_names(items, field, reader);
@@ -313,7 +352,8 @@ fn environment<'t>(tree: &'t Tree, reader: &mut Reader<'_, 't>) -> BTreeMap<Stri
             // A number or `true` stands for its own text here, since every variable is a text.
             _ => {
                 let substituted = field.value.substituted.as_deref().map(SmolStr::as_str);
-                let text = substituted.unwrap_or_else(|| field.value.text(reader.file));
+                let written = || Some(field.value.text(reader.file)).filter(|text| !text.contains("${"));
+                let text = substituted.or_else(written).unwrap_or_default();
                 if text.contains('\0') {
                     let message = format!("the variable `{}` has a NUL, and no variable can hold one", field.name);
                     reader.report(rules::WRONG_VALUE, field.value.span, message, "take the `\\0` out");
