@@ -1,15 +1,14 @@
 //! The edges of a file as written.
 
 use super::Overflow;
-use super::fields::{At, Field, Fields, Reader, Word, beyond, plainly};
-use super::keys;
+use super::fields::{At, Fields, Reader, Word, beyond, plainly};
 use super::load::{DEFAULT_MAX_MESSAGE, DEFAULT_QUEUE};
 use super::rules;
-use super::source::{SourceFile, Span};
+use super::shorthand;
 use super::supervision::duration;
 use super::written::is_nothing;
-use super::yaml::{Kind, Tree, quoted};
-use std::collections::HashSet;
+use super::yaml::{Kind, Tree};
+use std::cell::LazyCell;
 use std::time::Duration;
 
 /// Deepest queue of an edge, in messages.
@@ -18,17 +17,9 @@ pub(super) const MAX_QUEUE: u32 = 65_536;
 pub(super) const MAX_MESSAGE_BYTES: u64 = 1 << 40;
 const IN_RANGE: &str = "it is from 1 byte to 1 TiB";
 
-/// Longest end, in bytes, that is shown as it should be written.
-const MAX_SHOWN_END: usize = 100;
-/// What is written between the ends of an edge elsewhere; one that has another in it before that.
-const ARROWS: [&str; 4] = ["-->", "->", "=>", "→"];
-/// Most edges of a chain that are shown, most ends of one that is taken for edges, and up to how many edges any is.
-const MAX_SHOWN_EDGES: usize = 4;
-const MAX_CHAIN: usize = 1000;
-const MAX_EDGES_AND_CHAINS: usize = 10_000;
-const EDGE_KEYS: &[&str] =
+pub(super) const EDGE_KEYS: &[&str] =
     &["from", "to", "zero_copy", "queue", "overflow", "max_message", "prefault", "feedback", "input_timeout"];
-const RESERVED_EDGE_KEYS: &[&str] = &["align"];
+pub(super) const RESERVED_EDGE_KEYS: &[&str] = &["align"];
 const OVERFLOWS: &[(&str, Overflow)] = &[
     ("block", Overflow::Block),
     ("drop_oldest", Overflow::DropOldest),
@@ -102,7 +93,7 @@ pub(super) fn edges<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) -> Wri
     };
     let mut written = WrittenEdges { edges: Vec::with_capacity(items.len()), are_unclear: false };
     let file = reader.file;
-    let nodes = std::cell::LazyCell::new(|| names_of(fields.get("nodes"), file));
+    let nodes = LazyCell::new(|| shorthand::names(fields.get("nodes"), file));
     for item in items {
         let before = written.edges.len();
         edge(item, &|name| nodes.contains(name), reader, &mut written.edges);
@@ -111,83 +102,10 @@ pub(super) fn edges<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) -> Wri
     written
 }
 
-/// The keys of a mapping.
-fn names_of<'t>(field: Option<&Field<'t>>, file: &'t SourceFile) -> HashSet<&'t str> {
-    match field.map(|field| &field.value.kind) {
-        Some(Kind::Map(entries)) => entries.iter().map(|(key, _)| key.text(file)).collect(),
-        _ => HashSet::new(),
-    }
-}
-
-/// The nodes that an edge leads over which is written `a -> b`, `[a, b]` or `{ a: b }`; `is_node` says what is a node.
-fn ends_alone(tree: &Tree, file: &SourceFile, is_node: &dyn Fn(&str) -> bool) -> Vec<Word> {
-    let word = |tree: &Tree| Word { text: tree.text(file).into(), span: tree.span };
-    let ends: Vec<Word> = match &tree.kind {
-        Kind::String(text) => ends_of_arrow(text, tree.span, file),
-        Kind::Seq(ends) => ends.iter().map(word).collect(),
-        Kind::Map(entries) => {
-            ends_of_mapping(entries, file, is_node).map_or_else(Vec::new, |ends| ends.map(word).into())
-        }
-        _ => Vec::new(),
-    };
-    let is_end = |end: &Word| {
-        let is_part = |part: char| part.is_ascii_alphanumeric() || "_-./".contains(part);
-        !end.text.is_empty() && end.text.len() <= MAX_SHOWN_END && end.text.chars().all(is_part)
-    };
-    let are_ends = ends.len() > 1 && ends.iter().all(is_end);
-    if are_ends { ends } else { Vec::new() }
-}
-
-/// The ends in `a -> b`, each at its place where the file has the text as it is.
-fn ends_of_arrow(text: &str, span: Span, file: &SourceFile) -> Vec<Word> {
-    let is_literal = file.slice(span) == text;
-    let word = |end: &str| {
-        let end = end.trim();
-        let start = span.start() + (end.as_ptr() as usize - text.as_ptr() as usize);
-        Word { text: end.into(), span: if is_literal { span.part(start, start + end.len()) } else { span } }
-    };
-    let arrow = ARROWS.iter().find(|arrow| text.contains(**arrow));
-    arrow.map_or_else(Vec::new, |arrow| text.split(arrow).map(word).collect())
-}
-
-/// The one entry of a mapping that is no setting of an edge, where it has neither `from` nor `to`: a node, and where its
-/// messages go.
-fn ends_of_mapping<'t>(
-    entries: &'t [(Tree, Tree)],
-    file: &SourceFile,
-    is_node: &dyn Fn(&str) -> bool,
-) -> Option<[&'t Tree; 2]> {
-    let is_key = |key: &str| EDGE_KEYS.contains(&key) || RESERVED_EDGE_KEYS.contains(&key);
-    let has_ends = entries.iter().any(|(key, _)| ["from", "to"].contains(&key.text(file)));
-    let mut others = entries.iter().filter(|(key, _)| !is_key(key.text(file)));
-    let (from, to) = others.next().filter(|_| !has_ends && others.next().is_none())?;
-    let name = from.text(file);
-    let is_near = || keys::guesses(&[name], EDGE_KEYS, |_| false, || None).iter().any(|guess| guess.meant.is_some());
-    let node = name.split_once('.').map_or(name, |(node, _)| node);
-    (is_node(node) || !is_near()).then_some([from, to])
-}
-
 /// Adds the edge that `tree` is, or those that it seems to be.
 fn edge<'t>(tree: &'t Tree, is_node: &dyn Fn(&str) -> bool, reader: &mut Reader<'_, 't>, edges: &mut Vec<WrittenEdge>) {
     let before = reader.findings.len();
-    let ends = ends_alone(tree, reader.file, is_node);
-    let are_few = ends.len() == 2 || (ends.len() <= MAX_CHAIN && edges.len() < MAX_EDGES_AND_CHAINS);
-    if !ends.is_empty() && are_few {
-        let message = match &tree.kind {
-            Kind::Map(_) => "an edge is a mapping with the keys `from` and `to`".to_owned(),
-            _ => format!("an edge is a mapping, not {}", tree.describe()),
-        };
-        let written = |ends: &[Word]| {
-            let [from, to] = [&ends[0], &ends[1]].map(|end| quoted(&end.text));
-            format!("`{{ from: {from}, to: {to} }}`")
-        };
-        let all: Vec<String> = ends.windows(2).take(MAX_SHOWN_EDGES).map(written).collect();
-        let more = if ends.len() > MAX_SHOWN_EDGES + 1 { ", …" } else { "" };
-        reader.report(rules::WRONG_TYPE, tree.span, message, format!("write {}{more}", all.join(", ")));
-        edges.extend(ends.windows(2).map(|ends| {
-            let [from, to] = [&ends[0], &ends[1]].map(|end| Some(end.clone()));
-            WrittenEdge { from, to, settings: Box::new(EdgeSettings { faulty: true, ..EdgeSettings::default() }) }
-        }));
+    if shorthand::edges(tree, is_node, reader, edges) {
         return;
     }
     let Some(fields) = reader.record(tree, "an edge", EDGE_KEYS, RESERVED_EDGE_KEYS) else { return };

@@ -4,6 +4,7 @@
 
 use super::fields::UNKNOWN;
 use super::finding::{Draft, Findings};
+use super::given::Given;
 use super::keys::{self, Found};
 use super::load::LoadOptions;
 use super::parse;
@@ -11,7 +12,7 @@ use super::rules;
 use super::source::{FileId, MAX_FILE_BYTES, ReadError, SourceFile, Span, WAY_OUT_OF_WRITABLE, why_not_run};
 use super::sources::Sources;
 use super::suggest;
-use super::variables::{self, Given};
+use super::variables;
 use super::written::{GRAPH_KEYS, NODE_KEYS};
 use super::yaml::{self, Kind, Tree};
 use std::collections::{BTreeMap, HashSet};

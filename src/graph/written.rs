@@ -105,10 +105,10 @@ pub(super) fn read<'t>(root: &'t Tree, reader: &mut Reader<'_, 't>) -> Written<'
     Written {
         name: fields.get("name").and_then(|field| reader.text(field.value, "the graph's name")),
         packs: section(&fields, "packs", "pack", reader, pack),
-        packs_are_unclear: unclear("packs") || is_list(fields.get("packs")),
+        packs_are_unclear: unclear("packs"),
         ports: ports(&fields, reader),
         nodes: nodes(&fields, reader),
-        nodes_are_unclear: unclear("nodes") || is_list(fields.get("nodes")),
+        nodes_are_unclear: unclear("nodes"),
         edges: written_edges,
         backends: section(&fields, "backends", "backend", reader, backend),
     }
@@ -117,10 +117,14 @@ pub(super) fn read<'t>(root: &'t Tree, reader: &mut Reader<'_, 't>) -> Written<'
 /// Whether there may be more under `key` than can be read, in a mapping with the keys `known`.
 fn is_unclear(fields: &Fields<'_>, key: &str, known: &[&str]) -> bool {
     let has_stray = || fields.iter().any(|field| !known.contains(&field.name));
-    match fields.get(key) {
-        None => has_stray(),
-        Some(field) if is_nothing(field.value) => has_stray(),
-        Some(field) => field.is_twice || !matches!(field.value.kind, Kind::Map(_) | Kind::Seq(_)),
+    let Some(field) = fields.get(key) else { return has_stray() };
+    let is_list = key == "edges";
+    match field.value.kind {
+        _ if field.is_twice => true,
+        Kind::Null => has_stray(),
+        Kind::Map(_) => is_list,
+        Kind::Seq(_) => !is_list,
+        _ => true,
     }
 }
 
@@ -199,15 +203,11 @@ fn ports<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) -> WrittenPorts {
     let outputs = section(&sides, "outputs", "port", reader, |field, reader| port(field, false, reader));
     let is_open = |key: &str, ports: &[WrittenPort]| {
         let is_read = |port: &WrittenPort| !port.ends.is_empty();
-        is_unclear(&sides, key, PORTS_KEYS) || is_list(sides.get(key)) || !ports.iter().all(is_read)
+        is_unclear(&sides, key, PORTS_KEYS) || !ports.iter().all(is_read)
     };
     let open = [(Side::Input, is_open("inputs", &inputs)), (Side::Output, is_open("outputs", &outputs))];
     let unclear = open.into_iter().filter_map(|(side, is_open)| is_open.then_some(side)).collect();
     WrittenPorts { inputs, outputs, unclear }
-}
-
-fn is_list(field: Option<&Field<'_>>) -> bool {
-    field.is_some_and(|field| matches!(field.value.kind, Kind::Seq(_)))
 }
 
 fn port<'t>(field: &Field<'t>, may_be_several: bool, reader: &mut Reader<'_, 't>) -> WrittenPort {

@@ -1,0 +1,106 @@
+//! Edges that only name their ends, as in `a -> b`, `[a, b]` or `{ a: b }`: no edge is written so, but it is known what was
+//! meant.
+
+use super::edges::{EDGE_KEYS, EdgeSettings, RESERVED_EDGE_KEYS, WrittenEdge};
+use super::fields::{Field, Reader, Word};
+use super::source::{SourceFile, Span};
+use super::yaml::{Kind, Tree, quoted};
+use super::{keys, rules};
+use std::collections::HashSet;
+
+/// Longest end, in bytes, that is shown as it should be written.
+const MAX_SHOWN_END: usize = 100;
+/// What is written between the ends of an edge elsewhere; one that has another in it before that.
+const ARROWS: [&str; 4] = ["-->", "->", "=>", "→"];
+/// Most edges of a chain that are shown, most ends of one that is taken for edges, and up to how many edges any is.
+const MAX_SHOWN_EDGES: usize = 4;
+const MAX_CHAIN: usize = 1000;
+const MAX_EDGES_AND_CHAINS: usize = 10_000;
+
+/// Tells how `tree` is written, where it is one, and adds the edges that are meant to those so far; `is_node` says what is a
+/// node. Whether it is one.
+pub(super) fn edges<'t>(
+    tree: &'t Tree,
+    is_node: &dyn Fn(&str) -> bool,
+    reader: &mut Reader<'_, 't>,
+    edges: &mut Vec<WrittenEdge>,
+) -> bool {
+    let ends = ends(tree, reader.file, is_node);
+    let are_few = ends.len() == 2 || (ends.len() <= MAX_CHAIN && edges.len() < MAX_EDGES_AND_CHAINS);
+    if ends.is_empty() || !are_few {
+        return false;
+    }
+    let message = match &tree.kind {
+        Kind::Map(_) => "an edge is a mapping with the keys `from` and `to`".to_owned(),
+        _ => format!("an edge is a mapping, not {}", tree.describe()),
+    };
+    let pairs = || ends.windows(2).map(|pair| [&pair[0], &pair[1]]);
+    let written = pairs().take(MAX_SHOWN_EDGES).map(|pair| {
+        let [from, to] = pair.map(|end| quoted(&end.text));
+        format!("`{{ from: {from}, to: {to} }}`")
+    });
+    let written: Vec<String> = written.collect();
+    let more = if pairs().len() > MAX_SHOWN_EDGES { ", …" } else { "" };
+    reader.report(rules::WRONG_TYPE, tree.span, message, format!("write {}{more}", written.join(", ")));
+    edges.extend(pairs().map(|pair| {
+        let [from, to] = pair.map(|end| Some(end.clone()));
+        WrittenEdge { from, to, settings: Box::new(EdgeSettings { faulty: true, ..EdgeSettings::default() }) }
+    }));
+    true
+}
+
+/// The keys of a mapping.
+pub(super) fn names<'t>(field: Option<&Field<'t>>, file: &'t SourceFile) -> HashSet<&'t str> {
+    match field.map(|field| &field.value.kind) {
+        Some(Kind::Map(entries)) => entries.iter().map(|(key, _)| key.text(file)).collect(),
+        _ => HashSet::new(),
+    }
+}
+
+/// The nodes that it leads over; none where it is no such edge.
+fn ends(tree: &Tree, file: &SourceFile, is_node: &dyn Fn(&str) -> bool) -> Vec<Word> {
+    let word = |tree: &Tree| Word { text: tree.text(file).into(), span: tree.span };
+    let ends: Vec<Word> = match &tree.kind {
+        Kind::String(text) => ends_of_arrow(text, tree.span, file),
+        Kind::Seq(ends) => ends.iter().map(word).collect(),
+        Kind::Map(entries) => {
+            ends_of_mapping(entries, file, is_node).map_or_else(Vec::new, |ends| ends.map(word).into())
+        }
+        _ => Vec::new(),
+    };
+    let is_end = |end: &Word| {
+        let is_part = |part: char| part.is_ascii_alphanumeric() || "_-./".contains(part);
+        !end.text.is_empty() && end.text.len() <= MAX_SHOWN_END && end.text.chars().all(is_part)
+    };
+    let are_ends = ends.len() > 1 && ends.iter().all(is_end);
+    if are_ends { ends } else { Vec::new() }
+}
+
+/// The ends in `a -> b`, each at its place where the file has the text as it is.
+fn ends_of_arrow(text: &str, span: Span, file: &SourceFile) -> Vec<Word> {
+    let is_literal = file.slice(span) == text;
+    let word = |end: &str| {
+        let end = end.trim();
+        let start = span.start() + (end.as_ptr() as usize - text.as_ptr() as usize);
+        Word { text: end.into(), span: if is_literal { span.part(start, start + end.len()) } else { span } }
+    };
+    let arrow = ARROWS.iter().find(|arrow| text.contains(**arrow));
+    arrow.map_or_else(Vec::new, |arrow| text.split(arrow).map(word).collect())
+}
+
+/// The one entry of a mapping that is no setting of an edge, where it has neither `from` nor `to`: a node, and where its
+/// messages go.
+fn ends_of_mapping<'t>(
+    entries: &'t [(Tree, Tree)],
+    file: &SourceFile,
+    is_node: &dyn Fn(&str) -> bool,
+) -> Option<[&'t Tree; 2]> {
+    let is_key = |key: &str| EDGE_KEYS.contains(&key) || RESERVED_EDGE_KEYS.contains(&key);
+    let has_ends = entries.iter().any(|(key, _)| ["from", "to"].contains(&key.text(file)));
+    let mut others = entries.iter().filter(|(key, _)| !is_key(key.text(file)));
+    let (from, to) = others.next().filter(|_| !has_ends && others.next().is_none())?;
+    let name = from.text(file);
+    let is_near = || keys::guesses(&[name], EDGE_KEYS, |_| false, || None).iter().any(|guess| guess.meant.is_some());
+    let node = name.split_once('.').map_or(name, |(node, _)| node);
+    (is_node(node) || !is_near()).then_some([from, to])
+}
