@@ -95,10 +95,12 @@ fn ends_of_mapping<'t>(
     file: &SourceFile,
     is_node: &dyn Fn(&str) -> bool,
 ) -> Option<[&'t Tree; 2]> {
+    if entries.iter().any(|(key, _)| ["from", "to"].contains(&key.text(file))) {
+        return None;
+    }
     let is_key = |key: &str| EDGE_KEYS.contains(&key) || RESERVED_EDGE_KEYS.contains(&key);
-    let has_ends = entries.iter().any(|(key, _)| ["from", "to"].contains(&key.text(file)));
     let mut others = entries.iter().filter(|(key, _)| !is_key(key.text(file)));
-    let (from, to) = others.next().filter(|_| !has_ends && others.next().is_none())?;
+    let (from, to) = others.next().filter(|_| others.next().is_none())?;
     let name = from.text(file);
     let is_near = || keys::guesses(&[name], EDGE_KEYS, |_| false, || None).iter().any(|guess| guess.meant.is_some());
     let node = name.split_once('.').map_or(name, |(node, _)| node);
