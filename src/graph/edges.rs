@@ -6,7 +6,6 @@ use super::load::{DEFAULT_MAX_MESSAGE, DEFAULT_QUEUE};
 use super::rules;
 use super::shorthand;
 use super::supervision::duration;
-use super::written::is_nothing;
 use super::yaml::{Kind, Tree};
 use std::cell::LazyCell;
 use std::time::Duration;
@@ -65,7 +64,7 @@ impl EdgeSettings {
     }
 }
 
-/// The edges of a file, and whether there may be more: what is not connected may then be meant to be.
+/// The edges of a file, and whether more may be meant by what is in their list: then no node is told to lack one.
 #[derive(Default)]
 pub(super) struct WrittenEdges {
     pub edges: Vec<WrittenEdge>,
@@ -74,22 +73,14 @@ pub(super) struct WrittenEdges {
 
 /// Reads them; every fault becomes a finding.
 pub(super) fn edges<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) -> WrittenEdges {
-    let Some(field) = fields.get("edges") else { return WrittenEdges::default() };
-    let unclear = WrittenEdges { edges: Vec::new(), are_unclear: true };
-    if is_nothing(field.value) {
-        return WrittenEdges::default();
-    }
-    let Kind::Seq(items) = &field.value.kind else {
-        if field.value.kind != Kind::Unknown {
-            let message = format!("`edges` is a list, not {}", field.value.describe());
-            reader.report(
-                rules::WRONG_TYPE,
-                field.value.span,
-                message,
-                "write a line for each: `- { from: …, to: … }`",
-            );
+    let Some(value) = fields.get("edges").map(|field| field.value) else { return WrittenEdges::default() };
+    let Kind::Seq(items) = &value.kind else {
+        if !matches!(value.kind, Kind::Null | Kind::Unknown) {
+            let message = format!("`edges` is a list, not {}", value.describe());
+            let help = "write a line for each: `- { from: …, to: … }`";
+            reader.report(rules::WRONG_TYPE, value.span, message, help);
         }
-        return unclear;
+        return WrittenEdges::default();
     };
     let mut written = WrittenEdges { edges: Vec::with_capacity(items.len()), are_unclear: false };
     let file = reader.file;

@@ -3,7 +3,7 @@
 use super::source::{SourceFile, Span};
 
 /// A part of a text, and what is to stand there instead.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Edit {
     /// The part.
     pub span: Span,

@@ -102,12 +102,9 @@ impl<'t> Reader<'_, 't> {
     fn unknown_keys(&mut self, what: &str, unknown: &[Field<'t>], known: &[&'static str], fields: &mut Fields<'t>) {
         let twice = unknown.iter().filter(|field| field.is_twice);
         let names: Vec<&str> = unknown.iter().chain(twice).map(|field| field.name).collect();
-        let mut guesses = Vec::new().into_iter();
-        if self.findings.may_compare(names.len(), known.len()) {
-            guesses = keys::guesses(&names, known, |name| fields.get(name).is_some(), || all_keys(known)).into_iter();
-        }
-        for field in unknown {
-            let keys::Guess { help, meant } = guesses.next().unwrap_or_default();
+        let is_there = |name: &str| fields.get(name).is_some();
+        let guesses = keys::affordable_guesses(&names, known, is_there, || all_keys(known), self.findings);
+        for (field, keys::Guess { help, meant }) in unknown.iter().zip(guesses) {
             let draft = Draft::new(rules::UNKNOWN_KEY, field.span, format!("{what} has no key `{}`", field.name));
             self.findings.add(draft.suggest(help, Part::Whole));
             match meant {

@@ -1,6 +1,7 @@
 //! Keys that a mapping does not have, and what they were meant to be: what is told of one counts as meant, so that one slip
 //! is one finding.
 
+use super::finding::Findings;
 use super::source::SourceFile;
 use super::suggest::{Near, Suggestion};
 use super::yaml::Tree;
@@ -102,28 +103,54 @@ fn guess_word<'k>(name: &str, free: &[&'k str], there: &[&str]) -> Guess<'k> {
     Guess { help: Some(near.help(name)), meant: Some(Meant { key: near.name, is_sure: near.is_nearest }) }
 }
 
-/// Where `key` is among `entries`, which may have the keys `known`; also where it is misspelt.
-pub(super) fn find(entries: &[(Tree, Tree)], key: &str, known: &[&str], file: &SourceFile) -> Found {
-    let names = || entries.iter().map(|(key, _)| key.text(file));
-    if let Some(at) = names().position(|name| name == key) {
-        return if names().skip(at + 1).any(|name| name == key) { Found::Unsure } else { Found::At(at) };
+/// As [`guesses`], where so much may be compared; else nothing is known of any.
+pub(super) fn affordable_guesses<'k>(
+    unknown: &[&str],
+    known: &[&'k str],
+    is_there: impl Fn(&str) -> bool,
+    others: impl Fn() -> Option<Suggestion>,
+    findings: &mut Findings,
+) -> Vec<Guess<'k>> {
+    if findings.may_compare(unknown.len(), known.len()) {
+        return guesses(unknown, known, is_there, others);
     }
+    vec![Guess::default(); unknown.len()]
+}
+
+/// The keys of a mapping that are not `known`, and what each was meant to be.
+fn unknown_keys<'e, 'k>(
+    entries: &'e [(Tree, Tree)],
+    known: &[&'k str],
+    file: &'e SourceFile,
+) -> impl Iterator<Item = (&'e str, Option<Meant<'k>>)> {
+    let names = || entries.iter().map(|(key, _)| key.text(file));
     let unknown: Vec<&str> = names().filter(|name| !known.contains(name)).collect();
     let guesses = guesses(&unknown, known, |key| names().any(|name| name == key), || None);
-    let meant = guesses.iter().zip(&unknown).filter_map(|(guess, name)| Some((guess.meant?, name)));
-    match meant.into_iter().find(|(meant, _)| meant.key == key) {
+    unknown.into_iter().zip(guesses.into_iter().map(|guess| guess.meant))
+}
+
+/// Where `key` is among `entries`, which may have the keys `known`; also where it is misspelt.
+pub(super) fn find(entries: &[(Tree, Tree)], key: &str, known: &[&str], file: &SourceFile) -> Found {
+    let places = |wanted: &str| {
+        let mut places = entries.iter().enumerate().filter(|(_, (key, _))| key.text(file) == wanted);
+        (places.next().map(|(at, _)| at), places.next().is_some())
+    };
+    match places(key) {
+        (Some(_), true) => return Found::Unsure,
+        (Some(at), false) => return Found::At(at),
+        (None, _) => {}
+    }
+    let mut unknown = unknown_keys(entries, known, file);
+    match unknown.find_map(|(written, meant)| Some((written, meant.filter(|meant| meant.key == key)?))) {
         None => Found::Nowhere,
-        Some((Meant { is_sure: false, .. }, _)) => Found::Unsure,
-        Some((_, written)) => names().position(|name| name == *written).map_or(Found::Nowhere, Found::At),
+        Some((_, Meant { is_sure: false, .. })) => Found::Unsure,
+        Some((written, _)) => places(written).0.map_or(Found::Nowhere, Found::At),
     }
 }
 
 /// Whether a mapping has keys of which nobody knows what they were meant to be.
 pub(super) fn has_stray(entries: &[(Tree, Tree)], known: &[&str], file: &SourceFile) -> bool {
-    let names = || entries.iter().map(|(key, _)| key.text(file));
-    let unknown: Vec<&str> = names().filter(|name| !known.contains(name)).collect();
-    let guesses = guesses(&unknown, known, |key| names().any(|name| name == key), || None);
-    guesses.iter().any(|guess| guess.meant.is_none())
+    unknown_keys(entries, known, file).any(|(_, meant)| meant.is_none())
 }
 
 #[cfg(test)]

@@ -112,11 +112,8 @@ impl<'t> Model<'t> {
         };
         let mut nowhere: HashSet<SmolStr> = HashSet::new();
         for declared in flat.declared {
-            let Some(end) = model.end(&declared.end, declared.side, findings) else {
-                nowhere.insert(declared.end.text);
-                continue;
-            };
-            let Some(port) = end.port.map(|port| (end.node, port)) else {
+            let end = model.end(&declared.end, declared.side, findings);
+            let Some(port) = end.and_then(|end| Some((end.node, end.port?))) else {
                 nowhere.insert(declared.end.text);
                 continue;
             };

@@ -115,14 +115,18 @@ impl Stream {
         // Two numbers that are too large to be told come to nothing that is known.
         let known = |number: &f64| !number.is_nan();
         let messages_per_s = self.rate.zip(self.samples).map(|(rate, samples)| rate / samples).filter(known);
-        // No pause is shorter than the mean, nor than it was before.
-        let pause_s = self.pause_s.zip(messages_per_s).map(|(pause, per_s)| pause.max(per_s.recip()));
+        let pause_s = self.pause_at(messages_per_s);
         Stream { messages_per_s, pause_s, ..self }.sized()
     }
 
     /// Of a signal whose samples and channels are set: how large its messages are.
     fn sized(self) -> Self {
         Stream { bytes: self.block_bytes(self.samples).filter(|bytes| !bytes.is_nan()), ..self }
+    }
+
+    /// The longest pause where so many messages come per second: none is shorter than the mean, nor than it was before.
+    fn pause_at(&self, per_s: Option<f64>) -> Option<f64> {
+        self.pause_s.zip(per_s).map(|(pause, per_s)| pause.max(per_s.recip()))
     }
 
     /// Bytes of so many rows with a number for each channel.
@@ -193,7 +197,7 @@ impl Stream {
             };
         };
         let block_rate = self.rate.map(|rate| rate / hop);
-        let pause_s = self.pause_s.zip(block_rate).map(|(pause, per_s)| pause.max(per_s.recip()));
+        let pause_s = self.pause_at(block_rate);
         let all =
             self.messages.zip(self.samples).filter(|_| !self.varies).map(|(messages, samples)| messages * samples);
         let messages = all.map(|all| if all < length { 0.0 } else { ((all - length) / hop).floor() + 1.0 });
@@ -207,6 +211,20 @@ impl Stream {
             ..self
         }
         .sized()
+    }
+
+    /// Those channels of this signal that are `listed`.
+    fn selected(self, listed: Option<&Vec<Value>>) -> Self {
+        let labels = listed.and_then(|listed| selected(listed, self.labels.as_deref()));
+        let channels = listed.map(|listed| listed.len() as f64);
+        Stream { channels, labels, ..self }.sized()
+    }
+
+    /// This stream, slowed down to so many messages per second: a second of the signal may take longer from here on.
+    fn limited(self, per_s: Option<f64>) -> Self {
+        let slowed = self.messages_per_s.zip(per_s).map(|(coming, limit)| coming.min(limit));
+        let messages_per_s = if self.realtime { slowed } else { self.messages_per_s };
+        Stream { messages_per_s, pause_s: self.pause_at(per_s), ..self }
     }
 
     /// Length and hop of a window in samples.
@@ -241,26 +259,14 @@ fn sent(output: &OutputPort, settings: &Value, incoming: Stream) -> Stream {
             Stream { messages_per_s, messages, pause_s, ..nothing }
         }
         Cadence::OneSample => Stream { item_bytes: item_bytes(output), ..incoming.one_sample() }.sized(),
-        Cadence::Selected { channels } => {
-            let listed = settings.get(channels).and_then(Value::as_array);
-            let labels = listed.and_then(|listed| selected(listed, incoming.labels.as_deref()));
-            let channels = listed.map(|listed| listed.len() as f64);
-            Stream { channels, labels, ..incoming }.sized()
-        }
+        Cadence::Selected { channels } => incoming.selected(settings.get(channels).and_then(Value::as_array)),
         Cadence::Spectra { segment } => {
             let length = segment.number(settings);
             let (samples, varies) = (length.or(incoming.samples), incoming.varies && length.is_none());
             let spectra = Stream { samples, varies, item_bytes: item_bytes(output), ..incoming };
             Stream { bytes: spectra.block_bytes(samples.map(|samples| (samples / 2.0).floor() + 1.0)), ..spectra }
         }
-        // A second of the signal may take longer from here on.
-        Cadence::Limited { rate } => {
-            let limit = rate.number(settings);
-            let limited = incoming.messages_per_s.zip(limit).map(|(coming, limit)| coming.min(limit));
-            let messages_per_s = if incoming.realtime { limited } else { incoming.messages_per_s };
-            let pause_s = incoming.pause_s.zip(limit).map(|(pause, limit)| pause.max(limit.recip()));
-            Stream { messages_per_s, pause_s, ..incoming }
-        }
+        Cadence::Limited { rate } => incoming.limited(rate.number(settings)),
         Cadence::Signal { rate, block, channels, labels, realtime, count } => {
             let realtime = realtime.as_ref().and_then(|name| settings.get(name)).and_then(Value::as_bool);
             Stream {

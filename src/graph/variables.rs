@@ -180,18 +180,15 @@ impl Scope<'_> {
     fn check_given(&mut self, params: &[(Tree, Tree)], findings: &mut Findings) {
         let Some(given) = self.given.filter(|_| self.are_known) else { return };
         let file = self.file;
-        let known: HashSet<&str> = params.iter().map(|(key, _)| key.text(file)).collect();
+        let known: Vec<&str> = params.iter().map(|(key, _)| key.text(file)).collect();
+        let declared: HashSet<&str> = known.iter().copied().collect();
         let all = given.values.iter().enumerate();
-        let unknown: Vec<_> = all.filter(|(_, (name, ..))| !known.contains(name.as_str())).collect();
+        let unknown: Vec<_> = all.filter(|(_, (name, ..))| !declared.contains(name.as_str())).collect();
         let names: Vec<&str> = unknown.iter().map(|(_, (name, ..))| name.as_str()).collect();
         let is_given = |name: &str| given.by_name.contains_key(name);
-        let known: Vec<&str> = params.iter().map(|(key, _)| key.text(file)).collect();
-        let mut guesses = Vec::new().into_iter();
-        if findings.may_compare(names.len(), known.len()) {
-            guesses = keys::guesses(&names, &known, is_given, || suggest::all(&known, "param")).into_iter();
-        }
-        for (at, (name, key, _)) in unknown {
-            let keys::Guess { help, meant } = guesses.next().unwrap_or_default();
+        let all = || suggest::all(&known, "param");
+        let guesses = keys::affordable_guesses(&names, &known, is_given, all, findings);
+        for ((at, (name, key, _)), keys::Guess { help, meant }) in unknown.into_iter().zip(guesses) {
             if given.by_name[name] != at {
                 // That it is given twice is told with the node.
                 continue;
@@ -324,10 +321,12 @@ impl Scope<'_> {
             if !self.are_known {
                 return None;
             }
-            if let Some(meant) = findings.suggestion(|| suggest::nearest(name, self.names())).map(str::to_owned) {
-                self.params.iter_mut().filter(|param| param.name == meant).for_each(|param| param.used = true);
-            }
             let help = findings.suggestion(|| self.help(name)).map(|help| help.text);
+            let meant =
+                findings.suggestion(|| suggest::nearest(name, self.names())).and_then(|near| self.by_name.get(near));
+            if let Some(&meant) = meant {
+                self.params[meant].used = true;
+            }
             let help = help.unwrap_or_else(|| format!("declare it above: `params: {{ {name}: … }}`"));
             findings.add(Draft::new(rules::UNKNOWN_PARAM, span, format!("there is no param `{name}`")).help(help));
             return None;

@@ -331,13 +331,10 @@ impl<'a> Walker<'a> {
         let known: Vec<&'a str> = known.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
         let written = unknown.iter().map(|(name, ..)| *name);
         let written: Vec<&str> = written.clone().chain(written.filter(|name| twice.contains(name))).collect();
-        let mut guesses = Vec::new().into_iter();
-        if self.findings.may_compare(written.len(), known.len()) {
-            guesses = keys::guesses(&written, &known, is_there, || suggest::all(&known, "setting")).into_iter();
-        }
+        let all = || suggest::all(&known, "setting");
+        let guesses = keys::affordable_guesses(&written, &known, is_there, all, &mut self.findings);
         let mut all_meant = Vec::with_capacity(unknown.len());
-        for (name, span, _) in unknown {
-            let keys::Guess { help, meant } = guesses.next().unwrap_or_default();
+        for ((name, span, _), keys::Guess { help, meant }) in unknown.iter().zip(guesses) {
             let help = help.unwrap_or_else(|| match known.len() {
                 0 => "it takes none".to_owned().into(),
                 _ => format!("settings are {}", suggest::list(&known)).into(),
