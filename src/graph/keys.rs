@@ -173,6 +173,9 @@ mod tests {
         let guess = |there: &str| guesses(&["stal_timeout"], &known, |name| name == there, || None).remove(0).meant;
         assert_eq!(guess("stall_timeout"), None);
         assert_eq!(guess("startup_timeout"), Some(Meant { key: "stall_timeout", is_sure: true }));
+        // As near to the one as to the other.
+        let guess = guesses(&["pate"], &["path", "rate"], |name| name == "path", || None).remove(0);
+        assert_eq!(guess.meant, None);
     }
 
     #[test]
