@@ -68,13 +68,14 @@ fn slips_of_the_finger_are_put_right_and_nothing_else_changes() {
 
 #[test]
 fn what_a_fix_uncovers_is_fixed_with_it() {
-    let slips = "ezrun: 1\nnodes:\n  src: { use: conter, with: { cuont: 2 } }\n  end: { use: \"null\" }\nedgs:\n  \
-                 - { frm: src, to: end, zero_copy: true }\n";
-    let right =
-        slips.replace("conter", "counter").replace("cuont", "count").replace("edgs", "edges").replace("frm", "from");
+    let slips = "ezrun: 1\nnodes:\n  src: { use: sin, with: { cuont: 2 } }\n  half: { use: scale, with: { gain: 0.5 } }\n  \
+                 end: { use: \"null\" }\nedgs:\n  - { frm: src, to: half.inn, zero_copy: true }\n  \
+                 - { from: half, to: end, zero_copy: true }\n";
+    let right = slips.replace("sin,", "sine,").replace("cuont", "count").replace("edgs", "edges");
+    let right = right.replace("frm", "from").replace("inn, zero_copy: true", "in, zero_copy: false");
     let (code, text, stderr) = fixed(slips, "--fix");
     assert_eq!((code, &*text), (0, &*right), "{stderr}");
-    assert!(stderr.contains("fixed: graph.yaml:3:32: `cuont` is now `count`"), "{stderr}");
+    assert!(stderr.contains("fixed: graph.yaml:7:42: `true` is now `false`"), "{stderr}");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! What the tree of a file does not keep: its comments, and whether it means to be a graph although it is broken.
 
 use super::source::{SourceFile, Span};
-use granit_parser::{Event, Parser};
+use granit_parser::{Event, Parser, Scanner, StrInput, TokenType};
+use std::ops::Range;
 
 /// A comment of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,15 +17,33 @@ pub(super) struct Comment<'f> {
     pub alone: bool,
 }
 
-/// The comments of `file`, up to where it is no YAML. A `#` in a text is none.
+/// The comments of `file`, up to where it is no YAML: all that begins with a `#` between its words. A `#` in a text is none.
 pub(super) fn comments(file: &SourceFile) -> Vec<Comment<'_>> {
-    let options = granit_parser::options! { max_buffered_comment_events: usize::MAX };
-    let events = Parser::new_from_str_with_options(file.text(), options).map_while(Result::ok);
-    let spans = events.filter(|(event, _)| matches!(event, Event::Comment(..))).filter_map(|(_, span)| {
-        let range = span.byte_range()?;
-        Some(Span::new(range.start, range.end).in_file(file.id()))
-    });
-    spans.map(|span| comment(file, span)).collect()
+    let text = file.text();
+    let mut comments = Vec::new();
+    let mut behind = 0;
+    for token in Scanner::new(StrInput::new(text)) {
+        let Ok(token) = token else { return comments };
+        let Some(range) = token.span().byte_range() else { continue };
+        comments_within(behind..range.start, file, &mut comments);
+        // A text of several lines that has none begins at its `|` or `>`, which a comment may follow.
+        let is_blank = matches!(token.token_type(), TokenType::Scalar(_, text) if text.trim().is_empty());
+        behind = behind.max(if is_blank { range.start } else { range.end });
+    }
+    comments_within(behind..text.len(), file, &mut comments);
+    comments
+}
+
+/// Adds the comments that begin in a part of `file` where no words are.
+fn comments_within<'f>(part: Range<usize>, file: &'f SourceFile, comments: &mut Vec<Comment<'f>>) {
+    let text = file.text();
+    let mut start = part.start;
+    while let Some(at) = text.get(start..part.end).and_then(|rest| rest.find('#')) {
+        start += at;
+        let end = text[start..].find(['\n', '\r']).map_or(text.len(), |length| start + length);
+        comments.push(comment(file, Span::new(start, end).in_file(file.id())));
+        start = end;
+    }
 }
 
 fn comment(file: &SourceFile, whole: Span) -> Comment<'_> {
@@ -107,10 +126,20 @@ mod tests {
     #[test]
     fn a_hash_within_a_text_is_no_comment() {
         let file = file(
-            "# one\na: '# no'\nb: \"x # no\" # two\nc: |\n  # no\n  # no\nd: x#no\n  # three\ne: [1, # four\n 2]\nf: http://x/#no\n",
+            "# one\na: '# no'\nb: \"x # no\" # two\nc: |\n  # no\n  # no\nd: x#no\n  # three\ne: [1, # four\n 2]\nf: http://x/#no\ng: > # five\n  | # no\nh: |+ # six\n\n",
         );
         let found: Vec<_> = comments(&file).iter().map(|c| (c.text.trim(), c.line, c.alone)).collect();
-        assert_eq!(found, [("one", 1, true), ("two", 3, false), ("three", 8, true), ("four", 9, false)]);
+        assert_eq!(
+            found,
+            [
+                ("one", 1, true),
+                ("two", 3, false),
+                ("three", 8, true),
+                ("four", 9, false),
+                ("five", 12, false),
+                ("six", 14, false)
+            ]
+        );
     }
 
     #[test]

@@ -101,6 +101,16 @@ fn edge<'t>(tree: &'t Tree, is_node: &dyn Fn(&str) -> bool, reader: &mut Reader<
     }
     let Some(fields) = reader.record(tree, "an edge", EDGE_KEYS, RESERVED_EDGE_KEYS) else { return };
     let mut end = |key: &str, in_words: &str, port: &str| match fields.get(key) {
+        Some(field) if matches!(field.value.kind, Kind::Seq(_)) => {
+            let message = format!("{in_words} is one end, not a list");
+            reader.report(
+                rules::WRONG_TYPE,
+                field.value.span,
+                message,
+                "write an edge for each: `- { from: …, to: … }`",
+            );
+            None
+        }
         Some(field) => reader.text(field.value, in_words),
         None => {
             let first = tree.span.part(tree.span.start(), tree.span.start() + 1);

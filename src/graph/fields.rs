@@ -238,15 +238,16 @@ impl<'t> Reader<'_, 't> {
                 let message = format!("{what} is `true` or `false`, not {}", tree.describe());
                 let text = tree.text(self.file);
                 let help = match text.to_ascii_lowercase().as_str() {
-                    "true" => "write `true`, without quotes".to_owned(),
-                    "false" => "write `false`, without quotes".to_owned(),
-                    "yes" | "y" | "on" => format!("write `true`: in YAML 1.2 `{text}` is a text"),
-                    "no" | "n" | "off" => format!("write `false`: in YAML 1.2 `{text}` is a text"),
-                    "1" => "write `true`".to_owned(),
-                    "0" => "write `false`".to_owned(),
-                    _ => "write `true` or `false`".to_owned(),
+                    "true" => "write `true`, without quotes".to_owned().into(),
+                    "false" => "write `false`, without quotes".to_owned().into(),
+                    "yes" | "y" | "on" => format!("write `true`: in YAML 1.2 `{text}` is a text").into(),
+                    "no" | "n" | "off" => format!("write `false`: in YAML 1.2 `{text}` is a text").into(),
+                    "1" => "write `true`".to_owned().into(),
+                    "0" => "write `false`".to_owned().into(),
+                    _ => suggest::meant(text, ["true", "false"])
+                        .unwrap_or_else(|| "write `true` or `false`".to_owned().into()),
                 };
-                self.report(rules::WRONG_TYPE, tree.span, message, help);
+                self.findings.add(Draft::new(rules::WRONG_TYPE, tree.span, message).suggest(Some(help), Part::Whole));
                 None
             }
         }

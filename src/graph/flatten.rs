@@ -6,6 +6,7 @@ use super::fields::{Reader, Word};
 use super::finding::{Draft, Findings};
 use super::interface::{Groups, Interface, Ports};
 use super::model::ModelNode;
+use super::pieces::is_name;
 use super::ports::{HasPorts, Side, find_port};
 use super::rules;
 use super::source::{FileId, Span};
@@ -409,9 +410,16 @@ pub(super) fn own_name(name: &str) -> &str {
     name.rsplit_once('/').map_or(name, |(_, own)| own)
 }
 
-/// Help for a name that is not there: of what stands in the same file, the nearest.
-pub(super) fn help_in_file<'n>(name: &str, names: impl Iterator<Item = &'n str>, what: &str) -> Option<Suggestion> {
+/// Help for a name that is not there: of what stands in the same file, the nearest, but not `other`.
+pub(super) fn help_in_file<'n>(
+    name: &str,
+    names: impl Iterator<Item = &'n str>,
+    other: Option<&str>,
+    what: &str,
+) -> Option<Suggestion> {
     let prefix = &name[..name.len() - own_name(name).len()];
-    let names: Vec<&str> = names.filter_map(|known| known.strip_prefix(prefix)).collect();
-    suggest::help(own_name(name), &names.into_iter().filter(|n| super::pieces::is_name(n)).collect::<Vec<_>>(), what)
+    let other = other.and_then(|other| other.strip_prefix(prefix));
+    let names: Vec<&str> = names.filter_map(|known| known.strip_prefix(prefix)).filter(|name| is_name(name)).collect();
+    let others = names.iter().copied().filter(|name| Some(*name) != other);
+    suggest::meant(own_name(name), others).or_else(|| suggest::all(&names, what))
 }

@@ -34,10 +34,19 @@ impl<'f> Line<'f> {
         (1..self.number).rev().map(|number| Line { file: self.file, number }).find(Line::says_something)
     }
 
-    /// The first word, without the `- ` before it.
+    /// The first word, be it a `-`.
     pub fn first_word(&self) -> Span {
         let text = self.text();
-        let start = text.len() - text.trim_start().len();
+        self.word_from(text.len() - text.trim_start().len())
+    }
+
+    /// The first word behind the dashes.
+    pub fn first_key(&self) -> Span {
+        self.word_from(self.levels().last().map_or(0, |level| level.column))
+    }
+
+    fn word_from(&self, start: usize) -> Span {
+        let text = self.text();
         let word = text[start..].find(char::is_whitespace).unwrap_or(text.len() - start);
         self.part(start, start + word)
     }

@@ -2,6 +2,7 @@
 
 use super::fields::plainly;
 use super::source::SourceFile;
+use super::suggest;
 use super::yaml::{Kind, Tree, plain_scalar};
 use crate::node::figures;
 
@@ -18,7 +19,12 @@ pub(super) fn instead(tree: &Tree, wanted: &[&str], file: &SourceFile, way_out: 
         Kind::String(text) if wanted == ["`true` or `false`"] => match text.as_str() {
             "yes" | "on" | "true" => Some(format!("write `true`{unquoted}")),
             "no" | "off" | "false" => Some(format!("write `false`{unquoted}")),
-            _ => Some("write `true` or `false`".to_owned()),
+            text => {
+                let near = suggest::nearest(text, ["true", "false"]);
+                Some(
+                    near.map_or_else(|| "write `true` or `false`".to_owned(), |near| format!("did you mean `{near}`?")),
+                )
+            }
         },
         _ if scalar && wanted.contains(&"a text") => Some(format!("quote it: \"{}\"", tree.text(file))),
         Kind::Float(_) if wanted.contains(&"an integer") => tree.whole_number().map(plainly),

@@ -14,12 +14,16 @@ const MAX_KEYS: usize = 100;
 const OTHER_WORDS: &[(&str, &[&str])] = &[
     ("use", &["type", "kind", "class", "component"]),
     ("with", &["params", "parameters", "settings", "config", "options", "args"]),
-    ("from", &["source", "src", "output"]),
-    ("to", &["target", "dest", "destination", "dst", "sink", "input"]),
+    ("from", &["source", "src", "output", "start"]),
+    ("to", &["target", "dest", "destination", "dst", "sink", "input", "end"]),
     ("queue", &["depth", "capacity", "buffer", "queue_size"]),
     ("overflow", &["policy", "when_full"]),
     ("nodes", &["components", "units", "steps"]),
     ("edges", &["links", "connections", "wires"]),
+    ("params", &["parameters", "variables", "vars", "arguments"]),
+    ("ports", &["interface", "io", "exposes"]),
+    ("packs", &["plugins", "imports", "libraries"]),
+    ("backends", &["processes", "workers"]),
     ("ezrun", &["version"]),
 ];
 

@@ -5,6 +5,7 @@ use super::model::{Model, Wire};
 use super::source::Span;
 use super::streams::{Streams, bytes_in_words};
 use super::{Delivery, Overflow, rules};
+use std::cmp::Reverse;
 
 /// Most places that a finding shows beside its own.
 const MAX_RELATED: usize = 3;
@@ -54,9 +55,9 @@ pub struct EdgeDemand {
 }
 
 /// An output and what it may need.
-struct Need<'w, 'm> {
+struct Need {
     bytes: u64,
-    wires: &'w [Wire<'m>],
+    from: (usize, usize),
 }
 
 /// An edge that no process can have, whatever the machine has: what its queue holds is more than there are addresses for.
@@ -79,14 +80,12 @@ pub(super) fn budget(model: &Model<'_>, streams: &Streams, limit: &MemoryLimit, 
     if limit.of != LimitOf::Budget && !findings.places_of(rules::MEMORY_BUDGET).is_empty() {
         return;
     }
-    let mut wires: Vec<Wire<'_>> = model.wires().collect();
-    wires.sort_by_key(|wire| wire.from);
-    let mut needs = needs(&wires, model, streams, limit);
+    let mut needs = needs(model, streams, limit);
     let total: u128 = needs.iter().map(|need| u128::from(need.bytes)).sum();
     if total <= u128::from(limit.bytes) {
         return;
     }
-    needs.sort_by_key(|need| (std::cmp::Reverse(need.bytes), need.wires.first().map(|wire| wire.to_span)));
+    needs.sort_by_cached_key(|need| (Reverse(need.bytes), wires_of(model, need).next().map(|wire| wire.to_span)));
     let Some((largest, others)) = needs.split_first() else { return };
     let (all, most) = (bytes_in_words(total as f64), bytes_in_words(limit.bytes as f64));
     let whose = match limit.of {
@@ -97,30 +96,36 @@ pub(super) fn budget(model: &Model<'_>, streams: &Streams, limit: &MemoryLimit, 
     let level = if limit.of == LimitOf::Budget { Level::Error } else { Level::Warning };
     let message = format!("the queues of this graph may need {all} of memory, and {whose}");
     let own = format!("write a smaller `max_message` or `queue`; {}", share(model, largest));
-    let mut draft = Draft::new(rules::MEMORY_BUDGET, place(largest), message).level(level).help(own);
+    let mut draft = Draft::new(rules::MEMORY_BUDGET, place(model, largest), message).level(level).help(own);
     for need in others.iter().take(MAX_RELATED).filter(|need| need.bytes > 0) {
-        draft = draft.related(place(need), share(model, need));
+        draft = draft.related(place(model, need), share(model, need));
     }
     findings.add(draft);
 }
 
-/// What each output may need; `wires` are in the order of these.
-fn needs<'w, 'm>(
-    wires: &'w [Wire<'m>],
-    model: &Model<'_>,
-    streams: &Streams,
-    limit: &MemoryLimit,
-) -> Vec<Need<'w, 'm>> {
+/// What each output may need.
+fn needs(model: &Model<'_>, streams: &Streams, limit: &MemoryLimit) -> Vec<Need> {
     let places = model.places();
-    let need = |wires: &'w [Wire<'m>]| {
-        let demands = wires.iter().filter_map(|wire| {
-            let same_backend = places[wire.from.0] == places[wire.to.0];
-            demand(model, streams, wire, limit.of).map(|demand| EdgeDemand { same_backend, ..demand })
-        });
-        let demands: Vec<EdgeDemand> = demands.collect();
-        Need { bytes: if demands.is_empty() { 0 } else { (limit.port_bytes)(&demands) }, wires }
-    };
-    wires.chunk_by(|a, b| a.from == b.from).map(need).collect()
+    let mut needs = Vec::with_capacity(model.nodes.len());
+    for node in 0..model.nodes.len() {
+        let mut wires: Vec<Wire<'_>> = model.wires_out_of(node).collect();
+        wires.sort_by_key(|wire| wire.from);
+        needs.extend(wires.chunk_by(|a, b| a.from == b.from).map(|wires| {
+            let demands = wires.iter().filter_map(|wire| {
+                let same_backend = places[wire.from.0] == places[wire.to.0];
+                demand(model, streams, wire, limit.of).map(|demand| EdgeDemand { same_backend, ..demand })
+            });
+            let demands: Vec<EdgeDemand> = demands.collect();
+            Need { bytes: if demands.is_empty() { 0 } else { (limit.port_bytes)(&demands) }, from: wires[0].from }
+        }));
+    }
+    needs
+}
+
+/// The edges of an output.
+fn wires_of<'m>(model: &'m Model<'_>, need: &Need) -> impl DoubleEndedIterator<Item = Wire<'m>> {
+    let from = need.from;
+    model.wires_out_of(from.0).filter(move |wire| wire.from == from)
 }
 
 /// Nothing where it is not known how large the messages are.
@@ -145,17 +150,17 @@ fn demand(model: &Model<'_>, streams: &Streams, wire: &Wire<'_>, limit: LimitOf)
 }
 
 /// Where the most can be gained: at the largest edge's `max_message`, else at its `queue`, else where it ends.
-fn place(need: &Need<'_, '_>) -> Span {
-    let size = |wire: &&Wire<'_>| (wire.edge.largest(), wire.edge.depth());
+fn place(model: &Model<'_>, need: &Need) -> Span {
+    let size = |wire: &Wire<'_>| (wire.edge.largest(), wire.edge.depth());
     // Of equals, the first.
-    let largest = need.wires.iter().rev().max_by_key(size);
+    let largest = wires_of(model, need).rev().max_by_key(size);
     largest.map_or(Span::default(), |wire| {
         let written = wire.edge.max_message.map(|bytes| bytes.span);
         written.or(wire.edge.queue.map(|queue| queue.span)).unwrap_or(wire.to_span)
     })
 }
 
-fn share(model: &Model<'_>, need: &Need<'_, '_>) -> String {
-    let from = need.wires.first().map_or("", |wire| model.nodes[wire.from.0].name.text.as_str());
+fn share(model: &Model<'_>, need: &Need) -> String {
+    let from = &model.nodes[need.from.0].name.text;
     format!("what `{from}` sends may need {}", bytes_in_words(need.bytes as f64))
 }

@@ -112,7 +112,7 @@ impl<'t> Model<'t> {
         };
         let mut nowhere: HashSet<SmolStr> = HashSet::new();
         for declared in flat.declared {
-            let end = model.end(&declared.end, declared.side, findings);
+            let end = model.end(&declared.end, None, declared.side, findings);
             let Some(port) = end.and_then(|end| Some((end.node, end.port?))) else {
                 nowhere.insert(declared.end.text);
                 continue;
@@ -139,8 +139,16 @@ impl<'t> Model<'t> {
         let resolved = flat.edges.into_iter().map(|edge| {
             // What a port stands for is told at the port, where that is nothing.
             let somewhere = |word: &&Word| !nowhere.contains(&word.text);
-            let from = edge.from.as_ref().filter(somewhere).and_then(|word| model.end(word, Side::Output, findings));
-            let to = edge.to.as_ref().filter(somewhere).and_then(|word| model.end(word, Side::Input, findings));
+            let from = edge
+                .from
+                .as_ref()
+                .filter(somewhere)
+                .and_then(|word| model.end(word, edge.to.as_ref(), Side::Output, findings));
+            let to = edge
+                .to
+                .as_ref()
+                .filter(somewhere)
+                .and_then(|word| model.end(word, edge.from.as_ref(), Side::Input, findings));
             ModelEdge { written: edge.settings, from, to }
         });
         model.edges = resolved.collect();
@@ -148,25 +156,29 @@ impl<'t> Model<'t> {
         model
     }
 
-    /// The node called `name`; else a finding.
-    pub fn node(&self, name: &str, span: Span, findings: &mut Findings) -> Option<usize> {
+    /// The node called `name`; else a finding, in which `other` is not suggested.
+    pub fn node(&self, name: &str, other: Option<&str>, span: Span, findings: &mut Findings) -> Option<usize> {
         if let Some(&node) = self.by_name.get(name) {
             return Some(node);
         }
         if self.unclear_nodes.contains(&name[..name.len() - own_name(name).len()]) {
             return None;
         }
-        let names = self.nodes.iter().map(|node| node.name.text.as_str()).chain(self.parts.keys().map(SmolStr::as_str));
         let outer = name.strip_suffix(own_name(name)).and_then(|prefix| prefix.strip_suffix('/'));
         let (wanted, within) = match outer.filter(|outer| self.parts.get(*outer) != Some(&span.file)) {
             None => (name, String::new()),
             Some(outer) if self.parts.contains_key(outer) => (name, format!(" in `{outer}`")),
             Some(outer) => (outer, String::new()),
         };
-        let help = findings.suggestion(|| help_in_file(wanted, names, "node"));
+        let help = findings.suggestion(|| help_in_file(wanted, self.names(), other, "node"));
         let message = format!("there is no node `{}`{within}", own_name(wanted));
         findings.add(Draft::new(rules::UNKNOWN_NODE, span, message).suggest(help, Part::Front));
         None
+    }
+
+    /// What edges and backends may name.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.nodes.iter().map(|node| node.name.text.as_str()).chain(self.parts.keys().map(SmolStr::as_str))
     }
 
     /// Edges of which everything is known.
@@ -177,6 +189,11 @@ impl<'t> Model<'t> {
     /// Those that end at `node`, in the order of the file.
     pub fn wires_into(&self, node: usize) -> impl Iterator<Item = Wire<'_>> + Clone {
         self.shape.edges_into(node).iter().filter_map(|&edge| self.edges[edge].wire())
+    }
+
+    /// Those that begin at `node`, in the order of the file.
+    pub fn wires_out_of(&self, node: usize) -> impl DoubleEndedIterator<Item = Wire<'_>> {
+        self.shape.edges_out_of(node).iter().filter_map(|&edge| self.edges[edge].wire())
     }
 
     /// The backend of each node that the file places; the node itself, where it has a backend of its own.
@@ -202,7 +219,8 @@ impl<'t> Model<'t> {
         self.nodes[node].node_type.as_ref().is_some_and(|node_type| node_type.inputs[input].many)
     }
 
-    fn end(&mut self, word: &Word, side: Side, findings: &mut Findings) -> Option<End> {
+    /// An end of an edge; `other` is the one across.
+    fn end(&mut self, word: &Word, other: Option<&Word>, side: Side, findings: &mut Findings) -> Option<End> {
         // A node's name with a dot in it is a fault of that name.
         if word.text.contains('.') && self.by_name.contains_key(&word.text) {
             return None;
@@ -212,9 +230,10 @@ impl<'t> Model<'t> {
             None => (word.text.as_str(), None),
         };
         let few = findings.are_few();
-        let Some(node) = self.node(name, word.span, findings) else {
+        let other = other.map(|other| other.text.split_once('.').map_or(other.text.as_str(), |(node, _)| node));
+        let Some(node) = self.node(name, other, word.span, findings) else {
             if few {
-                self.mark_meant(name, side);
+                self.mark_meant(name, other, side);
             }
             return None;
         };
@@ -229,18 +248,18 @@ impl<'t> Model<'t> {
         has_ports.then_some(End { node, port, span: word.span })
     }
 
-    /// The node that was probably meant by `name`, or those behind the ports of the file, lack nothing that is not known.
-    fn mark_meant(&mut self, name: &str, side: Side) {
-        let names = self.nodes.iter().map(|node| node.name.text.as_str()).chain(self.parts.keys().map(SmolStr::as_str));
-        let Some(meant) = suggest::nearest(name, names).map(str::to_owned) else { return };
-        if let Some(&meant) = self.by_name.get(meant.as_str()) {
-            self.faulty(side).insert(meant);
-        }
+    /// Nodes that may have been meant by `name`, and those behind the ports of such a file, lack nothing that is not known.
+    fn mark_meant(&mut self, name: &str, other: Option<&str>, side: Side) {
+        let names = self.names().filter(|name| Some(*name) != other);
+        let all: Vec<String> = suggest::all_nearest(name, names).into_iter().map(str::to_owned).collect();
         let loose = if side == Side::Input { &self.loose_inputs } else { &self.loose_outputs };
-        let prefix = format!("{meant}/");
-        let behind = loose.keys().map(|(node, _)| *node);
-        let behind: Vec<usize> = behind.filter(|node| self.nodes[*node].name.text.starts_with(&prefix)).collect();
-        self.faulty(side).extend(behind);
+        let is_behind = |node: &usize| {
+            let behind = all.iter().filter_map(|meant| self.nodes[*node].name.text.strip_prefix(meant.as_str()));
+            behind.into_iter().any(|rest| rest.starts_with('/'))
+        };
+        let behind: Vec<usize> = loose.keys().map(|(node, _)| *node).filter(is_behind).collect();
+        let meant: Vec<usize> = all.iter().filter_map(|meant| self.by_name.get(meant.as_str()).copied()).collect();
+        self.faulty(side).extend(meant.into_iter().chain(behind));
     }
 
     fn faulty(&mut self, side: Side) -> &mut BTreeSet<usize> {

@@ -28,7 +28,6 @@ const MAX_KEY_BYTES: usize = 4096;
 pub(super) fn parse(file: &SourceFile, findings: &mut Findings) -> Option<Tree> {
     let mut builder = Builder::new(file, findings);
     let options = granit_parser::options! {
-        emit_comments: false,
         emit_unresolved_aliases: true,
         flow_nesting_limit: MAX_DEPTH,
         block_nesting_limit: MAX_DEPTH,

@@ -1,6 +1,6 @@
 //! How the nodes and edges of a model hang together: found out once, for all rules.
 
-use super::model::ModelEdge;
+use super::model::{End, ModelEdge};
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
@@ -14,10 +14,16 @@ pub(super) struct Shape {
     pub component: Vec<usize>,
     /// Nodes in an order in which each comes after those that it hears from; within a cycle, in any order.
     pub sources_first: Vec<usize>,
-    /// The edges of which the end is known, in the order of the nodes there.
-    ending: Vec<usize>,
+    into: ByNode,
+    out_of: ByNode,
+}
+
+/// Edges of which an end is known, by the node there.
+struct ByNode {
+    /// In the order of the nodes, those of one node in the order of the file.
+    edges: Vec<usize>,
     /// Where those of each node begin.
-    ending_at: Vec<usize>,
+    begin: Vec<usize>,
 }
 
 impl Shape {
@@ -26,13 +32,44 @@ impl Shape {
         let components = kosaraju_scc(&topology);
         let component = component_of_each(nodes, &components);
         let sources_first = components.into_iter().rev().flatten().map(NodeIndex::index).collect();
-        let (ending, ending_at) = by_end(nodes, edges);
-        Shape { topology, component, sources_first, ending, ending_at }
+        let into = ByNode::of(nodes, || edges.iter().map(|edge| edge.to));
+        let out_of = ByNode::of(nodes, || edges.iter().map(|edge| edge.from));
+        Shape { topology, component, sources_first, into, out_of }
     }
 
     /// The edges that end at `node`, in the order of the file.
     pub fn edges_into(&self, node: usize) -> &[usize] {
-        &self.ending[self.ending_at[node]..self.ending_at[node + 1]]
+        self.into.at(node)
+    }
+
+    /// The edges that begin at `node`, in the order of the file.
+    pub fn edges_out_of(&self, node: usize) -> &[usize] {
+        self.out_of.at(node)
+    }
+}
+
+impl ByNode {
+    /// `ends` are those of all edges in turn.
+    fn of<I: Iterator<Item = Option<End>>>(nodes: usize, ends: impl Fn() -> I) -> Self {
+        let ends = || ends().enumerate().filter_map(|(at, end)| Some((at, end?.node)));
+        let mut begin = vec![0; nodes + 1];
+        for (_, node) in ends() {
+            begin[node + 1] += 1;
+        }
+        for node in 0..nodes {
+            begin[node + 1] += begin[node];
+        }
+        let mut next = begin.clone();
+        let mut edges = vec![0; begin[nodes]];
+        for (at, node) in ends() {
+            edges[next[node]] = at;
+            next[node] += 1;
+        }
+        ByNode { edges, begin }
+    }
+
+    fn at(&self, node: usize) -> &[usize] {
+        &self.edges[self.begin[node]..self.begin[node + 1]]
     }
 }
 
@@ -60,23 +97,4 @@ pub(super) fn component_of_each(nodes: usize, components: &[Vec<NodeIndex>]) -> 
         }
     }
     component
-}
-
-/// The edges sorted by the node where they end, and where those of each node begin.
-fn by_end(nodes: usize, edges: &[ModelEdge]) -> (Vec<usize>, Vec<usize>) {
-    let ends = || edges.iter().enumerate().filter_map(|(at, edge)| Some((at, edge.to?.node)));
-    let mut ending_at = vec![0; nodes + 1];
-    for (_, node) in ends() {
-        ending_at[node + 1] += 1;
-    }
-    for node in 0..nodes {
-        ending_at[node + 1] += ending_at[node];
-    }
-    let mut next = ending_at.clone();
-    let mut ending = vec![0; ending_at[nodes]];
-    for (at, node) in ends() {
-        ending[next[node]] = at;
-        next[node] += 1;
-    }
-    (ending, ending_at)
 }

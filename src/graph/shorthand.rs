@@ -1,5 +1,5 @@
-//! Edges that only name their ends, as in `a -> b`, `[a, b]` or `{ a: b }`: no edge is written so, but it is known what was
-//! meant.
+//! Edges that only name their ends, as in `a -> b`, `[a, b]` or `{ a: [b, c] }`: no edge is written so, but it is known what
+//! was meant.
 
 use super::edges::{EDGE_KEYS, EdgeSettings, RESERVED_EDGE_KEYS, WrittenEdge};
 use super::fields::{Field, Reader, Word};
@@ -25,25 +25,24 @@ pub(super) fn edges<'t>(
     reader: &mut Reader<'_, 't>,
     edges: &mut Vec<WrittenEdge>,
 ) -> bool {
-    let ends = ends(tree, reader.file, is_node);
-    let are_few = ends.len() == 2 || (ends.len() <= MAX_CHAIN && edges.len() < MAX_EDGES_AND_CHAINS);
-    if ends.is_empty() || !are_few {
+    let pairs = pairs(tree, reader.file, is_node);
+    let are_few = pairs.len() == 1 || edges.len() < MAX_EDGES_AND_CHAINS;
+    if pairs.is_empty() || !are_few {
         return false;
     }
     let message = match &tree.kind {
         Kind::Map(_) => "an edge is a mapping with the keys `from` and `to`".to_owned(),
         _ => format!("an edge is a mapping, not {}", tree.describe()),
     };
-    let pairs = || ends.windows(2).map(|pair| [&pair[0], &pair[1]]);
-    let written = pairs().take(MAX_SHOWN_EDGES).map(|pair| {
-        let [from, to] = pair.map(|end| quoted(&end.text));
+    let written = pairs.iter().take(MAX_SHOWN_EDGES).map(|[from, to]| {
+        let [from, to] = [from, to].map(|end| quoted(&end.text));
         format!("`{{ from: {from}, to: {to} }}`")
     });
     let written: Vec<String> = written.collect();
-    let more = if pairs().len() > MAX_SHOWN_EDGES { ", …" } else { "" };
+    let more = if pairs.len() > MAX_SHOWN_EDGES { ", …" } else { "" };
     reader.report(rules::WRONG_TYPE, tree.span, message, format!("write {}{more}", written.join(", ")));
-    edges.extend(pairs().map(|pair| {
-        let [from, to] = pair.map(|end| Some(end.clone()));
+    edges.extend(pairs.into_iter().map(|pair| {
+        let [from, to] = pair.map(Some);
         WrittenEdge { from, to, settings: Box::new(EdgeSettings { faulty: true, ..EdgeSettings::default() }) }
     }));
     true
@@ -57,23 +56,34 @@ pub(super) fn names<'t>(field: Option<&Field<'t>>, file: &'t SourceFile) -> Hash
     }
 }
 
-/// The nodes that it leads over; none where it is no such edge.
-fn ends(tree: &Tree, file: &SourceFile, is_node: &dyn Fn(&str) -> bool) -> Vec<Word> {
+/// The ends of each edge that is meant; none where it is no such edge.
+fn pairs(tree: &Tree, file: &SourceFile, is_node: &dyn Fn(&str) -> bool) -> Vec<[Word; 2]> {
     let word = |tree: &Tree| Word { text: tree.text(file).into(), span: tree.span };
-    let ends: Vec<Word> = match &tree.kind {
-        Kind::String(text) => ends_of_arrow(text, tree.span, file),
-        Kind::Seq(ends) => ends.iter().map(word).collect(),
-        Kind::Map(entries) => {
-            ends_of_mapping(entries, file, is_node).map_or_else(Vec::new, |ends| ends.map(word).into())
-        }
+    let words = |ends: &[Tree]| ends.iter().take(MAX_CHAIN + 1).map(word).collect::<Vec<Word>>();
+    let pairs = match &tree.kind {
+        Kind::String(text) => chain(&ends_of_arrow(text, tree.span, file)),
+        Kind::Seq(ends) => chain(&words(ends)),
+        Kind::Map(entries) => match ends_of_mapping(entries, file, is_node) {
+            None => Vec::new(),
+            Some((from, to)) => {
+                let chain = chain(&ends_of_arrow(from.text(file), from.span, file));
+                let to = if let Kind::Seq(ends) = &to.kind { words(ends) } else { vec![word(to)] };
+                if chain.is_empty() { to.into_iter().map(|to| [word(from), to]).collect() } else { chain }
+            }
+        },
         _ => Vec::new(),
     };
     let is_end = |end: &Word| {
         let is_part = |part: char| part.is_ascii_alphanumeric() || "_-./".contains(part);
         !end.text.is_empty() && end.text.len() <= MAX_SHOWN_END && end.text.chars().all(is_part)
     };
-    let are_ends = ends.len() > 1 && ends.iter().all(is_end);
-    if are_ends { ends } else { Vec::new() }
+    let are_ends = pairs.len() < MAX_CHAIN && pairs.iter().flatten().all(is_end);
+    if are_ends { pairs } else { Vec::new() }
+}
+
+/// Edges from each of `ends` to the next.
+fn chain(ends: &[Word]) -> Vec<[Word; 2]> {
+    ends.windows(2).map(|pair| [pair[0].clone(), pair[1].clone()]).collect()
 }
 
 /// The ends in `a -> b`, each at its place where the file has the text as it is.
@@ -94,7 +104,7 @@ fn ends_of_mapping<'t>(
     entries: &'t [(Tree, Tree)],
     file: &SourceFile,
     is_node: &dyn Fn(&str) -> bool,
-) -> Option<[&'t Tree; 2]> {
+) -> Option<(&'t Tree, &'t Tree)> {
     if entries.iter().any(|(key, _)| ["from", "to"].contains(&key.text(file))) {
         return None;
     }
@@ -104,5 +114,5 @@ fn ends_of_mapping<'t>(
     let name = from.text(file);
     let is_near = || keys::guesses(&[name], EDGE_KEYS, |_| false, || None).iter().any(|guess| guess.meant.is_some());
     let node = name.split_once('.').map_or(name, |(node, _)| node);
-    (is_node(node) || !is_near()).then_some([from, to])
+    (is_node(node) || !is_near()).then_some((from, to))
 }

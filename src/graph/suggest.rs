@@ -19,6 +19,13 @@ pub(super) struct Suggestion {
     pub instead: Option<(String, String)>,
 }
 
+impl Suggestion {
+    /// The name that was clearly meant.
+    pub fn clearly(&self) -> Option<&str> {
+        self.instead.as_ref().map(|(_, meant)| meant.as_str())
+    }
+}
+
 impl From<String> for Suggestion {
     fn from(text: String) -> Self {
         Suggestion { text, instead: None }
@@ -52,6 +59,8 @@ pub(super) struct Near<'c> {
     pub is_nearest: bool,
     /// Whether no other is nearly as near: then it may be put in its place.
     is_clear: bool,
+    /// Whether they differ in what names are counted by: then another was meant that is not there.
+    is_another: bool,
 }
 
 impl<'c> Near<'c> {
@@ -61,10 +70,16 @@ impl<'c> Near<'c> {
         near.sort_by_key(|(distance, _)| *distance);
         let (distance, nearest) = *near.first()?;
         let leads_by = |lead: usize| near.get(1).is_none_or(|(second, _)| *second >= distance + lead);
-        // Names that differ in their numbers are counted, not misspelt.
-        let has_same_number = digits(name).eq(digits(nearest));
-        let (is_nearest, is_clear) = (has_same_number && leads_by(1), has_same_number && leads_by(CLEAR_LEAD));
-        Some(Near { name: nearest, distance, is_nearest, is_clear })
+        let is_another = counters(name) != counters(nearest);
+        let is_word = name.chars().all(|c| c.is_alphanumeric() || "_- ".contains(c));
+        let is_nearest = !is_another && leads_by(1);
+        Some(Near {
+            name: nearest,
+            distance,
+            is_nearest,
+            is_clear: is_nearest && is_word && leads_by(CLEAR_LEAD),
+            is_another,
+        })
     }
 
     /// "Did you mean" it, instead of `name`?
@@ -76,11 +91,30 @@ impl<'c> Near<'c> {
 
 /// "Did you mean" the nearest candidate; nothing where none is near.
 pub(super) fn meant<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<Suggestion> {
-    Near::to(name, candidates).map(|near| near.help(name))
+    Near::to(name, candidates).filter(|near| !near.is_another).map(|near| near.help(name))
 }
 
-fn digits(name: &str) -> impl Iterator<Item = char> {
-    name.chars().filter(char::is_ascii_digit)
+/// All candidates to which the distance from `name` is the same, and the least.
+pub(super) fn all_nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Vec<&'c str> {
+    let near = all_near(name, candidates);
+    let least = near.iter().map(|(distance, _)| *distance).min();
+    near.into_iter().filter(|(distance, _)| Some(*distance) == least).map(|(_, candidate)| candidate).collect()
+}
+
+/// The parts of a name by which several are told apart: numbers, and letters that stand alone, as in `eye_l` or `f32`.
+fn counters(name: &str) -> Vec<&str> {
+    let kind = |c: char| (c.is_alphabetic(), c.is_numeric());
+    let is_end = |(at, c): (usize, char)| name[at..].chars().nth(1).is_none_or(|next| kind(next) != kind(c));
+    let mut counters = Vec::new();
+    let mut start = 0;
+    for (at, c) in name.char_indices().filter(|&place| is_end(place)) {
+        let part = &name[start..at + c.len_utf8()];
+        if c.is_numeric() || (c.is_alphabetic() && part.chars().nth(1).is_none()) {
+            counters.push(part);
+        }
+        start = at + c.len_utf8();
+    }
+    counters
 }
 
 /// Help for an unknown `name`: the nearest candidate, or else all of them where they are few.
@@ -197,6 +231,18 @@ mod tests {
         assert_eq!((either.text.as_str(), either.instead), ("did you mean `lowpass`?", None));
         let clear = super::meant("drop-oldest", ["drop_newest", "drop_oldest"]).unwrap();
         assert_eq!(clear.instead.map(|(_, new)| new).as_deref(), Some("drop_oldest"));
+    }
+
+    #[test]
+    fn names_that_differ_in_what_counts_them_are_others() {
+        assert_eq!(counters("eye_l2-ab1"), ["l", "2", "1"]);
+        for (name, other) in [("eeg3", "eeg1"), ("eye_r", "eye_l"), ("u16", "i16"), ("left_x", "left_y")] {
+            assert_eq!(super::meant(name, [other]), None, "{name}");
+        }
+        let meant = |name: &str, other: &str| super::meant(name, [other]).unwrap().instead.is_some();
+        assert!(meant("eyee_l", "eye_l") && meant("ege1", "eeg1"));
+        // What no name is made of may say something.
+        assert!(!meant("adaptive#cc", "adaptive"));
     }
 
     #[test]

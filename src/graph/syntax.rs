@@ -68,6 +68,9 @@ impl Stumble<'_> {
             ErrorKind::ExpectedBlockMappingKey => self.no_key(),
             ErrorKind::ExpectedBlockSequenceEntry => Some(self.no_item()),
             ErrorKind::MappingValueNotAllowed => Some(self.colon()),
+            ErrorKind::FlowMappingValueAdjacentCollection => {
+                Some(missing_space(self.colon_span(), ":").help("write `key: { … }` or `key: [ … ]`"))
+            }
             ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => Some(self.missing_colon(self.word)),
             ErrorKind::BlockSequenceEntryNotAllowed => Some(
                 draft(self.word, "a list cannot begin behind its key")
@@ -203,7 +206,7 @@ impl Stumble<'_> {
             return wrong;
         }
         match above {
-            Some(above) => self.missing_colon(above.first_word()),
+            Some(above) => self.missing_colon(above.first_key()),
             None => draft(self.colon_span(), "a `:` where no key is").help("put the text in quotes"),
         }
     }

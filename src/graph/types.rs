@@ -16,6 +16,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Most names of packs that are not declared, of which is looked for what they mean.
+const MAX_COMPARED: usize = 100;
+
 /// The type of a node.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
@@ -65,7 +68,9 @@ impl<'p> KnownTypes<'p> {
     /// The built-in types, and those of the packs that the file declares.
     pub fn of_file(&mut self, written: &Written<'_>, file: &SourceFile, findings: &mut Findings) -> Types {
         let uses = written.nodes.iter().filter_map(|node| node.uses.as_ref()).filter(|uses| !is_file(&uses.text));
-        let used: BTreeSet<&str> = uses.filter_map(|uses| uses.text.split_once('/')).map(|(pack, _)| pack).collect();
+        let mut used: BTreeSet<&str> =
+            uses.filter_map(|uses| uses.text.split_once('/')).map(|(pack, _)| pack).collect();
+        used.extend(meant(&used, written.packs.iter().map(|pack| pack.name.text.as_str())));
         let mut all = BTreeMap::new();
         for pack in &written.packs {
             if !used.contains(pack.name.text.as_str()) {
@@ -112,7 +117,7 @@ impl Silence {
 }
 
 impl Types {
-    /// The type that `uses` names.
+    /// The type that `uses` names. Where it names none, that is told, and the type is the one that it clearly means.
     pub fn find(&self, uses: &Word, findings: &mut Findings) -> Option<Found> {
         match uses.text.split_once('/') {
             None => self.find_built_in(uses, findings),
@@ -121,49 +126,70 @@ impl Types {
     }
 
     fn find_built_in(&self, uses: &Word, findings: &mut Findings) -> Option<Found> {
-        if let Some(node_type) = self.built_in.get(uses.text.as_str()) {
-            return Some(Found { pack: None, node_type: Some(Arc::clone(node_type)) });
+        let built_in = |name: &str| Some(Found { pack: None, node_type: Some(Arc::clone(self.built_in.get(name)?)) });
+        if let Some(found) = built_in(&uses.text) {
+            return Some(found);
         }
         let near = findings.suggestion(|| suggest::meant(&uses.text, self.built_in.keys().map(String::as_str)));
-        let help = match (near, findings.suggestion(|| self.pack_with(&uses.text))) {
-            (_, Some(pack)) => format!("the pack `{pack}` has it: write `{pack}/{}`", uses.text).into(),
-            (Some(near), _) => near,
-            (None, None) => "`ezrun nodes` lists the node types".to_owned().into(),
+        let (help, meant) = match (near, findings.suggestion(|| self.pack_with(&uses.text))) {
+            (_, Some((pack, found))) => {
+                (format!("the pack `{pack}` has it: write `{pack}/{}`", uses.text).into(), Some(found))
+            }
+            (Some(near), None) => {
+                let meant = near.clearly().and_then(built_in);
+                (near, meant)
+            }
+            (None, None) => ("`ezrun nodes` lists the node types".to_owned().into(), None),
         };
         let message = format!("there is no node type `{}`", uses.text);
         findings.add(Draft::new(rules::UNKNOWN_TYPE, uses.span, message).suggest(Some(help), Part::Whole));
-        None
+        meant
     }
 
     fn find_in_pack(&self, uses: &Word, pack: &str, name: &str, findings: &mut Findings) -> Option<Found> {
-        let Some(found) = self.packs.get(pack) else {
-            if self.may_have_more {
-                return None;
-            }
-            let names = || self.packs.keys().map(SmolStr::as_str).collect::<Vec<&str>>();
-            let help = findings
-                .suggestion(|| suggest::help(pack, &names(), "pack"))
-                .unwrap_or_else(|| format!("declare it: `packs: {{ {pack}: ./path/to/executable }}`").into());
-            let message = format!("there is no pack `{pack}`");
-            findings.add(Draft::new(rules::UNKNOWN_PACK, uses.span, message).suggest(Some(help), Part::Front));
-            return None;
-        };
-        let executable = found.executable.clone();
-        let Some(types) = &found.types else { return Some(Found { pack: executable, node_type: None }) };
-        let Some(node_type) = types.get(name) else {
-            let names = || types.keys().map(String::as_str).collect::<Vec<&str>>();
-            let help = findings.suggestion(|| suggest::help(name, &names(), "type"));
-            let message = format!("the pack `{pack}` has no node type `{name}`");
-            findings.add(Draft::new(rules::UNKNOWN_TYPE, uses.span, message).suggest(help, Part::Back));
-            return None;
-        };
-        Some(Found { pack: executable, node_type: Some(Arc::clone(node_type)) })
+        let (pack, Pack { executable, types }) = self.find_pack(uses, pack, findings)?;
+        let found = |node_type| Some(Found { pack: executable.clone(), node_type });
+        let Some(types) = types else { return found(None) };
+        if let Some(node_type) = types.get(name) {
+            return found(Some(Arc::clone(node_type)));
+        }
+        let names = || types.keys().map(String::as_str).collect::<Vec<&str>>();
+        let help = findings.suggestion(|| suggest::help(name, &names(), "type"));
+        let meant = help.as_ref().and_then(|help| types.get(help.clearly()?)).map(Arc::clone);
+        let message = format!("the pack `{pack}` has no node type `{name}`");
+        findings.add(Draft::new(rules::UNKNOWN_TYPE, uses.span, message).suggest(help, Part::Back));
+        found(Some(meant?))
     }
 
-    fn pack_with(&self, name: &str) -> Option<&str> {
-        let has = |pack: &Pack| pack.types.as_ref().is_some_and(|types| types.contains_key(name));
-        self.packs.iter().find(|(_, pack)| has(pack)).map(|(name, _)| name.as_str())
+    fn find_pack(&self, uses: &Word, name: &str, findings: &mut Findings) -> Option<(&SmolStr, &Pack)> {
+        let found = self.packs.get_key_value(name);
+        if found.is_some() || self.may_have_more {
+            return found;
+        }
+        let names = || self.packs.keys().map(SmolStr::as_str).collect::<Vec<&str>>();
+        let help = findings
+            .suggestion(|| suggest::help(name, &names(), "pack"))
+            .unwrap_or_else(|| format!("declare it: `packs: {{ {name}: ./path/to/executable }}`").into());
+        let meant = help.clearly().and_then(|name| self.packs.get_key_value(name));
+        let message = format!("there is no pack `{name}`");
+        findings.add(Draft::new(rules::UNKNOWN_PACK, uses.span, message).suggest(Some(help), Part::Front));
+        meant
     }
+
+    /// The first pack that has a type called `name`, and that type.
+    fn pack_with(&self, name: &str) -> Option<(&str, Found)> {
+        self.packs.iter().find_map(|(pack, Pack { executable, types })| {
+            let node_type = Some(Arc::clone(types.as_ref()?.get(name)?));
+            Some((pack.as_str(), Found { pack: executable.clone(), node_type }))
+        })
+    }
+}
+
+/// Those of the `declared` packs that may be meant by the names of others.
+fn meant<'w>(used: &BTreeSet<&str>, declared: impl Iterator<Item = &'w str>) -> Vec<&'w str> {
+    let declared: BTreeSet<&str> = declared.collect();
+    let others = used.difference(&declared).take(MAX_COMPARED);
+    others.filter_map(|name| suggest::nearest(name, declared.iter().copied())).collect()
 }
 
 fn by_name(types: impl Iterator<Item = TypeDescription>) -> ByName {

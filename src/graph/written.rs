@@ -10,7 +10,8 @@ use super::rules;
 use super::supervision::{self, WrittenSupervision};
 use super::yaml::{Kind, Tree};
 use smol_str::SmolStr;
-use std::collections::BTreeMap;
+use std::cell::LazyCell;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::LazyLock;
 
 /// The format version that this ezrun reads.
@@ -26,6 +27,7 @@ static BACKEND_KEYS: LazyLock<Vec<&str>> =
     LazyLock::new(|| [&["nodes", "cpu", "priority", "env"], &supervision::KEYS[..]].concat());
 /// Keys that will mean something in a later version.
 const RESERVED_NODE_KEYS: &[&str] = &["align"];
+const NO_SPACE: &str = "a space is missing behind the `:`";
 const WAITS: &[(&str, Wait)] = &[("block", Wait::Block), ("adaptive", Wait::Adaptive), ("busy", Wait::Busy)];
 
 /// A graph file.
@@ -135,6 +137,8 @@ fn version<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) {
     };
     let is_known = match field.value.kind {
         Kind::Int(version) => version.get() == VERSION,
+        // Another key was read as this one: its value may be a version of something else.
+        _ if reader.file.slice(field.span) != "ezrun" => true,
         Kind::Unknown => true,
         _ => false,
     };
@@ -157,18 +161,25 @@ pub(super) fn is_nothing(tree: &Tree) -> bool {
 /// The entries of `tree`, whose keys are names.
 fn named_entries<'t>(tree: &'t Tree, what: &str, each: &str, reader: &mut Reader<'_, 't>) -> Vec<Field<'t>> {
     let Some(fields) = reader.mapping(tree, what) else { return Vec::new() };
-    for field in fields.iter().filter(|field| !is_name(field.name)) {
+    let mut entries: Vec<Field<'t>> = fields.iter().cloned().collect();
+    let names = LazyCell::new(|| fields.iter().map(|field| field.name).collect::<HashSet<&str>>());
+    for field in entries.iter_mut().filter(|field| !is_name(field.name)) {
         let message = format!("`{}` cannot be the name of a {each}", field.name);
         let help = match field.name.split_once([' ', '{', '[']) {
-            None if field.name.contains(':') => "a space is missing behind the `:`".to_owned(),
+            None if field.name.contains(':') => NO_SPACE.to_owned(),
             Some((name, _)) if is_name(name) && field.name.contains(['{', '[']) => {
                 format!("a `:` is missing behind `{name}`")
             }
             _ => "names are made of letters, digits, `_` and `-`".to_owned(),
         };
         reader.report(rules::BAD_NAME, field.span, message, help);
+        let before_colon = field.name.split_once(':').map(|(name, _)| name);
+        let is_new = |name: &&str| is_name(name) && !names.contains(name);
+        if let Some(meant) = before_colon.filter(|name| is_nothing(field.value) && is_new(name)) {
+            *field = Field { name: meant, value: &UNKNOWN, ..field.clone() };
+        }
     }
-    fields.iter().cloned().collect()
+    entries
 }
 
 fn section<'t, T>(
@@ -257,10 +268,7 @@ fn node<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenNode<'t> {
         reader.report(rules::MISSING_KEY, field.span, format!("{what} does not say its type"), help);
     };
     if is_nothing(field.value) {
-        // What has no space behind its colon says more than a name.
-        if is_name(field.name) {
-            missing(reader);
-        }
+        missing(reader);
         return unknown;
     }
     let Some(fields) = reader.record(field.value, &what, &NODE_KEYS, RESERVED_NODE_KEYS) else { return unknown };
@@ -370,6 +378,7 @@ fn variable_name<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) {
         "" => "give it a name",
         name if name.contains('=') => "take out the `=`",
         name if name.contains('\0') => "take the `\\0` out",
+        name if name.contains(':') && is_nothing(field.value) => NO_SPACE,
         _ => return,
     };
     let message = format!("`{}` cannot be the name of a variable", field.name);

@@ -24,7 +24,7 @@ fn concise_has_one_line_for_each_finding() {
                     hint.yaml:3:24: hint[delivery/needless-copy]: `b.in` only reads, yet each message is copied for it: 64 bytes a message\n";
     assert_eq!(written("concise"), expected);
     // A line break in a name does not make a second line.
-    let text = "ezrun: 1\nnodes: { a: { use: \"cou\\nnter\\x1b\" } }\n";
+    let text = "ezrun: 1\nnodes: { a: { use: \"count\\ning\\x1b\" } }\n";
     let outcome = Folder::with(&[("x.yaml", text)]).validate(&["x.yaml", "--format", "concise"]);
     assert_eq!(outcome.stdout.lines().count(), 1, "{}", outcome.stdout);
     assert!(!outcome.stdout.contains('\u{1b}'), "{}", outcome.stdout);
