@@ -258,6 +258,7 @@ fn findings_come_in_the_order_of_their_places() {
     let codes = codes(&loaded);
     let expected = [
         (1, 8, "schema/version"),
+        (3, 3, "flow/unread-output"),
         (3, 13, "schema/unknown-type"),
         (4, 17, "schema/unknown-key"),
         (6, 13, "wiring/unknown-node"),

@@ -45,6 +45,8 @@ pub(super) struct EdgeSettings {
     pub max_message: Option<At<u64>>,
     pub prefault: Option<At<bool>>,
     pub feedback: Option<At<bool>>,
+    /// Whether there is a `feedback` of which nobody knows what it says.
+    pub may_feed_back: bool,
     pub input_timeout: Option<At<Duration>>,
     /// Whether it is written as `{ … }`, rather than a key on each line.
     pub in_braces: bool,
@@ -131,9 +133,10 @@ fn edge<'t>(tree: &'t Tree, is_node: &dyn Fn(&str) -> bool, reader: &mut Reader<
         feedback: value("feedback").and_then(|tree| reader.flag(tree, "`feedback`")),
         input_timeout: value("input_timeout").and_then(|tree| duration(tree, "`input_timeout`", reader)),
         in_braces: reader.file.slice(tree.span).starts_with('{'),
-        faulty: false,
+        ..EdgeSettings::default()
     };
-    let settings = EdgeSettings { faulty: reader.findings.len() > before, ..settings };
+    let may_feed_back = settings.feedback.is_none() && fields.get("feedback").is_some();
+    let settings = EdgeSettings { may_feed_back, faulty: reader.findings.len() > before, ..settings };
     edges.push(WrittenEdge { from, to, settings: Box::new(settings) });
 }
 

@@ -304,12 +304,26 @@ fn stand_in(Omitted { code, level, span }: Omitted, count: usize, sources: &Sour
     }
 }
 
+/// Whether a character is none to be shown: it would begin a line, control the terminal, or turn around what follows it.
+pub(super) fn is_odd(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// `text` with odd characters as they would be escaped.
+fn shown(text: String) -> String {
+    if !text.contains(is_odd) {
+        return text;
+    }
+    let escaped = |c: char| if is_odd(c) { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(escaped).collect()
+}
+
 /// The finding, and where its file is used.
 fn finish(draft: Draft, sources: &Sources) -> (Finding, Vec<Span>) {
     let own = draft.span.file;
     // A finding that speaks of several files has names that all of them understand.
     let is_of_one_file = draft.related.iter().all(|(span, _)| span.file == own);
-    let words = |text: String| if is_of_one_file { sources.in_own_words(own, &text) } else { text };
+    let words = |text: String| shown(if is_of_one_file { sources.in_own_words(own, &text) } else { text });
     let mut uses = sources.uses(own);
     // Two uses of one file may be wrong only together.
     let others = draft.related.iter().map(|(span, _)| span.file).filter(|file| sources.are_one_file(*file, own));

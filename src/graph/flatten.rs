@@ -80,8 +80,6 @@ struct Unfolding<'t, 'u, 'f> {
     surroundings: &'u mut Surroundings<'t, 'f>,
     inner: HashMap<SmolStr, Interface>,
     groups: Groups,
-    /// Nodes that stand for files which cannot be read.
-    unread: HashSet<SmolStr>,
     flat: Flat<'t>,
 }
 
@@ -112,8 +110,8 @@ fn unfold<'t>(
     let Surroundings { sources, types, findings, .. } = surroundings;
     let types = types.of_file(&written, sources.file(unit.file), findings);
     let flat = Flat { name: written.name, nodes: Vec::with_capacity(written.nodes.len()), ..Flat::default() };
-    let (inner, groups, unread) = (HashMap::new(), HashMap::new(), HashSet::new());
-    let mut unfolding = Unfolding { prefix, surroundings, inner, groups, unread, flat };
+    let (inner, groups) = (HashMap::new(), HashMap::new());
+    let mut unfolding = Unfolding { prefix, surroundings, inner, groups, flat };
     let mut names = Vec::new();
     let keys: Vec<Word> = written.nodes.iter().map(|node| node.name.clone()).collect();
     for node in written.nodes {
@@ -162,6 +160,9 @@ impl<'t> Unfolding<'t, '_, '_> {
         let name = self.prefixed(node.name.clone());
         let file = unit.file;
         let Some(uses) = node.uses.as_ref().filter(|uses| units::is_file(&uses.text)) else {
+            if node.uses.is_none() {
+                self.flat.unclear_nodes.insert(format_smolstr!("{}/", name.text));
+            }
             let found = node.uses.as_ref().and_then(|uses| types.find(uses, self.surroundings.findings));
             let (pack, node_type) = found.map_or((None, None), |found| (found.pack, found.node_type));
             let names = vec![name.text.clone()];
@@ -173,7 +174,7 @@ impl<'t> Unfolding<'t, '_, '_> {
         let inner = unit.inner.get(node.name.text.as_str());
         let Some(inner) = inner.filter(|_| self.may_prefix(&name)) else {
             // What is wrong with it is told already, and edges to it are not wrong.
-            self.unread.insert(node.name.text.clone());
+            self.flat.unclear_nodes.insert(format_smolstr!("{}/", name.text));
             self.flat.nodes.push(ModelNode { uses: Some(uses.clone()), ..ModelNode::bare(file, name) });
             return Vec::new();
         };
@@ -354,13 +355,11 @@ impl<'t> Unfolding<'t, '_, '_> {
         backend.name = self.prefixed(backend.name);
         let mut nodes = Vec::new();
         for word in backend.nodes {
-            let is_unread = word.text.split_once('/').is_some_and(|(outer, _)| self.unread.contains(outer));
             match self.groups.get(&word.text) {
                 Some(group) if self.surroundings.takes(group.len(), word.span) => {
                     nodes.extend(group.iter().map(|node| Word { text: node.clone(), span: word.span }));
                 }
                 Some(_) => {}
-                None if is_unread => {}
                 None => nodes.push(self.prefixed(word)),
             }
         }

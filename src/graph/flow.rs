@@ -61,7 +61,9 @@ pub(super) fn feedback(model: &Model<'_>, findings: &mut Findings) {
             continue;
         }
         let drops = written.overflow.map(|overflow| overflow.value);
-        if !matches!(drops, Some(Overflow::DropOldest | Overflow::DropNewest)) {
+        // What cannot be read may say so.
+        let may_drop = written.faulty && written.overflow.is_none();
+        if !may_drop && !matches!(drops, Some(Overflow::DropOldest | Overflow::DropNewest)) {
             let span = written.overflow.map_or(flag.span, |overflow| overflow.span);
             let message = "a feedback edge that waits can deadlock its cycle";
             let help = "write `overflow: drop_oldest` or `overflow: drop_newest` on this edge";
@@ -201,7 +203,8 @@ fn ends<'m>(model: &'m Model<'_>) -> impl Iterator<Item = (usize, (usize, usize)
 }
 
 fn is_feedback(model: &Model<'_>, edge: usize) -> bool {
-    model.edges[edge].written.feedback.is_some_and(|flag| flag.value)
+    let written = &model.edges[edge].written;
+    written.feedback.is_some_and(|flag| flag.value) || written.may_feed_back
 }
 
 /// Of all edges in cycles, the one written last.

@@ -24,6 +24,12 @@ impl<'f> Line<'f> {
         Line { file, number: file.line(offset) }
     }
 
+    /// The first line of a file.
+    pub fn first(file: &'f SourceFile) -> Option<Self> {
+        let last = file.line(file.text().len());
+        (1..=last).map(|number| Line { file, number }).find(Line::says_something)
+    }
+
     pub fn text(&self) -> &'f str {
         let span = Span::new(self.start(), self.file.line_end(self.number));
         self.file.slice(span).trim_end()

@@ -50,11 +50,16 @@ pub(super) enum Found {
     Unsure,
 }
 
-/// The key that is meant before the `:` which YAML reads as a part of `text`, for lack of a space; and help.
-pub(super) fn lacks_space<'k>(text: &str, known: &[&'k str]) -> Option<(&'k str, String)> {
-    let (written, value) = text.split_once(':').filter(|(_, value)| !value.starts_with(' '))?;
-    let exact = known.iter().copied().find(|key| *key == written);
-    let key = exact.or_else(|| guess_word(written, known, &[]).meant.map(|meant| meant.key))?;
+/// The key that is meant where `text` is a key and its value, for lack of the space behind the `:` or of the `:`; and help.
+pub(super) fn with_value<'k>(text: &str, known: &[&'k str]) -> Option<(&'k str, String)> {
+    let exact = |written: &str| known.iter().copied().find(|key| *key == written);
+    let Some((written, value)) = text.split_once(':') else {
+        let (written, value) = text.split_once(' ')?;
+        let key = exact(written)?;
+        return Some((key, format!("a `:` is missing behind `{key}`: write `{key}: {}`", value.trim_start())));
+    };
+    let guess = || guess_word(written, known, &[]).meant.map(|meant| meant.key);
+    let key = exact(written).or_else(guess).filter(|_| !value.starts_with(' '))?;
     Some((key, format!("a space is missing behind the `:`: write `{key}: {value}`")))
 }
 
@@ -84,7 +89,7 @@ pub(super) fn guesses<'k>(
 }
 
 fn guess<'k>(name: &str, free: &[&'k str], there: &[&str]) -> Guess<'k> {
-    if let Some((key, help)) = lacks_space(name, free) {
+    if let Some((key, help)) = with_value(name, free) {
         return Guess { help: Some(help.into()), meant: Some(Meant { key, is_sure: false }) };
     }
     guess_word(name, free, there)
@@ -195,5 +200,7 @@ mod tests {
         let help = "a space is missing behind the `:`: write `to: out`".to_owned();
         assert_eq!(told(&["to:out"], &[]), [(help.clone(), Some(false))]);
         assert_eq!(told(&["target:out"], &[]), [(help, Some(false))]);
+        let help = "a `:` is missing behind `to`: write `to: out`".to_owned();
+        assert_eq!(told(&["to out"], &[]), [(help, Some(false))]);
     }
 }

@@ -110,11 +110,15 @@ impl<'t> Model<'t> {
             loose_inputs: BTreeMap::new(),
             loose_outputs: BTreeMap::new(),
         };
-        let mut nowhere: HashSet<SmolStr> = HashSet::new();
+        let mut nowhere: HashMap<SmolStr, FileId> = HashMap::new();
         for declared in flat.declared {
+            // What the port of an inner file stands for is told there.
+            if nowhere.get(&declared.end.text).is_some_and(|file| *file != declared.file) {
+                continue;
+            }
             let end = model.end(&declared.end, None, declared.side, findings);
             let Some(port) = end.and_then(|end| Some((end.node, end.port?))) else {
-                nowhere.insert(declared.end.text);
+                nowhere.insert(declared.end.text, declared.file);
                 continue;
             };
             let loose = flat.loose.get(&(declared.side, declared.end.text)).cloned().map(|loose| (port, loose));
@@ -138,7 +142,7 @@ impl<'t> Model<'t> {
         }
         let resolved = flat.edges.into_iter().map(|edge| {
             // What a port stands for is told at the port, where that is nothing.
-            let somewhere = |word: &&Word| !nowhere.contains(&word.text);
+            let somewhere = |word: &&Word| !nowhere.contains_key(&word.text);
             let from = edge
                 .from
                 .as_ref()
@@ -161,15 +165,15 @@ impl<'t> Model<'t> {
         if let Some(&node) = self.by_name.get(name) {
             return Some(node);
         }
-        if self.unclear_nodes.contains(&name[..name.len() - own_name(name).len()]) {
+        let prefixes = || name.match_indices('/').map(|(at, _)| &name[..=at]);
+        if std::iter::once("").chain(prefixes()).any(|prefix| self.unclear_nodes.contains(prefix)) {
             return None;
         }
-        let outer = name.strip_suffix(own_name(name)).and_then(|prefix| prefix.strip_suffix('/'));
-        let (wanted, within) = match outer.filter(|outer| self.parts.get(*outer) != Some(&span.file)) {
-            None => (name, String::new()),
-            Some(outer) if self.parts.contains_key(outer) => (name, format!(" in `{outer}`")),
-            Some(outer) => (outer, String::new()),
-        };
+        let is_part = |prefix: &&str| self.parts.contains_key(prefix.trim_end_matches('/'));
+        let wanted = prefixes().find(|prefix| !is_part(prefix)).map_or(name, |prefix| prefix.trim_end_matches('/'));
+        let outer = wanted.strip_suffix(own_name(wanted)).and_then(|prefix| prefix.strip_suffix('/'));
+        let outer = outer.filter(|outer| self.parts.get(*outer) != Some(&span.file));
+        let within = outer.map(|outer| format!(" in `{outer}`")).unwrap_or_default();
         let help = findings.suggestion(|| help_in_file(wanted, self.names(), other, "node"));
         let message = format!("there is no node `{}`{within}", own_name(wanted));
         findings.add(Draft::new(rules::UNKNOWN_NODE, span, message).suggest(help, Part::Front));

@@ -288,8 +288,7 @@ fn syntax_error(error: &ScanError, builder: &Builder<'_>) -> Box<Draft> {
     if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
         return too_deep(syntax::word_at(file, error.marker().byte_offset().unwrap_or(0)));
     }
-    let open: Vec<usize> = builder.open.iter().map(|open| open.start).collect();
-    Box::new(syntax::fault(error, file, &open))
+    Box::new(syntax::fault(error, file))
 }
 
 fn span_of(span: &granit_parser::Span, file: FileId) -> Span {

@@ -1,10 +1,11 @@
 //! Findings as text: the source line, a caret under the exact token, the code and the way out.
 
-use super::finding::{Finding, Level, Related, Tally};
+use super::finding::{Finding, Level, Related, Tally, is_odd};
 use super::source::{FileId, Place, SourceFile};
 use super::sources::Sources;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level as Title, Renderer, Snippet};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -58,9 +59,9 @@ fn source_bytes(finding: &Finding, sources: &Sources) -> usize {
 #[must_use]
 pub fn line(finding: &Finding) -> String {
     let Finding { file, place, level, code, message, .. } = finding;
-    // Texts of the file may have line breaks in them.
-    let message: String = message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    format!("{file}:{}:{}: {level}[{code}]: {message}{}", place.line, place.column, used_at(finding))
+    let line = format!("{file}:{}:{}: {level}[{code}]: {message}{}", place.line, place.column, used_at(finding));
+    // Names of files may have line breaks in them.
+    line.replace(is_odd, " ")
 }
 
 /// Where the file of a finding is used, as in ` (used at graph.yaml:5:12)`; nothing for the first file of a graph.
@@ -116,10 +117,16 @@ fn snippet<'a>(finding: &'a Finding, file: &'a SourceFile) -> Snippet<'a, Annota
     let primary = own.map(|place| AnnotationKind::Primary.span(span(place)));
     let context =
         related().map(|related| AnnotationKind::Context.span(span(related.place)).label(related.message.as_str()));
-    Snippet::source(&file.text()[start..file.line_end(last_line)])
+    Snippet::source(plain_ends(&file.text()[start..file.line_end(last_line)]))
         .line_start(first_line)
         .path(file.name().as_ref())
         .annotations(primary.into_iter().chain(context))
+}
+
+/// `text` with lines that end in `\n` alone, and everything at the same byte.
+fn plain_ends(text: &str) -> Cow<'_, str> {
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    if text.contains("\r\n") { text.replace("\r\n", " \n").into() } else { text.into() }
 }
 
 /// The part of a place on its first line: an arrow across many lines would hide more than it shows.

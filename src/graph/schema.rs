@@ -4,12 +4,14 @@ use super::source::SourceFile;
 use super::yaml::{Kind, Tree};
 use serde_json::Value;
 
-/// The values of an enumeration, where the schema is one.
+/// The values of an enumeration, where the schema is one; each may have a branch of its own.
 pub(super) fn constants(schema: &Value) -> Option<Vec<Value>> {
-    if let Some(value) = schema.get("const") {
-        return Some(vec![value.clone()]);
-    }
-    schema.get("enum").and_then(Value::as_array).cloned()
+    let listed = |schema: &Value| match schema.get("const") {
+        Some(value) => Some(vec![value.clone()]),
+        None => schema.get("enum").and_then(Value::as_array).cloned(),
+    };
+    let branches = || schema.get("oneOf").and_then(Value::as_array)?.iter().map(listed).collect::<Option<Vec<_>>>();
+    listed(schema).or_else(|| Some(branches()?.concat()))
 }
 
 /// The JSON types that the schema allows; none means any.

@@ -25,7 +25,7 @@ pub(super) fn check(node: &mut ModelNode<'_>, registry: &Registry, file: &Source
         let span = node.uses.as_ref().map_or(node.name.span, |uses| uses.span);
         return findings.add(Draft::new(rules::BAD_PACK, span, message).help("flatten it in the pack"));
     }
-    let is_whole = walker.faults() == 0 && !walker.unknown;
+    let is_whole = walker.faults() == 0 && !walker.unknown && node.strays.is_empty();
     let misspelt = walker.misspelt;
     findings.extend(walker.findings);
     let before = findings.len();

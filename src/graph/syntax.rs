@@ -6,7 +6,8 @@ use super::pieces::is_name;
 use super::rules;
 use super::source::{SourceFile, Span};
 use super::suggest;
-use granit_parser::{ErrorKind, ScanError};
+use granit_parser::ErrorKind::{self, UnclosedFlowCollection};
+use granit_parser::{ScanError, Scanner, StrInput};
 
 /// Longest text that is shown as it should be written, in bytes.
 const MAX_SHOWN_BYTES: usize = 80;
@@ -22,12 +23,10 @@ struct Stumble<'f> {
     open: Option<Span>,
 }
 
-/// A fault of the text. `open` are the places where the lists and mappings begin that are not at their ends.
-pub(super) fn fault(error: &ScanError, file: &SourceFile, open: &[usize]) -> Draft {
+/// A fault of the text.
+pub(super) fn fault(error: &ScanError, file: &SourceFile) -> Draft {
     let at = file.text().floor_char_boundary(error.marker().byte_offset().unwrap_or(0));
-    let bracket =
-        |&start: &usize| Some(span(file, start, start + 1)).filter(|open| matches!(file.slice(*open), "{" | "["));
-    let stumble = Stumble { file, at, word: word_at(file, at), open: open.iter().rev().find_map(bracket) };
+    let stumble = Stumble { file, at, word: word_at(file, at), open: open_bracket(file, at) };
     let known = stumble.conflict().or_else(|| stumble.strange_blank()).or_else(|| stumble.in_words(error));
     known.unwrap_or_else(|| {
         draft(stumble.word, format!("not YAML: {}", error.info()))
@@ -82,6 +81,7 @@ impl Stumble<'_> {
                 let help = "put a text that begins with `%` in quotes, or take the line out";
                 Some(draft(word_at(self.file, 0), "a graph file has no `%` directives").help(help))
             }
+            ErrorKind::ExpectedDocumentStart => self.indented_beginning(),
             kind => self.in_brackets(kind).or_else(|| self.in_quotes(kind)),
         }
     }
@@ -89,7 +89,7 @@ impl Stumble<'_> {
     /// What is wrong inside `{ }` and `[ ]`, or with these.
     fn in_brackets(&self, kind: &ErrorKind) -> Option<Draft> {
         match kind {
-            ErrorKind::UnclosedFlowCollection { open } => Some(not_closed(self.word, *open)),
+            UnclosedFlowCollection { open } => Some(not_closed(self.word, *open)),
             ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
                 let message = format!("`{open}` is closed by `{close}`");
                 Some(draft(self.word, message).help(format!("write `{}` at its end", closing(*open))))
@@ -112,6 +112,15 @@ impl Stumble<'_> {
     }
 
     fn in_quotes(&self, kind: &ErrorKind) -> Option<Draft> {
+        let may_begin_early = matches!(
+            kind,
+            ErrorKind::UnclosedQuotedScalar
+                | ErrorKind::InvalidTrailingSingleQuotedScalar
+                | ErrorKind::InvalidTrailingDoubleQuotedScalar
+        );
+        if let Some(colon) = may_begin_early.then(|| self.quote_behind_colon()).flatten() {
+            return Some(missing_space(colon, ":").help("write `key: \"…\"`"));
+        }
         Some(match kind {
             ErrorKind::UnclosedQuotedScalar
             | ErrorKind::InvalidQuotedScalarIndent
@@ -142,6 +151,31 @@ impl Stumble<'_> {
         })
     }
 
+    /// The last `:` before it with a quote right behind, as in `key:"text"`: YAML takes that quote for a part of the key, and
+    /// the next one for the beginning of a text.
+    fn quote_behind_colon(&self) -> Option<Span> {
+        let before = self.file.text().get(..self.at)?;
+        let colon = before.rmatch_indices(':').map(|(at, _)| at).find(|&at| {
+            let (key, value) = (&before[..at], &before[at + 1..]);
+            value.starts_with(['"', '\'']) && key.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+        })?;
+        Some(span(self.file, colon, colon + 1))
+    }
+
+    /// The first line, where it is indented and others are not.
+    fn indented_beginning(&self) -> Option<Draft> {
+        let first = Line::first(self.file)?.text();
+        let indentation = &first[..first.len() - first.trim_start().len()];
+        let start = first.as_ptr() as usize - self.file.text().as_ptr() as usize;
+        if let Some(tab) = indentation.find('\t') {
+            return Some(indented_with_tab(span(self.file, start + tab, start + tab + 1)));
+        }
+        let word = word_at(self.file, start + indentation.len());
+        let is_indented = !indentation.is_empty() && self.at > word.end();
+        let help = "begin all keys of the graph in the first column";
+        is_indented.then(|| draft(word, "the first line is indented, and another is not").help(help))
+    }
+
     /// What is left of two versions that were merged.
     fn conflict(&self) -> Option<Draft> {
         const MARKS: [&str; 2] = ["<<<<<<< ", ">>>>>>> "];
@@ -159,8 +193,7 @@ impl Stumble<'_> {
         // The parser tells of it where it is, or behind it.
         let text = self.file.text();
         let at = text[..text.ceil_char_boundary(self.at + 1)].rfind('\t').unwrap_or(self.at);
-        draft(span(self.file, at, at + 1), "this line is indented with a tab")
-            .help("indent it with spaces: YAML knows no tabs there")
+        indented_with_tab(span(self.file, at, at + 1))
     }
 
     /// A key was expected.
@@ -169,12 +202,14 @@ impl Stumble<'_> {
         if let Some(wrong) = line.wrong_indentation() {
             return Some(wrong);
         }
-        let (message, help) = match line.text().trim_start().chars().next()? {
-            '-' => ("an item of a list stands among the keys of a mapping", "write `key: value`, or indent the list"),
-            '{' | '[' | '"' | '\'' => ("a value stands where a key was expected", "write `key: ` or `- ` before it"),
-            _ => return None,
-        };
-        Some(draft(self.word, message).help(help))
+        match line.text().trim_start().chars().next()? {
+            '-' => Some(
+                draft(self.word, "an item of a list stands among the keys of a mapping")
+                    .help("write `key: value`, or indent the list"),
+            ),
+            '{' | '[' | '"' | '\'' => Some(no_key_but_value(self.word)),
+            _ => None,
+        }
     }
 
     /// A `- ` was expected.
@@ -218,6 +253,9 @@ impl Stumble<'_> {
     /// `key` has no `: ` behind it.
     fn missing_colon(&self, key: Span) -> Draft {
         let text = self.file.slice(key);
+        if text.starts_with(['{', '[']) {
+            return no_key_but_value(key);
+        }
         match text.split_once(':') {
             Some((name, value)) if !value.is_empty() => {
                 missing_space(key, ":").help(format!("write `{name}: {value}`"))
@@ -303,8 +341,20 @@ impl Stumble<'_> {
     }
 }
 
+/// The bracket of a list or mapping that is not closed before a byte.
+fn open_bracket(file: &SourceFile, at: usize) -> Option<Span> {
+    let mut before = Scanner::new(StrInput::new(&file.text()[..at]));
+    let error = before.find_map(Result::err).filter(|error| matches!(error.kind(), UnclosedFlowCollection { .. }))?;
+    let start = error.marker().byte_offset()?;
+    Some(span(file, start, start + 1))
+}
+
 fn draft(span: Span, message: impl Into<String>) -> Draft {
     Draft::new(rules::SYNTAX, span, message)
+}
+
+fn indented_with_tab(tab: Span) -> Draft {
+    draft(tab, "this line is indented with a tab").help("indent it with spaces: YAML knows no tabs there")
 }
 
 fn not_closed(bracket: Span, open: char) -> Draft {
@@ -313,6 +363,10 @@ fn not_closed(bracket: Span, open: char) -> Draft {
 
 fn closing(open: char) -> char {
     if open == '{' { '}' } else { ']' }
+}
+
+fn no_key_but_value(value: Span) -> Draft {
+    draft(value, "a value stands where a key was expected").help("write `key: ` or `- ` before it")
 }
 
 fn missing_space(word: Span, behind: &str) -> Draft {

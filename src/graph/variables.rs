@@ -4,6 +4,7 @@
 
 use super::LoadOptions;
 use super::edit::Part;
+use super::fields::UNKNOWN;
 use super::finding::{Draft, Findings, Level};
 use super::given::{Given, keep_texts};
 use super::keys::{self, Found, Meant};
@@ -127,6 +128,15 @@ impl Scope<'_> {
             return;
         }
         let has_default = value.kind != Kind::Null;
+        // What has no space behind its colon is told with the names, and its value is not known.
+        let before_colon = name.split_once(':').map(|(name, _)| name.to_owned());
+        if let Some(name) =
+            before_colon.filter(|name| !has_default && is_name(name) && !self.by_name.contains_key(name))
+        {
+            self.by_name.insert(name.clone(), self.params.len());
+            self.params.push(Param { name, span: key.span, value: UNKNOWN.clone(), values: 1, used: true });
+            return;
+        }
         let mut value = self.given_value(&name).unwrap_or_else(|| {
             let mut value = value.clone();
             keep_texts(&mut value, self.file);

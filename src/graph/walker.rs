@@ -313,10 +313,20 @@ impl<'a> Walker<'a> {
     /// As [`walk`](Self::walk); nothing where a part of the value is wrong or not known.
     fn sound(&mut self, tree: &Tree, schema: &'a Value, path: &str) -> Option<Value> {
         let (faults, unknown) = (self.faults(), std::mem::take(&mut self.unknown));
-        let value = self.walk(tree, schema, path);
+        let value = if self.is_empty(tree, path) { Value::Null } else { self.walk(tree, schema, path) };
         let is_sound = self.faults() == faults && !self.unknown;
         self.unknown |= unknown;
         is_sound.then_some(value)
+    }
+
+    /// Whether nothing is written for a setting: that is told, also of one that may be nothing.
+    fn is_empty(&mut self, tree: &Tree, path: &str) -> bool {
+        let is_empty = tree.kind == Kind::Null && tree.substituted.is_none() && self.file.slice(tree.span).is_empty();
+        if is_empty {
+            let help = "write it after the colon, or take the key out".to_owned();
+            self.report(rules::WRONG_TYPE, tree.span, format!("{} has no value", self.setting(path)), Some(help));
+        }
+        is_empty
     }
 
     /// Tells them, those in `twice` once, and returns what each was meant to be.

@@ -3,10 +3,12 @@
 use super::Wait;
 use super::edges::{WrittenEdges, edges};
 use super::fields::{At, Field, Fields, Reader, UNKNOWN, Word};
-use super::keys::lacks_space;
+use super::finding::is_odd;
+use super::keys::with_value;
 use super::pieces::is_name;
 use super::ports::Side;
 use super::rules;
+use super::source::SourceFile;
 use super::supervision::{self, WrittenSupervision};
 use super::yaml::{Kind, Tree};
 use smol_str::SmolStr;
@@ -105,7 +107,7 @@ pub(super) fn read<'t>(root: &'t Tree, reader: &mut Reader<'_, 't>) -> Written<'
     let unclear = |key: &str| is_unclear(&fields, key, GRAPH_KEYS);
     written_edges.are_unclear |= unclear("edges");
     Written {
-        name: fields.get("name").and_then(|field| reader.text(field.value, "the graph's name")),
+        name: fields.get("name").and_then(|field| title(field, reader)),
         packs: section(&fields, "packs", "pack", reader, pack),
         packs_are_unclear: unclear("packs"),
         ports: ports(&fields, reader),
@@ -154,6 +156,15 @@ fn version<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) {
     }
 }
 
+fn title<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> Option<Word> {
+    let name = reader.text(field.value, "the graph's name")?;
+    if let Some(odd) = name.text.chars().find(|&c| is_odd(c)) {
+        let message = format!("the graph's name has the character U+{:04X}, which no terminal shows", u32::from(odd));
+        reader.report(rules::BAD_NAME, name.span, message, "take it out");
+    }
+    Some(name)
+}
+
 pub(super) fn is_nothing(tree: &Tree) -> bool {
     tree.kind == Kind::Null
 }
@@ -164,22 +175,26 @@ fn named_entries<'t>(tree: &'t Tree, what: &str, each: &str, reader: &mut Reader
     let mut entries: Vec<Field<'t>> = fields.iter().cloned().collect();
     let names = LazyCell::new(|| fields.iter().map(|field| field.name).collect::<HashSet<&str>>());
     for field in entries.iter_mut().filter(|field| !is_name(field.name)) {
+        let before_colon = name_before_colon(field, reader.file);
         let message = format!("`{}` cannot be the name of a {each}", field.name);
-        let help = match field.name.split_once([' ', '{', '[']) {
-            None if field.name.contains(':') => NO_SPACE.to_owned(),
-            Some((name, _)) if is_name(name) && field.name.contains(['{', '[']) => {
-                format!("a `:` is missing behind `{name}`")
-            }
+        let help = match field.name.split_once(['{', '[']) {
+            _ if before_colon.is_some() => NO_SPACE.to_owned(),
+            Some((name, _)) if is_name(name.trim_end()) => format!("a `:` is missing behind `{}`", name.trim_end()),
             _ => "names are made of letters, digits, `_` and `-`".to_owned(),
         };
         reader.report(rules::BAD_NAME, field.span, message, help);
-        let before_colon = field.name.split_once(':').map(|(name, _)| name);
-        let is_new = |name: &&str| is_name(name) && !names.contains(name);
-        if let Some(meant) = before_colon.filter(|name| is_nothing(field.value) && is_new(name)) {
+        if let Some(meant) = before_colon.filter(|name| !names.contains(name)) {
             *field = Field { name: meant, value: &UNKNOWN, ..field.clone() };
         }
     }
     entries
+}
+
+/// The name that is meant before a `:` which YAML reads as a part of it, for lack of a space.
+fn name_before_colon<'t>(field: &Field<'t>, file: &SourceFile) -> Option<&'t str> {
+    let (name, value) = field.name.split_once(':').filter(|(name, _)| is_name(name))?;
+    let lacks_space = is_nothing(field.value) || value.starts_with(['{', '[']);
+    (lacks_space && !file.slice(field.span).starts_with(['"', '\''])).then_some(name)
 }
 
 fn section<'t, T>(
@@ -255,7 +270,7 @@ fn node<'t>(field: &Field<'t>, reader: &mut Reader<'_, 't>) -> WrittenNode<'t> {
         WrittenNode { name: word(field), uses: None, with: None, strays: Vec::new(), wait: None, supervision: None };
     if let Kind::String(text) = &field.value.kind {
         let message = format!("{what} is a mapping, not {}", field.value.describe());
-        let help = match lacks_space(text, &NODE_KEYS) {
+        let help = match with_value(text, &NODE_KEYS) {
             Some((_, help)) => help,
             None if text.contains(['{', '}']) => "write `{ use: type }`".to_owned(),
             None => format!("write `{{ use: {text} }}`"),
