@@ -5,7 +5,7 @@ use super::edges::EdgeSettings;
 use super::edit::Part;
 use super::fields::{At, Word};
 use super::finding::{Draft, Findings};
-use super::flatten::{Flat, Loose, help_in_file, own_name};
+use super::flatten::{Declared, Flat, Loose, help_in_file, own_name};
 use super::pieces::is_name;
 use super::ports::{HasPorts, Side, find_port};
 use super::rules;
@@ -113,25 +113,9 @@ impl<'t> Model<'t> {
         let mut nowhere: HashMap<SmolStr, FileId> = HashMap::new();
         for declared in flat.declared {
             // What the port of an inner file stands for is told there.
-            if nowhere.get(&declared.end.text).is_some_and(|file| *file != declared.file) {
-                continue;
-            }
-            let end = model.end(&declared.end, None, declared.side, findings);
-            let Some(port) = end.and_then(|end| Some((end.node, end.port?))) else {
+            let is_told = nowhere.get(&declared.end.text).is_some_and(|file| *file != declared.file);
+            if !is_told && !model.declare(&declared, first, &flat.loose, findings) {
                 nowhere.insert(declared.end.text, declared.file);
-                continue;
-            };
-            let loose = flat.loose.get(&(declared.side, declared.end.text)).cloned().map(|loose| (port, loose));
-            let open = (declared.file == first).then_some(port);
-            match declared.side {
-                Side::Input => {
-                    model.open_inputs.extend(open);
-                    model.loose_inputs.extend(loose);
-                }
-                Side::Output => {
-                    model.open_outputs.extend(open);
-                    model.loose_outputs.extend(loose);
-                }
             }
         }
         for (side, end) in flat.unclear {
@@ -143,16 +127,10 @@ impl<'t> Model<'t> {
         let resolved = flat.edges.into_iter().map(|edge| {
             // What a port stands for is told at the port, where that is nothing.
             let somewhere = |word: &&Word| !nowhere.contains_key(&word.text);
-            let from = edge
-                .from
-                .as_ref()
-                .filter(somewhere)
-                .and_then(|word| model.end(word, edge.to.as_ref(), Side::Output, findings));
-            let to = edge
-                .to
-                .as_ref()
-                .filter(somewhere)
-                .and_then(|word| model.end(word, edge.from.as_ref(), Side::Input, findings));
+            let mut end = |word: &Option<Word>, other: &Option<Word>, side| {
+                model.end(word.as_ref().filter(somewhere)?, other.as_ref(), side, findings)
+            };
+            let (from, to) = (end(&edge.from, &edge.to, Side::Output), end(&edge.to, &edge.from, Side::Input));
             ModelEdge { written: edge.settings, from, to }
         });
         model.edges = resolved.collect();
@@ -160,17 +138,45 @@ impl<'t> Model<'t> {
         model
     }
 
+    /// Keeps what a port of a file stands for; whether that is there. `loose` are the ports that no edge is at.
+    fn declare(
+        &mut self,
+        declared: &Declared,
+        first: FileId,
+        loose: &HashMap<(Side, SmolStr), Loose>,
+        findings: &mut Findings,
+    ) -> bool {
+        let end = self.end(&declared.end, None, declared.side, findings);
+        let Some(port) = end.and_then(|end| Some((end.node, end.port?))) else { return false };
+        let loose = loose.get(&(declared.side, declared.end.text.clone())).cloned().map(|loose| (port, loose));
+        let open = (declared.file == first).then_some(port);
+        let (all_open, all_loose) = match declared.side {
+            Side::Input => (&mut self.open_inputs, &mut self.loose_inputs),
+            Side::Output => (&mut self.open_outputs, &mut self.loose_outputs),
+        };
+        all_open.extend(open);
+        all_loose.extend(loose);
+        true
+    }
+
     /// The node called `name`; else a finding, in which `other` is not suggested.
     pub fn node(&self, name: &str, other: Option<&str>, span: Span, findings: &mut Findings) -> Option<usize> {
         if let Some(&node) = self.by_name.get(name) {
             return Some(node);
         }
-        let prefixes = || name.match_indices('/').map(|(at, _)| &name[..=at]);
-        if std::iter::once("").chain(prefixes()).any(|prefix| self.unclear_nodes.contains(prefix)) {
+        // What is not there: the first that is no part on the way, or the node itself.
+        let mut wanted = name;
+        let mut inside = "";
+        for (at, _) in name.match_indices('/') {
+            inside = &name[..=at];
+            if !self.parts.contains_key(&name[..at]) || self.unclear_nodes.contains(inside) {
+                wanted = &name[..at];
+                break;
+            }
+        }
+        if self.unclear_nodes.contains("") || self.unclear_nodes.contains(inside) {
             return None;
         }
-        let is_part = |prefix: &&str| self.parts.contains_key(prefix.trim_end_matches('/'));
-        let wanted = prefixes().find(|prefix| !is_part(prefix)).map_or(name, |prefix| prefix.trim_end_matches('/'));
         let outer = wanted.strip_suffix(own_name(wanted)).and_then(|prefix| prefix.strip_suffix('/'));
         let outer = outer.filter(|outer| self.parts.get(*outer) != Some(&span.file));
         let within = outer.map(|outer| format!(" in `{outer}`")).unwrap_or_default();

@@ -31,6 +31,9 @@ const MAX_MISSPELT: usize = 10_000;
 /// Most files of a folder among which one with a similar name is looked for.
 const MAX_BESIDE: usize = 1000;
 
+/// More nodes or edges than this are many.
+const LARGE: usize = 10_000;
+
 /// One use of a file.
 pub(super) struct Unit {
     /// The file.
@@ -39,6 +42,22 @@ pub(super) struct Unit {
     pub tree: Tree,
     /// Nodes that stand for other files, by name.
     pub inner: BTreeMap<String, Unit>,
+}
+
+impl Drop for Unit {
+    /// A large tree is taken apart beside everything else: nobody waits for that, least of all a process that ends.
+    fn drop(&mut self) {
+        let is_large = |(_, section): &(Tree, Tree)| match &section.kind {
+            Kind::Seq(items) => items.len() > LARGE,
+            Kind::Map(entries) => entries.len() > LARGE,
+            _ => false,
+        };
+        if matches!(&self.tree.kind, Kind::Map(sections) if sections.iter().any(is_large)) {
+            let tree = std::mem::replace(&mut self.tree, Tree::new(Span::BEGINNING, Kind::Null));
+            // Where no thread can be had, it is taken apart here.
+            let _ = std::thread::Builder::new().spawn(move || drop(tree));
+        }
+    }
 }
 
 /// Whether what follows `use:` names a file rather than a node type.

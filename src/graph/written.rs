@@ -99,7 +99,7 @@ pub(super) fn read<'t>(root: &'t Tree, reader: &mut Reader<'_, 't>) -> Written<'
         return Written::default();
     }
     let Some(fields) = reader.record(root, "a graph", GRAPH_KEYS, &[]) else { return Written::default() };
-    version(&fields, reader);
+    version(root, &fields, reader);
     if let Some(params) = fields.get("params").filter(|field| !is_nothing(field.value)) {
         named_entries(params.value, "`params`", "param", reader);
     }
@@ -132,15 +132,15 @@ fn is_unclear(fields: &Fields<'_>, key: &str, known: &[&str]) -> bool {
     }
 }
 
-fn version<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) {
+fn version<'t>(root: &Tree, fields: &Fields<'t>, reader: &mut Reader<'_, 't>) {
     let Some(field) = fields.get("ezrun") else {
         let message = "the file does not say its format version";
         return reader.report(rules::MISSING_KEY, reader.file.beginning(), message, "begin the file with `ezrun: 1`");
     };
     let is_known = match field.value.kind {
         Kind::Int(version) => version.get() == VERSION,
-        // Another key was read as this one: its value may be a version of something else.
-        _ if reader.file.slice(field.span) != "ezrun" => true,
+        // Another key is read as this one: its value may be a version of something else.
+        _ if !root.has_key("ezrun", reader.file) => true,
         Kind::Unknown => true,
         _ => false,
     };

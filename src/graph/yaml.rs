@@ -61,6 +61,11 @@ impl Tree {
         Tree { span, kind, substituted: None }
     }
 
+    /// Whether it is a mapping with this key.
+    pub fn has_key(&self, key: &str, file: &SourceFile) -> bool {
+        matches!(&self.kind, Kind::Map(entries) if entries.iter().any(|(name, _)| name.text(file) == key))
+    }
+
     /// The value in words, for messages: `the integer 5`, `a list`.
     #[must_use]
     pub fn describe(&self) -> String {
