@@ -79,6 +79,30 @@ fn what_a_fix_uncovers_is_fixed_with_it() {
 }
 
 #[test]
+fn what_may_be_a_word_of_its_own_is_left_to_its_author() {
+    let graph = |timer: &str, key: &str, from: &str| {
+        format!(
+            "ezrun: 1\nnodes:\n  eeg: {{ use: {timer} }}\n  seen: {{ use: \"null\" }}\nedges:\n  \
+             - {{ from: {from}, to: seen, zero_copy: true{key} }}\n"
+        )
+    };
+    for (timer, key, from) in [
+        ("timer, with: { interval_ms: 10 }", "", "eeg"),
+        ("cosine", "", "eeg"),
+        ("csv_source, with: { path: x.csv, no_header: true, rate: 1 }", "", "eeg"),
+        ("counter", ", max_message_mib: 64", "eeg"),
+        ("counter", ", no_prefault: true", "eeg"),
+        ("counter", ", overflow: unblock", "eeg"),
+        ("counter", "", "ecg"),
+        ("counter", "", "ee"),
+    ] {
+        let written = graph(timer, key, from);
+        let (_, text, stderr) = fixed(&written, "--fix");
+        assert_eq!((text.as_str(), stderr.as_str()), (written.as_str(), ""));
+    }
+}
+
+#[test]
 fn a_name_with_another_number_and_feedback_beside_a_broken_edge_are_left_to_their_author() {
     let counted =
         "ezrun: 1\nnodes:\n  in1: { use: counter }\n  log1: { use: \"null\" }\nedges: [{ from: in1, to: log2 }]\n";

@@ -256,7 +256,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let part = format!("ezrun: 1\nnodes: {{ a: {{ use: \"null\" }} }}\n{}\n", "#".repeat(part_bytes));
         std::fs::write(dir.path().join("part.yaml"), part).unwrap();
-        let text = "ezrun: 1\nnodes:\n  p: { use: ./part.yaml }\n  a: { uze: merge }\n  b: { uze: merge }\n  c: { uze: merge }\n";
+        let text = "ezrun: 1\nnodes:\n  p: { use: ./part.yaml }\n  a: { ues: merge }\n  b: { ues: merge }\n  c: { ues: merge }\n";
         let file = SourceFile::from_text("graph.yaml", dir.path(), text);
         let registry = crate::nodes::registry();
         let options = LoadOptions::validate(&registry, &[]);

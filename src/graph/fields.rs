@@ -287,6 +287,12 @@ impl<'t> Reader<'_, 't> {
 
     /// One of a few words, each with its value.
     pub fn choice<T: Copy>(&mut self, tree: &'t Tree, what: &str, choices: &[(&str, T)]) -> Option<At<T>> {
+        if let Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) = tree.kind {
+            let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+            let message = format!("{what} cannot be {}", tree.describe_in(self.file));
+            self.report(rules::WRONG_VALUE, tree.span, message, format!("it is one of {}", suggest::list(&names)));
+            return None;
+        }
         let word = self.text(tree, what)?;
         if let Some((_, value)) = choices.iter().find(|(name, _)| *name == word.text) {
             return Some(At { value: *value, span: word.span });

@@ -420,5 +420,11 @@ pub(super) fn help_in_file<'n>(
     let other = other.and_then(|other| other.strip_prefix(prefix));
     let names: Vec<&str> = names.filter_map(|known| known.strip_prefix(prefix)).filter(|name| is_name(name)).collect();
     let others = names.iter().copied().filter(|name| Some(*name) != other);
-    suggest::meant(own_name(name), others).or_else(|| suggest::all(&names, what))
+    let mut near = suggest::meant(own_name(name), others);
+    // A name with an ending more may be another, whose node is missing.
+    let has_ending = |(name, meant): &(String, String)| meant.starts_with(name.as_str());
+    if let Some(near) = near.as_mut().filter(|near| near.instead.as_ref().is_some_and(has_ending)) {
+        near.instead = None;
+    }
+    near.or_else(|| suggest::all(&names, what))
 }

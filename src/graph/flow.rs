@@ -54,10 +54,13 @@ pub(super) fn feedback(model: &Model<'_>, findings: &mut Findings) {
     for (at, (from, to)) in ends(model).filter(|(at, (from, to))| from != to && is_feedback(model, *at)) {
         let written = &model.edges[at].written;
         let Some(flag) = written.feedback else { continue };
+        if component[from] != component[to] && !is_sure {
+            continue;
+        }
         if component[from] != component[to] {
             let message = "this edge closes no cycle, so it is no feedback";
             let draft = Draft::new(rules::NO_FEEDBACK, flag.span, message).help("take `feedback: true` out");
-            findings.add(if is_sure { draft.fix(Change::Replace(flag.span, "false")) } else { draft });
+            findings.add(draft.fix(Change::Replace(flag.span, "false")));
             continue;
         }
         let drops = written.overflow.map(|overflow| overflow.value);

@@ -1,6 +1,7 @@
 //! The lines of a file as people see them: what they are indented by, and what they could have been.
 
 use super::finding::Draft;
+use super::pieces::is_name;
 use super::rules;
 use super::source::{SourceFile, Span};
 
@@ -55,6 +56,13 @@ impl<'f> Line<'f> {
         let text = self.text();
         let word = text[start..].find(char::is_whitespace).unwrap_or(text.len() - start);
         self.part(start, start + word)
+    }
+
+    /// Whether it is a name alone, and `below` begins further in, as what belongs to a key does.
+    pub fn is_a_name_above(&self, below: &Line<'_>) -> bool {
+        let column = |line: &Line<'_>| line.levels().last().map_or(0, |level| level.column);
+        let (own, belows) = (column(self), column(below));
+        is_name(&self.text()[own..]) && belows > own
     }
 
     /// Whether something follows a `-` at once that should be an item of a list.

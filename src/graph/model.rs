@@ -177,6 +177,14 @@ impl<'t> Model<'t> {
         if self.unclear_nodes.contains("") || self.unclear_nodes.contains(inside) {
             return None;
         }
+        if let Some(&node) = self.by_name.get(wanted) {
+            // A node whose type is not known may be a part.
+            if self.nodes[node].node_type.is_some() {
+                let message = format!("`{wanted}` is one node, and has none inside");
+                findings.add(Draft::new(rules::UNKNOWN_NODE, span, message).help(format!("write `{wanted}`")));
+            }
+            return None;
+        }
         let outer = wanted.strip_suffix(own_name(wanted)).and_then(|prefix| prefix.strip_suffix('/'));
         let outer = outer.filter(|outer| self.parts.get(*outer) != Some(&span.file));
         let within = outer.map(|outer| format!(" in `{outer}`")).unwrap_or_default();

@@ -57,7 +57,7 @@ pub(super) struct Near<'c> {
     pub distance: usize,
     /// Whether no other is as near.
     pub is_nearest: bool,
-    /// Whether no other is nearly as near: then it may be put in its place.
+    /// Whether it is a slip of the finger, and no other is nearly as near: then it may be put in its place.
     is_clear: bool,
     /// Whether they differ in what names are counted by: then another was meant that is not there.
     is_another: bool,
@@ -71,13 +71,12 @@ impl<'c> Near<'c> {
         let (distance, nearest) = *near.first()?;
         let leads_by = |lead: usize| near.get(1).is_none_or(|(second, _)| *second >= distance + lead);
         let is_another = counters(name) != counters(nearest);
-        let is_word = name.chars().all(|c| c.is_alphanumeric() || "_- ".contains(c));
         let is_nearest = !is_another && leads_by(1);
         Some(Near {
             name: nearest,
             distance,
             is_nearest,
-            is_clear: is_nearest && is_word && leads_by(CLEAR_LEAD),
+            is_clear: is_nearest && leads_by(CLEAR_LEAD) && is_slip(name, nearest),
             is_another,
         })
     }
@@ -99,6 +98,44 @@ pub(super) fn all_nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &
     let near = all_near(name, candidates);
     let least = near.iter().map(|(distance, _)| *distance).min();
     near.into_iter().filter(|(distance, _)| Some(*distance) == least).map(|(_, candidate)| candidate).collect()
+}
+
+/// Shortest word in which a wrong letter is a slip: of shorter ones, another is a word of its own, as are `eeg` and `ecg`.
+const MIN_MISSPELT: usize = 5;
+
+/// Whether `written` is `meant` with one slip of the finger, so that nobody can have meant something else: two letters
+/// swapped, one too many or too few, or a wrong one in a long word. What begins or ends otherwise may be a word of its own
+/// (`unmerge`, `cpus`), and so may what has a word more (`interval_ms`).
+fn is_slip(written: &str, meant: &str) -> bool {
+    let words = |name: &str| name.split(['_', '-', ' ']).map(str::to_ascii_lowercase).collect::<Vec<String>>();
+    let (written, meant) = (words(written), words(meant));
+    if written.concat() == meant.concat() {
+        return true;
+    }
+    let mut differing = written.iter().zip(&meant).filter(|(written, meant)| written != meant);
+    let one = differing.next().filter(|_| differing.next().is_none() && written.len() == meant.len());
+    one.is_some_and(|(written, meant)| {
+        is_slip_of_word(&written.chars().collect::<Vec<_>>(), &meant.chars().collect::<Vec<_>>())
+    })
+}
+
+fn is_slip_of_word(written: &[char], meant: &[char]) -> bool {
+    let same = |a: &[char], b: &[char]| a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let front = same(written, meant);
+    let reversed = |word: &[char]| word.iter().rev().copied().collect::<Vec<char>>();
+    let back = same(&reversed(written), &reversed(meant)).min(written.len().min(meant.len()) - front);
+    let (of_written, of_meant) = (&written[front..written.len() - back], &meant[front..meant.len() - back]);
+    if front == 0 || !of_written.iter().chain(of_meant).all(|c| c.is_alphabetic()) {
+        return false;
+    }
+    match (of_written, of_meant) {
+        // One more at the end is none, as a plural is, but where it doubles the last.
+        ([one], []) => back > 0 || written[front - 1] == *one,
+        ([], [_]) => true,
+        ([_], [_]) => back > 0 && meant.len() >= MIN_MISSPELT,
+        ([a, b], [c, d]) => (a, b) == (d, c),
+        _ => false,
+    }
 }
 
 /// The parts of a name by which several are told apart: numbers, and letters that stand alone, as in `eye_l` or `f32`.
@@ -241,8 +278,52 @@ mod tests {
         }
         let meant = |name: &str, other: &str| super::meant(name, [other]).unwrap().instead.is_some();
         assert!(meant("eyee_l", "eye_l") && meant("ege1", "eeg1"));
-        // What no name is made of may say something.
-        assert!(!meant("adaptive#cc", "adaptive"));
+    }
+
+    #[test]
+    fn only_a_slip_of_the_finger_is_put_right() {
+        let slips = [
+            ("cuont", "count"),
+            ("bandpas", "bandpass"),
+            ("bandpasss", "bandpass"),
+            ("frm", "from"),
+            ("form", "from"),
+            ("drop-oldest", "drop_oldest"),
+            ("band_pass", "bandpass"),
+            ("csv_sorce", "csv_source"),
+            ("Sine", "sine"),
+            ("condition", "conditoin"),
+            ("stal_timeout", "stall_timeout"),
+            ("bamdpass", "bandpass"),
+            ("ou", "out"),
+        ];
+        for (written, meant) in slips {
+            assert!(is_slip(written, meant), "{written} {meant}");
+        }
+        let words = [
+            ("interval_ms", "interval"),
+            ("no_filter", "filter"),
+            ("unmerge", "merge"),
+            ("ecg", "eeg"),
+            ("cpus", "cpu"),
+            ("tick", "tock"),
+            ("cosine", "sine"),
+            ("ever", "never"),
+            ("lock", "block"),
+            ("npz_source", "npy_source"),
+            ("args", "argv"),
+            ("muted", "mute"),
+            ("rx", "tx"),
+            ("accx", "accy"),
+            ("drop_last", "drop_oldest"),
+            ("adaptive#c", "adaptive"),
+            ("adaptivee#", "adaptive"),
+            ("threshold_db", "threshold"),
+            ("", "a"),
+        ];
+        for (written, meant) in words {
+            assert!(!is_slip(written, meant), "{written} {meant}");
+        }
     }
 
     #[test]

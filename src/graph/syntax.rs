@@ -2,7 +2,7 @@
 
 use super::finding::{Draft, Findings};
 use super::indentation::Line;
-use super::pieces::is_name;
+use super::pieces::{is_name, is_name_char};
 use super::rules;
 use super::source::{SourceFile, Span};
 use super::suggest;
@@ -118,8 +118,8 @@ impl Stumble<'_> {
                 | ErrorKind::InvalidTrailingSingleQuotedScalar
                 | ErrorKind::InvalidTrailingDoubleQuotedScalar
         );
-        if let Some(colon) = may_begin_early.then(|| self.quote_behind_colon()).flatten() {
-            return Some(missing_space(colon, ":").help("write `key: \"…\"`"));
+        if may_begin_early && let Some(earlier) = self.quote_behind_colon().or_else(|| self.quote_behind_key()) {
+            return Some(earlier);
         }
         Some(match kind {
             ErrorKind::UnclosedQuotedScalar
@@ -153,13 +153,24 @@ impl Stumble<'_> {
 
     /// The last `:` before it with a quote right behind, as in `key:"text"`: YAML takes that quote for a part of the key, and
     /// the next one for the beginning of a text.
-    fn quote_behind_colon(&self) -> Option<Span> {
+    fn quote_behind_colon(&self) -> Option<Draft> {
         let before = self.file.text().get(..self.at)?;
         let colon = before.rmatch_indices(':').map(|(at, _)| at).find(|&at| {
             let (key, value) = (&before[..at], &before[at + 1..]);
             value.starts_with(['"', '\'']) && key.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
         })?;
-        Some(span(self.file, colon, colon + 1))
+        Some(missing_space(span(self.file, colon, colon + 1), ":").help("write `key: \"…\"`"))
+    }
+
+    /// The last quote before it that follows a key without its colon, as in `{ key "text" }`.
+    fn quote_behind_key(&self) -> Option<Draft> {
+        let before = self.file.text().get(..self.at)?;
+        before.rmatch_indices(" ").find_map(|(at, _)| {
+            let start = before[..at].rfind(|c: char| !is_name_char(c)).map_or(0, |at| at + 1);
+            let has_quote = before[at + 1..].starts_with(['"', '\'']);
+            let is_key = has_quote && before[..start].trim_end_matches(' ').ends_with(['{', ',', '\n']);
+            (is_key && start < at).then(|| self.missing_colon(span(self.file, start, at)))
+        })
     }
 
     /// The first line, where it is indented and others are not.
@@ -236,6 +247,9 @@ impl Stumble<'_> {
         if let Some(value) = line.value_before(self.at) {
             let help = format!("put the text in quotes{}, or begin a mapping on a line of its own", self.quoted(value));
             return draft(self.colon_span(), "a second `: ` on one line").help(help);
+        }
+        if let Some(above) = above.as_ref().filter(|above| above.is_a_name_above(&line)) {
+            return self.missing_colon(above.first_key());
         }
         if let Some(wrong) = line.wrong_indentation() {
             return wrong;

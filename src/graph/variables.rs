@@ -8,7 +8,7 @@ use super::fields::UNKNOWN;
 use super::finding::{Draft, Findings, Level};
 use super::given::{Given, keep_texts};
 use super::keys::{self, Found, Meant};
-use super::pieces::{Piece, is_name, pieces};
+use super::pieces::{Piece, is_name, is_name_char, pieces};
 use super::rules;
 use super::source::{SourceFile, Span};
 use super::suggest::{self, Suggestion};
@@ -251,14 +251,44 @@ impl Scope<'_> {
                         self.params.iter_mut().filter(holds).for_each(|param| param.used = true);
                         let help =
                             "write `${name}`, `${env:NAME}` or `${env:NAME:-default}`; `$${` stands for `${` itself";
+                        let help = self.meant(text).map_or_else(|| help.to_owned(), |meant| format!("write `{meant}`"));
                         findings.add(Draft::new(rules::BAD_VARIABLE, span, message).help(help));
                         None
                     }
                 };
                 *tree = filled.unwrap_or(Tree::new(span, Kind::Unknown));
             }
+            Kind::String(text) if text.contains('$') => {
+                let Some(meant) = self.meant(text) else { return };
+                let is_whole = text.starts_with('$') && !text[1..].contains([' ', '/', '$']);
+                let level = if is_whole { Level::Error } else { Level::Warning };
+                let draft = Draft::new(rules::BAD_VARIABLE, tree.span, format!("`{text}` has no variable in it"));
+                findings.add(draft.level(level).help(format!("write `{meant}` where that is meant")));
+                if is_whole {
+                    tree.kind = Kind::Unknown;
+                }
+            }
             _ => {}
         }
+    }
+
+    /// The variable that is meant in a text where none is written as it should be, as in `$name`, `$(name)` or
+    /// `${ env.NAME }`: a param, or one of the environment that is called so. It counts as used.
+    fn meant(&mut self, text: &str) -> Option<String> {
+        text.match_indices('$').find_map(|(at, _)| {
+            let inner = text[at + 1..].trim_start_matches(['{', '(', ' ']);
+            let (of_env, rest) = match ["env:", "env.", "ENV:", "ENV."].iter().find_map(|env| inner.strip_prefix(env)) {
+                Some(rest) => (true, rest.trim_start()),
+                None => (false, inner.strip_prefix("params.").unwrap_or(inner)),
+            };
+            let name = &rest[..rest.find(|c| !is_name_char(c)).unwrap_or(rest.len())];
+            if of_env {
+                return is_name(name).then(|| format!("${{env:{name}}}"));
+            }
+            let param = *self.by_name.get(name)?;
+            self.params[param].used = true;
+            Some(format!("${{{name}}}"))
+        })
     }
 
     /// The scalar with its variables put in; nothing where one is not known.
