@@ -166,7 +166,7 @@ impl Stumble<'_> {
     fn quote_behind_key(&self) -> Option<Draft> {
         let before = self.file.text().get(..self.at)?;
         before.rmatch_indices(" ").find_map(|(at, _)| {
-            let start = before[..at].rfind(|c: char| !is_name_char(c)).map_or(0, |at| at + 1);
+            let start = before[..at].trim_end_matches(is_name_char).len();
             let has_quote = before[at + 1..].starts_with(['"', '\'']);
             let is_key = has_quote && before[..start].trim_end_matches(' ').ends_with(['{', ',', '\n']);
             (is_key && start < at).then(|| self.missing_colon(span(self.file, start, at)))
