@@ -100,6 +100,11 @@ fn what_may_be_a_word_of_its_own_is_left_to_its_author() {
         let (_, text, stderr) = fixed(&written, "--fix");
         assert_eq!((text.as_str(), stderr.as_str()), (written.as_str(), ""));
     }
+    // Nor is anything changed that would be wrong only if it were that word.
+    let written = graph("sine", ", no_zero_copy: true", "eeg").replace("\"null\"", "scale, with: { gain: 2 }");
+    let written = written.replace(" zero_copy: true,", "");
+    let (_, text, stderr) = fixed(&written, "--fix");
+    assert_eq!((text, stderr.as_str()), (written, ""));
 }
 
 #[test]

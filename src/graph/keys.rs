@@ -109,7 +109,7 @@ fn guess_word<'k>(name: &str, free: &[&'k str], there: &[&str]) -> Guess<'k> {
     if Near::to(name, there.iter().copied()).is_some_and(|other| other.distance <= near.distance) {
         return Guess::default();
     }
-    Guess { help: Some(near.help(name)), meant: Some(Meant { key: near.name, is_sure: near.is_nearest }) }
+    Guess { help: Some(near.help(name)), meant: Some(Meant { key: near.name, is_sure: near.is_clear }) }
 }
 
 /// As [`guesses`], where so much may be compared; else nothing is known of any.

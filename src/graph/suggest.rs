@@ -55,10 +55,8 @@ pub(super) struct Near<'c> {
     pub name: &'c str,
     /// How many letters differ.
     pub distance: usize,
-    /// Whether no other is as near.
-    pub is_nearest: bool,
     /// Whether it is a slip of the finger, and no other is nearly as near: then it may be put in its place.
-    is_clear: bool,
+    pub is_clear: bool,
     /// Whether they differ in what names are counted by: then another was meant that is not there.
     is_another: bool,
 }
@@ -69,16 +67,10 @@ impl<'c> Near<'c> {
         let mut near = all_near(name, candidates);
         near.sort_by_key(|(distance, _)| *distance);
         let (distance, nearest) = *near.first()?;
-        let leads_by = |lead: usize| near.get(1).is_none_or(|(second, _)| *second >= distance + lead);
+        let leads = near.get(1).is_none_or(|(second, _)| *second >= distance + CLEAR_LEAD);
         let is_another = counters(name) != counters(nearest);
-        let is_nearest = !is_another && leads_by(1);
-        Some(Near {
-            name: nearest,
-            distance,
-            is_nearest,
-            is_clear: is_nearest && leads_by(CLEAR_LEAD) && is_slip(name, nearest),
-            is_another,
-        })
+        let is_clear = leads && !is_another && is_slip(name, nearest);
+        Some(Near { name: nearest, distance, is_clear, is_another })
     }
 
     /// "Did you mean" it, instead of `name`?
