@@ -172,10 +172,9 @@ pub(super) fn shallow_queues(model: &Model<'_>, findings: &mut Findings) {
 pub(super) fn lossy_recordings(model: &Model<'_>, findings: &mut Findings) {
     let loses = |wire: &Wire<'_>| {
         let overflow = wire.edge.overflow.filter(|overflow| overflow.value != Overflow::Block)?;
-        let is_feedback = wire.edge.feedback.is_some_and(|flag| flag.value) || wire.edge.may_feed_back;
         let fails = overflow.value == Overflow::Fail;
         // Feedback has to drop, and what only slows a stream down is there to have messages dropped before it.
-        (!is_feedback && (fails || !slows_down(model, wire.to.0))).then_some((overflow.span, fails))
+        (!wire.edge.may_be_feedback() && (fails || !slows_down(model, wire.to.0))).then_some((overflow.span, fails))
     };
     let lossy: Vec<(Wire<'_>, Span, bool)> =
         model.wires().filter_map(|wire| loses(&wire).map(|(span, fails)| (wire, span, fails))).collect();

@@ -46,7 +46,7 @@ pub(super) struct EdgeSettings {
     pub prefault: Option<At<bool>>,
     pub feedback: Option<At<bool>>,
     /// Whether there is a `feedback` of which nobody knows what it says.
-    pub may_feed_back: bool,
+    pub feedback_is_open: bool,
     pub input_timeout: Option<At<Duration>>,
     /// Whether it is written as `{ … }`, rather than a key on each line.
     pub in_braces: bool,
@@ -58,6 +58,11 @@ impl EdgeSettings {
     /// Depth of the queue, in messages.
     pub fn depth(&self) -> u32 {
         self.queue.map_or(DEFAULT_QUEUE, |queue| queue.value)
+    }
+
+    /// Whether it is feedback, as far as is known.
+    pub fn may_be_feedback(&self) -> bool {
+        self.feedback_is_open || self.feedback.is_some_and(|flag| flag.value)
     }
 
     /// Largest payload, in bytes.
@@ -135,8 +140,8 @@ fn edge<'t>(tree: &'t Tree, is_node: &dyn Fn(&str) -> bool, reader: &mut Reader<
         in_braces: reader.file.slice(tree.span).starts_with('{'),
         ..EdgeSettings::default()
     };
-    let may_feed_back = settings.feedback.is_none() && fields.get("feedback").is_some();
-    let settings = EdgeSettings { may_feed_back, faulty: reader.findings.len() > before, ..settings };
+    let feedback_is_open = settings.feedback.is_none() && fields.get("feedback").is_some();
+    let settings = EdgeSettings { feedback_is_open, faulty: reader.findings.len() > before, ..settings };
     edges.push(WrittenEdge { from, to, settings: Box::new(settings) });
 }
 

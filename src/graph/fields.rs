@@ -287,20 +287,20 @@ impl<'t> Reader<'_, 't> {
 
     /// One of a few words, each with its value.
     pub fn choice<T: Copy>(&mut self, tree: &'t Tree, what: &str, choices: &[(&str, T)]) -> Option<At<T>> {
+        let names = || choices.iter().map(|(name, _)| *name).collect::<Vec<&str>>();
+        let all = || format!("it is one of {}", suggest::list(&names()));
         if let Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) = tree.kind {
-            let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
             let message = format!("{what} cannot be {}", tree.describe_in(self.file));
-            self.report(rules::WRONG_VALUE, tree.span, message, format!("it is one of {}", suggest::list(&names)));
+            self.report(rules::WRONG_VALUE, tree.span, message, all());
             return None;
         }
         let word = self.text(tree, what)?;
         if let Some((_, value)) = choices.iter().find(|(name, _)| *name == word.text) {
             return Some(At { value: *value, span: word.span });
         }
-        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
         let draft = Draft::new(rules::WRONG_VALUE, word.span, format!("{what} cannot be `{}`", word.text));
-        let meant = self.findings.suggestion(|| suggest::meant(&word.text, names.iter().copied()));
-        let help = meant.unwrap_or_else(|| format!("it is one of {}", suggest::list(&names)).into());
+        let meant = self.findings.suggestion(|| suggest::meant(&word.text, names()));
+        let help = meant.unwrap_or_else(|| all().into());
         self.findings.add(draft.suggest(Some(help), Part::Whole));
         None
     }

@@ -6,7 +6,7 @@ use super::fields::{Reader, Word};
 use super::finding::{Draft, Findings};
 use super::interface::{Groups, Interface, Ports};
 use super::model::ModelNode;
-use super::pieces::is_name;
+use super::pieces::{is_name, parted};
 use super::ports::{HasPorts, Side, find_port};
 use super::rules;
 use super::source::{FileId, Span};
@@ -259,10 +259,7 @@ impl<'t> Unfolding<'t, '_, '_> {
     /// The ends of edges that are meant by `word`: what a file's port stands for; none where that is a fault, which is told.
     /// Nothing where it stands for itself.
     fn stands_for(&mut self, word: &Word, side: Side) -> Option<Vec<Word>> {
-        let (name, port) = match word.text.split_once('.') {
-            Some((name, port)) => (name, Some(port)),
-            None => (word.text.as_str(), None),
-        };
+        let (name, port) = parted(&word.text);
         if let Some((outer, _)) = name.split_once('/') {
             self.report_inside(word, outer);
             self.mark_unclear(outer, side);

@@ -54,13 +54,12 @@ pub(super) fn feedback(model: &Model<'_>, findings: &mut Findings) {
     for (at, (from, to)) in ends(model).filter(|(at, (from, to))| from != to && is_feedback(model, *at)) {
         let written = &model.edges[at].written;
         let Some(flag) = written.feedback else { continue };
-        if component[from] != component[to] && !is_sure {
-            continue;
-        }
         if component[from] != component[to] {
-            let message = "this edge closes no cycle, so it is no feedback";
-            let draft = Draft::new(rules::NO_FEEDBACK, flag.span, message).help("take `feedback: true` out");
-            findings.add(draft.fix(Change::Replace(flag.span, "false")));
+            if is_sure {
+                let message = "this edge closes no cycle, so it is no feedback";
+                let draft = Draft::new(rules::NO_FEEDBACK, flag.span, message).help("take `feedback: true` out");
+                findings.add(draft.fix(Change::Replace(flag.span, "false")));
+            }
             continue;
         }
         let drops = written.overflow.map(|overflow| overflow.value);
@@ -206,8 +205,7 @@ fn ends<'m>(model: &'m Model<'_>) -> impl Iterator<Item = (usize, (usize, usize)
 }
 
 fn is_feedback(model: &Model<'_>, edge: usize) -> bool {
-    let written = &model.edges[edge].written;
-    written.feedback.is_some_and(|flag| flag.value) || written.may_feed_back
+    model.edges[edge].written.may_be_feedback()
 }
 
 /// Of all edges in cycles, the one written last.

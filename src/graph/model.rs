@@ -6,7 +6,7 @@ use super::edit::Part;
 use super::fields::{At, Word};
 use super::finding::{Draft, Findings};
 use super::flatten::{Declared, Flat, Loose, help_in_file, own_name};
-use super::pieces::is_name;
+use super::pieces::{is_name, parted};
 use super::ports::{HasPorts, Side, find_port};
 use super::rules;
 use super::shape::Shape;
@@ -119,8 +119,7 @@ impl<'t> Model<'t> {
             }
         }
         for (side, end) in flat.unclear {
-            let node = end.split_once('.').map_or(end.as_str(), |(node, _)| node);
-            if let Some(&node) = model.by_name.get(node) {
+            if let Some(&node) = model.by_name.get(parted(&end).0) {
                 model.faulty(side).insert(node);
             }
         }
@@ -159,11 +158,17 @@ impl<'t> Model<'t> {
         true
     }
 
-    /// The node called `name`; else a finding, in which `other` is not suggested.
-    pub fn node(&self, name: &str, other: Option<&str>, span: Span, findings: &mut Findings) -> Option<usize> {
-        if let Some(&node) = self.by_name.get(name) {
-            return Some(node);
+    /// The node called `name`; else a finding.
+    pub fn node(&self, name: &str, span: Span, findings: &mut Findings) -> Option<usize> {
+        let node = self.by_name.get(name).copied();
+        if node.is_none() {
+            self.tell_missing(name, None, span, findings);
         }
+        node
+    }
+
+    /// Tells that no node is called `name`, where that is known; `other` is not suggested.
+    fn tell_missing(&self, name: &str, other: Option<&str>, span: Span, findings: &mut Findings) {
         // What is not there: the first that is no part on the way, or the node itself.
         let mut wanted = name;
         let mut inside = "";
@@ -175,7 +180,7 @@ impl<'t> Model<'t> {
             }
         }
         if self.unclear_nodes.contains("") || self.unclear_nodes.contains(inside) {
-            return None;
+            return;
         }
         if let Some(&node) = self.by_name.get(wanted) {
             // A node whose type is not known may be a part.
@@ -183,7 +188,7 @@ impl<'t> Model<'t> {
                 let message = format!("`{wanted}` is one node, and has none inside");
                 findings.add(Draft::new(rules::UNKNOWN_NODE, span, message).help(format!("write `{wanted}`")));
             }
-            return None;
+            return;
         }
         let outer = wanted.strip_suffix(own_name(wanted)).and_then(|prefix| prefix.strip_suffix('/'));
         let outer = outer.filter(|outer| self.parts.get(*outer) != Some(&span.file));
@@ -191,7 +196,6 @@ impl<'t> Model<'t> {
         let help = findings.suggestion(|| help_in_file(wanted, self.names(), other, "node"));
         let message = format!("there is no node `{}`{within}", own_name(wanted));
         findings.add(Draft::new(rules::UNKNOWN_NODE, span, message).suggest(help, Part::Front));
-        None
     }
 
     /// What edges and backends may name.
@@ -243,13 +247,11 @@ impl<'t> Model<'t> {
         if word.text.contains('.') && self.by_name.contains_key(&word.text) {
             return None;
         }
-        let (name, port) = match word.text.split_once('.') {
-            Some((name, port)) => (name, Some(port)),
-            None => (word.text.as_str(), None),
-        };
-        let few = findings.are_few();
-        let other = other.map(|other| other.text.split_once('.').map_or(other.text.as_str(), |(node, _)| node));
-        let Some(node) = self.node(name, other, word.span, findings) else {
+        let (name, port) = parted(&word.text);
+        let Some(&node) = self.by_name.get(name) else {
+            let other = other.map(|other| parted(&other.text).0);
+            let few = findings.are_few();
+            self.tell_missing(name, other, word.span, findings);
             if few {
                 self.mark_meant(name, other, side);
             }
@@ -272,8 +274,8 @@ impl<'t> Model<'t> {
         let all: Vec<String> = suggest::all_nearest(name, names).into_iter().map(str::to_owned).collect();
         let loose = if side == Side::Input { &self.loose_inputs } else { &self.loose_outputs };
         let is_behind = |node: &usize| {
-            let behind = all.iter().filter_map(|meant| self.nodes[*node].name.text.strip_prefix(meant.as_str()));
-            behind.into_iter().any(|rest| rest.starts_with('/'))
+            let name = &self.nodes[*node].name.text;
+            all.iter().any(|meant| name.strip_prefix(meant.as_str()).is_some_and(|rest| rest.starts_with('/')))
         };
         let behind: Vec<usize> = loose.keys().map(|(node, _)| *node).filter(is_behind).collect();
         let meant: Vec<usize> = all.iter().filter_map(|meant| self.by_name.get(meant.as_str()).copied()).collect();

@@ -5,6 +5,11 @@ pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(is_name_char)
 }
 
+/// The node and the port that an end such as `node.port` names; without a port, its node's only one is meant.
+pub(super) fn parted(end: &str) -> (&str, Option<&str>) {
+    end.split_once('.').map_or((end, None), |(node, port)| (node, Some(port)))
+}
+
 /// Whether names are made of such characters.
 pub(super) fn is_name_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_' || c == '-'

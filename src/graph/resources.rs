@@ -21,7 +21,7 @@ pub(super) fn placements(model: &Model<'_>, findings: &mut Findings) {
     let mut placed: HashMap<usize, (&Word, Span)> = HashMap::new();
     for backend in &model.backends {
         for word in &backend.nodes {
-            let Some(node) = model.node(&word.text, None, word.span, findings) else { continue };
+            let Some(node) = model.node(&word.text, word.span, findings) else { continue };
             if let Some((first, span)) = placed.get(&node) {
                 let place =
                     if first.text == backend.name.text { "here".to_owned() } else { format!("in `{}`", first.text) };

@@ -3,6 +3,7 @@
 
 use super::edges::{EDGE_KEYS, EdgeSettings, RESERVED_EDGE_KEYS, WrittenEdge};
 use super::fields::{Field, Reader, Word};
+use super::pieces::parted;
 use super::source::{SourceFile, Span};
 use super::yaml::{Kind, Tree, quoted};
 use super::{keys, rules};
@@ -113,6 +114,5 @@ fn ends_of_mapping<'t>(
     let (from, to) = others.next().filter(|_| others.next().is_none())?;
     let name = from.text(file);
     let is_near = || keys::guesses(&[name], EDGE_KEYS, |_| false, || None).iter().any(|guess| guess.meant.is_some());
-    let node = name.split_once('.').map_or(name, |(node, _)| node);
-    (is_node(node) || !is_near()).then_some((from, to))
+    (is_node(parted(name).0) || !is_near()).then_some((from, to))
 }
