@@ -95,6 +95,8 @@ mod station;
 #[cfg(all(target_os = "linux", not(ezrun_loom)))]
 mod tests;
 #[cfg(target_os = "linux")]
+mod turns;
+#[cfg(target_os = "linux")]
 mod wait;
 #[cfg(target_os = "linux")]
 mod wait_list;

@@ -12,11 +12,21 @@ use crate::graph::Overflow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use std::time::Duration;
 
 /// Less than this part of a queue is hardly any room.
 const GATHERED_SHARE: usize = 4;
 /// What a moment is in which more room gathers: half a microsecond, about.
 const GATHER_PAUSES: u32 = 16;
+/// What lies in a queue stays in a cache up to this size.
+const AHEAD_BYTES: usize = 4 << 20;
+/// So many messages, however large, keep a consumer at work.
+const AT_WORK: usize = 2;
+/// How fast a message is copied that lies in a cache.
+const BYTES_PER_NS: u64 = 32;
+/// So often at most a producer looks after each message, and so often in a row while nothing is taken.
+const MOST_LOOKS: u32 = 16;
+const MOST_IDLE_LOOKS: u32 = 4;
 
 /// The producer's end of an edge: its words and its ring in the port's segment, and the consumer's words.
 ///
@@ -41,6 +51,10 @@ pub struct OutEdge {
     held: Vec<(u64, SlotRef)>,
     borrowed: Borrowed,
     open: bool,
+    /// The oldest position in the queue when the producer last looked whether it is far ahead, and how often in a row it was
+    /// that.
+    seen_oldest: u64,
+    idle_looks: u32,
     /// Its own sleeps, and those of the consumer that it has ended.
     sleeps: Sleeps,
     woken: Woken,
@@ -142,6 +156,8 @@ impl OutEdge {
             next: first,
             first,
             open: true,
+            seen_oldest: first,
+            idle_looks: 0,
             sleeps: Sleeps::default(),
             woken: Woken::default(),
         }
@@ -206,6 +222,33 @@ impl OutEdge {
             self.push(envelope, slots);
         }
         Ok(())
+    }
+
+    /// What no cache holds any more when it is read costs both ends several times as much. A producer that is ahead by more
+    /// than that lets a consumer catch up that is at work; not one that is held up elsewhere. Whether that took time.
+    pub fn let_catch_up(&mut self, payload_bytes: usize, slots: &mut Slots, waiter: &Waiter) -> bool {
+        let pause = Duration::from_nanos(payload_bytes as u64 / BYTES_PER_NS);
+        let mut paused = false;
+        for _ in 0..MOST_LOOKS {
+            let waiting = self.in_queue.len();
+            let is_far_ahead = waiting > AT_WORK && waiting * payload_bytes > AHEAD_BYTES;
+            if !is_far_ahead || self.terms.overflow != Overflow::Block {
+                break;
+            }
+            self.reclaim(slots);
+            let oldest = self.oldest();
+            if oldest != std::mem::replace(&mut self.seen_oldest, oldest) {
+                self.idle_looks = 0;
+                continue;
+            }
+            if self.idle_looks == MOST_IDLE_LOOKS {
+                break;
+            }
+            self.idle_looks += 1;
+            waiter.pause(pause);
+            paused = true;
+        }
+        paused
     }
 
     /// Looks at what the consumer has taken and released since, and unpins its slots.

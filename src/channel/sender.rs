@@ -6,6 +6,7 @@ use super::memory::Writable;
 use super::real_time::RealTime;
 use super::ring::{Consumer, Envelope, Offer, OutEdge};
 use super::slots::{Loan, Slots};
+use super::turns::TOLD_BYTES;
 use super::wait::Waiter;
 use super::{ChannelError, EdgeTerms, Handle, PortLayout, SegmentKind};
 use crate::message::{Buffer, Capture, Header, Metadata, Owned, Pool, monotonic_ns};
@@ -14,6 +15,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// Spare buffers that a port with only moving edges keeps.
 const SPARE_BUFFERS: usize = 16;
+/// No payload is written in full faster than this.
+const WRITTEN_BYTES_PER_NS: u64 = 128;
 
 /// A port whose messages lie in slots of shared memory.
 pub struct Sender {
@@ -23,6 +26,8 @@ pub struct Sender {
     full: Vec<usize>,
     loan: Option<Loan>,
     sequence: u64,
+    /// Since when it has been at work on the next message.
+    done_ns: u64,
     real_time: RealTime,
     waiter: Waiter,
     announce: Option<Announce>,
@@ -53,7 +58,7 @@ impl Sender {
     pub fn create(kind: SegmentKind, label: &str, layout: PortLayout, waiter: Waiter) -> Result<Self, ChannelError> {
         let slots = Slots::create(kind, label, layout)?;
         let (edges, full, real_time) = Default::default();
-        Ok(Sender { slots, edges, full, loan: None, sequence: 0, real_time, waiter, announce: None })
+        Ok(Sender { slots, edges, full, loan: None, sequence: 0, done_ns: 0, real_time, waiter, announce: None })
     }
 
     /// Goes on where another process has left off. Before any edge is added.
@@ -145,7 +150,19 @@ impl Sender {
         };
         let result = self.offer_to_all(envelope);
         self.slots.unpin(loan.slot);
+        let has_waited = loan.payload_bytes >= TOLD_BYTES && self.let_catch_up(loan.payload_bytes, publish_ns);
+        self.done_ns = if has_waited || !self.full.is_empty() { monotonic_ns() } else { publish_ns };
         result.map_err(|e| *e)
+    }
+
+    /// Gives consumers time that are far behind with what goes through caches; whether it took any.
+    fn let_catch_up(&mut self, payload_bytes: usize, publish_ns: u64) -> bool {
+        let was_written = publish_ns - self.done_ns >= payload_bytes as u64 / WRITTEN_BYTES_PER_NS;
+        let mut has_waited = false;
+        for edge in self.edges.iter_mut().filter(|edge| was_written || edge.terms().holds == 0) {
+            has_waited |= edge.let_catch_up(payload_bytes, &mut self.slots, &self.waiter);
+        }
+        has_waited
     }
 
     /// Gives back memory that the last messages did not need.

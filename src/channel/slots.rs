@@ -8,8 +8,9 @@
 
 use super::layout::{self, MAX_METADATA_BYTES, PortLayout, SlotHeader, SlotPlaces};
 use super::memory::Writable;
+use super::turns::{TOLD_BYTES, Turns};
 use super::{ChannelError, SegmentKind};
-use crate::message::{Capture, Clock, Metadata, Payload, codec};
+use crate::message::{Capture, Clock, Metadata, Payload, codec, monotonic_ns};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -17,14 +18,10 @@ use std::sync::atomic::Ordering::Relaxed;
 /// A slot gets this part more memory than its message needs, so that slowly growing messages do not ask the kernel each
 /// time.
 const BACKING_SHARE: usize = 16;
-/// Payloads from this size on are worth a look at whether a warm slot has become free.
-const WARM_BYTES: usize = 4096;
 /// After so many messages it is decided whether a port has much more memory than they needed.
 const USAGE_WINDOW: u32 = 1024;
 /// Up to so many bytes nobody asks whether they are needed.
 const MODEST_BYTES: usize = 16 << 20;
-/// What a core's own caches hold, about.
-const CACHED_BYTES: usize = 3 << 20;
 /// So many times what was in use at a time is much more than what is needed.
 const MUCH_MORE: usize = 4;
 
@@ -38,8 +35,7 @@ pub struct Slots {
     slots: Vec<Slot>,
     /// Free slots, in the order in which they were freed.
     free: VecDeque<u32>,
-    /// Whether all edges copy.
-    copies: bool,
+    turns: Turns,
     metadata: Encoded,
     usage: Usage,
     generation: u32,
@@ -116,7 +112,7 @@ impl Slots {
             label: label.to_owned(),
             slots,
             free,
-            copies: layout.edges.iter().all(|edge| edge.holds == 0),
+            turns: Turns::of(layout.slots() as usize),
             places: layout.slot_places(),
             layout,
             metadata: Encoded::default(),
@@ -206,28 +202,21 @@ impl Slots {
         Ok(())
     }
 
-    fn next_free(&self, payload_bytes: usize) -> Option<&u32> {
-        if self.goes_round(payload_bytes) { self.free.front() } else { self.free.back() }
-    }
-
-    /// Whether slots take turns. Otherwise the one that was freed last is lent first, since it is warm. But where all edges
-    /// copy, their consumers have just read all of it, and what another core has just read is dear to write: as long as all
-    /// slots fit into a cache, the one freed first is better.
-    fn goes_round(&self, payload_bytes: usize) -> bool {
-        self.copies && payload_bytes >= WARM_BYTES && self.slots.len() * payload_bytes <= CACHED_BYTES
+    fn next_free(&self, payload_bytes: usize) -> Option<u32> {
+        self.turns.next(self.free.len(), payload_bytes).map(|at| self.free[at])
     }
 
     /// Whether the slot that would be lent next has never held `payload_bytes` bytes: reclaim first.
     pub fn next_is_cold(&self, payload_bytes: usize) -> bool {
-        let Some(&slot) = self.next_free(payload_bytes) else { return true };
-        payload_bytes >= WARM_BYTES || self.slots[slot as usize].backed < payload_bytes
+        let Some(slot) = self.next_free(payload_bytes) else { return true };
+        payload_bytes >= TOLD_BYTES || self.slots[slot as usize].backed < payload_bytes
     }
 
     /// Takes a free slot, with memory behind `payload_bytes` and the metadata in place.
     pub fn lend(&mut self, metadata: &Arc<Metadata>, payload_bytes: usize) -> Result<Loan, ChannelError> {
         self.metadata.update(metadata)?;
-        let index = if self.goes_round(payload_bytes) { self.free.pop_front() } else { self.free.pop_back() };
-        let index = index.expect("edges pin at most queue + holds slots each, and there are two more");
+        let next = self.turns.next(self.free.len(), payload_bytes).and_then(|at| self.free.remove(at));
+        let index = next.expect("edges pin at most queue + holds slots each, and there are two more");
         let start = self.places.slot(index);
         let payload_at = layout::payload_offset(self.metadata.bytes.len());
         if let Err(e) = self.back(index, payload_at + payload_bytes) {
@@ -253,13 +242,14 @@ impl Slots {
             state.metadata_version = self.metadata.version;
         }
         self.prefetch_next(payload_at, payload_bytes);
+        self.turns.lent(payload_bytes, monotonic_ns);
         let slot = SlotRef { generation: self.generation, index };
         Ok(Loan { slot, offset: start + payload_at, payload_bytes, metadata_version: self.metadata.version })
     }
 
     /// Has the first lines of the slot that is lent next brought here from the consumer, whose they were.
     fn prefetch_next(&self, payload_at: usize, payload_bytes: usize) {
-        if let Some(&next) = self.next_free(payload_bytes) {
+        if let Some(next) = self.next_free(payload_bytes) {
             let start = self.places.slot(next);
             self.memory.prefetch(start);
             self.memory.prefetch(start.saturating_add(payload_at));
@@ -278,7 +268,8 @@ impl Slots {
     }
 
     /// Writes into the header of a filled slot what changes with every message: each store may wait for one before it.
-    pub fn seal(&self, loan: &Loan, sequence: u64, capture: Capture, publish_ns: u64, trace: u64) {
+    pub fn seal(&mut self, loan: &Loan, sequence: u64, capture: Capture, publish_ns: u64, trace: u64) {
+        self.turns.filled(loan.payload_bytes, publish_ns);
         let header: &SlotHeader = self.memory.at(self.places.slot(loan.slot.index));
         header.sequence.store(sequence, Relaxed);
         header.capture_ns.store(capture.ns, Relaxed);

@@ -134,6 +134,40 @@ fn recv_frees_the_slot_at_once_and_a_view_frees_it_when_it_is_dropped() {
 }
 
 #[test]
+fn in_whichever_order_slots_take_turns_nobody_writes_under_a_view() {
+    for kind in KINDS {
+        let mut pair = Pair::new(kind, Overflow::Block, 4, 2);
+        // Long enough for both orders to be tried.
+        for i in 0..1000u32 {
+            let bytes = |i: u32| vec![i as u8; 5000];
+            pair.send(&bytes(2 * i));
+            pair.send(&bytes(2 * i + 1));
+            let Pair { sender, receiver, .. } = &mut pair;
+            let views = [(); 2].map(|()| {
+                assert!(matches!(receiver.poll(), Poll::Ready));
+                receiver.recv_zero_copy().unwrap().unwrap()
+            });
+            sender.reserve(&Arc::new(Metadata::bytes()), 5000).unwrap();
+            sender.payload_mut().fill(0xff);
+            assert_eq!(views[0].bytes(), bytes(2 * i));
+            assert_eq!(views[1].bytes(), bytes(2 * i + 1));
+        }
+    }
+}
+
+#[test]
+#[cfg(not(miri))]
+fn a_queue_of_large_messages_fills_up_though_nobody_takes_any() {
+    let mut pair = Pair::new(SegmentKind::Sealed, Overflow::Block, 12, 1);
+    for i in 0..12u8 {
+        pair.send(&vec![i; 1 << 20]);
+    }
+    for i in 0..12u8 {
+        assert_eq!(*pair.recv().payload, vec![i; 1 << 20]);
+    }
+}
+
+#[test]
 fn as_many_views_as_declared_can_be_held_and_no_more_while_the_producer_goes_on() {
     for kind in KINDS {
         let mut pair = Pair::new(kind, Overflow::DropOldest, 2, 3);

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How far a run is on its way to its end, for one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -189,6 +189,17 @@ impl Waiter {
     #[must_use]
     pub fn never_sleeps(&self) -> bool {
         self.patience.wait == Wait::Busy
+    }
+
+    /// Waits for so long.
+    pub fn pause(&self, time: Duration) {
+        if !self.never_sleeps() {
+            return std::thread::sleep(time);
+        }
+        let until_ns = monotonic_ns() + time.as_nanos() as u64;
+        while monotonic_ns() < until_ns {
+            std::hint::spin_loop();
+        }
     }
 
     /// Waits until `awaited` is there.
