@@ -138,7 +138,7 @@ fn in_whichever_order_slots_take_turns_nobody_writes_under_a_view() {
     for kind in KINDS {
         let mut pair = Pair::new(kind, Overflow::Block, 4, 2);
         // Long enough for both orders to be tried.
-        for i in 0..1000u32 {
+        for i in 0..400u32 {
             let bytes = |i: u32| vec![i as u8; 5000];
             pair.send(&bytes(2 * i));
             pair.send(&bytes(2 * i + 1));
