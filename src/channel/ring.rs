@@ -24,6 +24,7 @@ const AHEAD_BYTES: usize = 4 << 20;
 const AT_WORK: usize = 2;
 /// How fast a message is copied that lies in a cache.
 const BYTES_PER_NS: u64 = 32;
+const LONGEST_PAUSE: Duration = Duration::from_millis(1);
 /// So often at most a producer looks after each message, and so often in a row while nothing is taken.
 const MOST_LOOKS: u32 = 16;
 const MOST_IDLE_LOOKS: u32 = 4;
@@ -227,7 +228,7 @@ impl OutEdge {
     /// What no cache holds any more when it is read costs both ends several times as much. A producer that is ahead by more
     /// than that lets a consumer catch up that is at work; not one that is held up elsewhere. Whether that took time.
     pub fn let_catch_up(&mut self, payload_bytes: usize, slots: &mut Slots, waiter: &Waiter) -> bool {
-        let pause = Duration::from_nanos(payload_bytes as u64 / BYTES_PER_NS);
+        let pause = Duration::from_nanos(payload_bytes as u64 / BYTES_PER_NS).min(LONGEST_PAUSE);
         let mut paused = false;
         for _ in 0..MOST_LOOKS {
             let waiting = self.in_queue.len();

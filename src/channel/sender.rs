@@ -150,14 +150,15 @@ impl Sender {
         };
         let result = self.offer_to_all(envelope);
         self.slots.unpin(loan.slot);
+        result.map_err(|e| *e)?;
         let has_waited = loan.payload_bytes >= TOLD_BYTES && self.let_catch_up(loan.payload_bytes, publish_ns);
         self.done_ns = if has_waited || !self.full.is_empty() { monotonic_ns() } else { publish_ns };
-        result.map_err(|e| *e)
+        Ok(())
     }
 
     /// Gives consumers time that are far behind with what goes through caches; whether it took any.
     fn let_catch_up(&mut self, payload_bytes: usize, publish_ns: u64) -> bool {
-        let was_written = publish_ns - self.done_ns >= payload_bytes as u64 / WRITTEN_BYTES_PER_NS;
+        let was_written = publish_ns.saturating_sub(self.done_ns) >= payload_bytes as u64 / WRITTEN_BYTES_PER_NS;
         let mut has_waited = false;
         for edge in self.edges.iter_mut().filter(|edge| was_written || edge.terms().holds == 0) {
             has_waited |= edge.let_catch_up(payload_bytes, &mut self.slots, &self.waiter);
