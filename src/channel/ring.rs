@@ -9,6 +9,7 @@ use super::wait::{Awaited, Interrupt, Level, Waiter};
 use super::wait_list::WaitList;
 use super::{ChannelError, EdgeTerms, add};
 use crate::graph::Overflow;
+use crate::message::monotonic_ns;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
@@ -22,12 +23,11 @@ const GATHER_PAUSES: u32 = 16;
 const AHEAD_BYTES: usize = 4 << 20;
 /// So many messages, however large, keep a consumer at work.
 const AT_WORK: usize = 2;
-/// How fast a message is copied that lies in a cache.
+/// How fast a message is copied that lies in a cache: a pause has the length of a copy, up to the longest.
 const BYTES_PER_NS: u64 = 32;
 const LONGEST_PAUSE: Duration = Duration::from_millis(1);
-/// So often at most a producer looks after each message, and so often in a row while nothing is taken.
-const MOST_LOOKS: u32 = 16;
-const MOST_IDLE_LOOKS: u32 = 4;
+/// After so many pauses in a row in which nothing was taken, no further one is worth it.
+const MOST_IDLE_PAUSES: u32 = 4;
 
 /// The producer's end of an edge: its words and its ring in the port's segment, and the consumer's words.
 ///
@@ -52,10 +52,10 @@ pub struct OutEdge {
     held: Vec<(u64, SlotRef)>,
     borrowed: Borrowed,
     open: bool,
-    /// The oldest position in the queue when the producer last looked whether it is far ahead, and how often in a row it was
-    /// that.
+    /// The oldest position in the queue when the producer last saw that it is far ahead.
     seen_oldest: u64,
-    idle_looks: u32,
+    /// Its pauses since that last changed.
+    idle_pauses: u32,
     /// Its own sleeps, and those of the consumer that it has ended.
     sleeps: Sleeps,
     woken: Woken,
@@ -158,7 +158,7 @@ impl OutEdge {
             first,
             open: true,
             seen_oldest: first,
-            idle_looks: 0,
+            idle_pauses: 0,
             sleeps: Sleeps::default(),
             woken: Woken::default(),
         }
@@ -226,26 +226,25 @@ impl OutEdge {
     }
 
     /// What no cache holds any more when it is read costs both ends several times as much. A producer that is ahead by more
-    /// than that lets a consumer catch up that is at work; not one that is held up elsewhere. Whether that took time.
-    pub fn let_catch_up(&mut self, payload_bytes: usize, slots: &mut Slots, waiter: &Waiter) -> bool {
+    /// than that, in messages of this size, lets a consumer catch up that is at work; not one that is held up elsewhere. No
+    /// pause begins after `until_ns`. Whether there was any.
+    pub fn let_catch_up(&mut self, payload_bytes: usize, until_ns: u64, slots: &mut Slots, waiter: &Waiter) -> bool {
         let pause = Duration::from_nanos(payload_bytes as u64 / BYTES_PER_NS).min(LONGEST_PAUSE);
         let mut paused = false;
-        for _ in 0..MOST_LOOKS {
-            let waiting = self.in_queue.len();
-            let is_far_ahead = waiting > AT_WORK && waiting * payload_bytes > AHEAD_BYTES;
-            if !is_far_ahead || self.terms.overflow != Overflow::Block {
-                break;
-            }
+        while self.terms.overflow == Overflow::Block
+            && self.in_queue.len() > AT_WORK
+            && self.in_queue.len() * payload_bytes > AHEAD_BYTES
+        {
             self.reclaim(slots);
             let oldest = self.oldest();
             if oldest != std::mem::replace(&mut self.seen_oldest, oldest) {
-                self.idle_looks = 0;
+                self.idle_pauses = 0;
                 continue;
             }
-            if self.idle_looks == MOST_IDLE_LOOKS {
+            if self.idle_pauses == MOST_IDLE_PAUSES || monotonic_ns() >= until_ns {
                 break;
             }
-            self.idle_looks += 1;
+            self.idle_pauses += 1;
             waiter.pause(pause);
             paused = true;
         }

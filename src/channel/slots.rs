@@ -247,9 +247,11 @@ impl Slots {
         Ok(Loan { slot, offset: start + payload_at, payload_bytes, metadata_version: self.metadata.version })
     }
 
-    /// Has the first lines of the slot that is lent next brought here from the consumer, whose they were.
+    /// Has the first lines of the slot that is lent next brought here from the consumer, whose they were: as things stand, or
+    /// once another one will have been freed.
     fn prefetch_next(&self, payload_at: usize, payload_bytes: usize) {
-        if let Some(next) = self.next_free(payload_bytes) {
+        let at = self.turns.next(self.free.len() + 1, payload_bytes);
+        if let Some(&next) = at.and_then(|at| self.free.get(at)).or(self.free.back()) {
             let start = self.places.slot(next);
             self.memory.prefetch(start);
             self.memory.prefetch(start.saturating_add(payload_at));

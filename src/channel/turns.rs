@@ -10,6 +10,8 @@
 const REST_BYTES: usize = 2 << 20;
 /// Payloads from this size on are filled slowly enough to tell.
 pub const TOLD_BYTES: usize = 4096;
+/// Larger ones push each other out of any core's own caches.
+const TOLD: std::ops::RangeInclusive<usize> = TOLD_BYTES..=REST_BYTES;
 /// How many slots each way are timed; the median counts.
 const TIMED: usize = 9;
 /// The other way must take less than seven parts in so many of the time.
@@ -22,39 +24,40 @@ const MAX_BETWEEN: u32 = 1 << 16;
 pub struct Turns {
     slots: usize,
     rest: bool,
-    /// Length of the payload when it was last looked at.
+    /// Length of the payload, about. Where it changes by more than the half, all begins anew.
     payload_bytes: usize,
     /// Messages since the last trial, and until the next one.
     since: u32,
     between: u32,
     began_ns: Option<u64>,
-    present_ns: Vec<u64>,
-    other_ns: Vec<u64>,
+    /// What filling took the present way and the other one, as for a payload of [`REST_BYTES`], in ns.
+    present: Vec<u64>,
+    other: Vec<u64>,
 }
 
 impl Turns {
     /// Of so many slots, before the first message.
     pub fn of(slots: usize) -> Self {
-        let (present_ns, other_ns) = (Vec::with_capacity(TIMED), Vec::with_capacity(TIMED));
+        let (present, other) = (Vec::with_capacity(TIMED), Vec::with_capacity(TIMED));
         let (rest, payload_bytes, since, between, began_ns) = (false, 0, 0, FIRST_TRIAL, None);
-        Turns { slots, rest, payload_bytes, since, between, began_ns, present_ns, other_ns }
+        Turns { slots, rest, payload_bytes, since, between, began_ns, present, other }
     }
 
     /// Where the slot that is lent next stands among `free` of them, which are in the order in which they were freed.
     pub fn next(&self, free: usize, payload_bytes: usize) -> Option<usize> {
         let last = free.checked_sub(1)?;
-        let rests = payload_bytes >= TOLD_BYTES && self.rest != self.tries_other();
+        let rests = TOLD.contains(&payload_bytes) && self.rest != self.tries_other();
         Some(if rests { last.saturating_sub(REST_BYTES / payload_bytes) } else { last })
     }
 
     /// A slot has been lent.
     pub fn lent(&mut self, payload_bytes: usize, now_ns: impl FnOnce() -> u64) {
         self.began_ns = None;
-        if payload_bytes < TOLD_BYTES {
+        if !TOLD.contains(&payload_bytes) {
             return;
         }
         if payload_bytes / 2 > self.payload_bytes || payload_bytes < self.payload_bytes / 2 {
-            self.payload_bytes = payload_bytes;
+            (self.payload_bytes, self.rest) = (payload_bytes, false);
             self.begin_anew(FIRST_TRIAL);
         }
         if self.since >= self.between {
@@ -64,34 +67,35 @@ impl Turns {
 
     /// The slot that was lent last is filled.
     pub fn filled(&mut self, payload_bytes: usize, now_ns: u64) {
-        if payload_bytes < TOLD_BYTES {
+        if !TOLD.contains(&payload_bytes) {
             return;
         }
         self.since += 1;
         let Some(began_ns) = self.began_ns.take() else { return };
-        let time_ns = now_ns.saturating_sub(began_ns);
-        if self.present_ns.len() < TIMED {
-            self.present_ns.push(time_ns);
+        // Sizes may differ a little.
+        let time = now_ns.saturating_sub(began_ns) * REST_BYTES as u64 / payload_bytes as u64;
+        if self.present.len() < TIMED {
+            self.present.push(time);
         } else if self.since > self.other_from() {
-            self.other_ns.push(time_ns);
+            self.other.push(time);
         }
-        if self.other_ns.len() == TIMED {
+        if self.other.len() == TIMED {
             self.decide();
         }
     }
 
     fn tries_other(&self) -> bool {
-        self.present_ns.len() == TIMED
+        self.present.len() == TIMED
     }
 
-    /// From here on all slots have taken their turns the other way.
+    /// From here on slots come that have taken their turns the other way.
     fn other_from(&self) -> u32 {
         self.between + (TIMED + self.slots.min(REST_BYTES / self.payload_bytes)) as u32
     }
 
     fn decide(&mut self) {
         let median = |times: &mut Vec<u64>| *times.select_nth_unstable(TIMED / 2).1;
-        let (present, other) = (median(&mut self.present_ns), median(&mut self.other_ns));
+        let (present, other) = (median(&mut self.present), median(&mut self.other));
         let is_better = other < present - present / PARTS;
         self.rest ^= is_better;
         self.begin_anew(if is_better { FIRST_TRIAL } else { (2 * self.between).min(MAX_BETWEEN) });
@@ -99,8 +103,8 @@ impl Turns {
 
     fn begin_anew(&mut self, between: u32) {
         (self.since, self.between) = (0, between);
-        self.present_ns.clear();
-        self.other_ns.clear();
+        self.present.clear();
+        self.other.clear();
     }
 }
 

@@ -197,8 +197,8 @@ impl Waiter {
             return std::thread::sleep(time);
         }
         let until_ns = monotonic_ns() + time.as_nanos() as u64;
-        while monotonic_ns() < until_ns {
-            std::hint::spin_loop();
+        while !spin(ROUNDS, || monotonic_ns() >= until_ns) {
+            std::thread::yield_now();
         }
     }
 
