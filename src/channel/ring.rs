@@ -1,5 +1,6 @@
 //! The producer's end of one edge whose messages lie in slots.
 
+use super::ahead::{self, Behind};
 use super::layout::{Entry, InWords, OutWords, PortLayout, Published};
 use super::memory::{ReadOnly, Writable};
 use super::sleep::{Sleeps, Woken, announce, announce_never};
@@ -13,22 +14,11 @@ use crate::message::monotonic_ns;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use std::time::Duration;
 
 /// Less than this part of a queue is hardly any room.
 const GATHERED_SHARE: usize = 4;
 /// What a moment is in which more room gathers: half a microsecond, about.
 const GATHER_PAUSES: u32 = 16;
-/// What lies in a queue stays in a cache up to this size.
-const AHEAD_BYTES: usize = 4 << 20;
-/// So many messages, however large, keep a consumer at work.
-const AT_WORK: usize = 2;
-/// How fast a message is copied that lies in a cache: a pause has the length of a copy, up to the longest.
-const BYTES_PER_NS: u64 = 32;
-const LONGEST_PAUSE: Duration = Duration::from_millis(1);
-/// After so many pauses in a row in which nothing was taken, no further one is worth it.
-const MOST_IDLE_PAUSES: u32 = 4;
-
 /// The producer's end of an edge: its words and its ring in the port's segment, and the consumer's words.
 ///
 /// `in_queue` and `held` are the producer's own account of who has what. The consumer's words are believed only as
@@ -52,10 +42,7 @@ pub struct OutEdge {
     held: Vec<(u64, SlotRef)>,
     borrowed: Borrowed,
     open: bool,
-    /// The oldest position in the queue when the producer last saw that it is far ahead.
-    seen_oldest: u64,
-    /// Its pauses since that last changed.
-    idle_pauses: u32,
+    behind: Behind,
     /// Its own sleeps, and those of the consumer that it has ended.
     sleeps: Sleeps,
     woken: Woken,
@@ -157,8 +144,7 @@ impl OutEdge {
             next: first,
             first,
             open: true,
-            seen_oldest: first,
-            idle_pauses: 0,
+            behind: Behind::default(),
             sleeps: Sleeps::default(),
             woken: Woken::default(),
         }
@@ -225,27 +211,18 @@ impl OutEdge {
         Ok(())
     }
 
-    /// What no cache holds any more when it is read costs both ends several times as much. A producer that is ahead by more
-    /// than that, in messages of this size, lets a consumer catch up that is at work; not one that is held up elsewhere. No
-    /// pause begins after `until_ns`. Whether there was any.
+    /// Pauses while the queue is far ahead of a consumer that is at work; none begins after `until_ns`. Whether there was any.
     pub fn let_catch_up(&mut self, payload_bytes: usize, until_ns: u64, slots: &mut Slots, waiter: &Waiter) -> bool {
-        let pause = Duration::from_nanos(payload_bytes as u64 / BYTES_PER_NS).min(LONGEST_PAUSE);
         let mut paused = false;
-        while self.terms.overflow == Overflow::Block
-            && self.in_queue.len() > AT_WORK
-            && self.in_queue.len() * payload_bytes > AHEAD_BYTES
-        {
+        while self.terms.overflow == Overflow::Block && ahead::is_far(self.in_queue.len(), payload_bytes) {
             self.reclaim(slots);
-            let oldest = self.oldest();
-            if oldest != std::mem::replace(&mut self.seen_oldest, oldest) {
-                self.idle_pauses = 0;
+            if self.behind.has_moved(self.oldest()) {
                 continue;
             }
-            if self.idle_pauses == MOST_IDLE_PAUSES || monotonic_ns() >= until_ns {
+            if monotonic_ns() >= until_ns || self.behind.is_held_up() {
                 break;
             }
-            self.idle_pauses += 1;
-            waiter.pause(pause);
+            waiter.pause(ahead::pause(payload_bytes));
             paused = true;
         }
         paused

@@ -1,5 +1,6 @@
 //! An output port: one payload, sent on every edge that leaves the port.
 
+use super::ahead;
 use super::layout::{OutWords, PortStart, PortWords, Published};
 use super::local::{LocalEdge, LocalQueue};
 use super::memory::Writable;
@@ -15,12 +16,6 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// Spare buffers that a port with only moving edges keeps.
 const SPARE_BUFFERS: usize = 16;
-/// No payload is written in full faster than this.
-const WRITTEN_BYTES_PER_NS: u64 = 128;
-/// Consumers that are far behind are given one part in so many of the time that a message took, and so much at most.
-const MADE_PARTS: u64 = 4;
-const MOST_GIVEN_NS: u64 = 1_000_000;
-
 /// A port whose messages lie in slots of shared memory.
 pub struct Sender {
     slots: Slots,
@@ -159,12 +154,11 @@ impl Sender {
         Ok(())
     }
 
-    /// Gives consumers time that are far behind with what goes through caches; whether it took any. For all edges together
-    /// that is little beside the time that the message took, so that a producer in its own time stays in it.
+    /// Gives consumers time that are far behind with what goes through caches; whether it took any.
     fn let_catch_up(&mut self, payload_bytes: usize, publish_ns: u64) -> bool {
         let made_ns = publish_ns.saturating_sub(self.done_ns);
-        let until_ns = publish_ns + (made_ns / MADE_PARTS).min(MOST_GIVEN_NS);
-        let may_be_written = made_ns >= payload_bytes as u64 / WRITTEN_BYTES_PER_NS;
+        let until_ns = publish_ns + ahead::given_ns(made_ns);
+        let may_be_written = ahead::may_be_written(payload_bytes, made_ns);
         let mut has_waited = false;
         for edge in self.edges.iter_mut().filter(|edge| may_be_written || edge.terms().holds == 0) {
             has_waited |= edge.let_catch_up(payload_bytes, until_ns, &mut self.slots, &self.waiter);

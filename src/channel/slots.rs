@@ -208,8 +208,8 @@ impl Slots {
 
     /// Whether the slot that would be lent next has never held `payload_bytes` bytes: reclaim first.
     pub fn next_is_cold(&self, payload_bytes: usize) -> bool {
-        let Some(slot) = self.next_free(payload_bytes) else { return true };
-        payload_bytes >= TOLD_BYTES || self.slots[slot as usize].backed < payload_bytes
+        let is_cold = |slot: u32| self.slots[slot as usize].backed < payload_bytes;
+        payload_bytes >= TOLD_BYTES || self.next_free(payload_bytes).is_none_or(is_cold)
     }
 
     /// Takes a free slot, with memory behind `payload_bytes` and the metadata in place.

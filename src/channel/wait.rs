@@ -197,9 +197,7 @@ impl Waiter {
             return std::thread::sleep(time);
         }
         let until_ns = monotonic_ns() + time.as_nanos() as u64;
-        while !spin(ROUNDS, || monotonic_ns() >= until_ns) {
-            std::thread::yield_now();
-        }
+        spin_until(ROUNDS, || monotonic_ns() >= until_ns);
     }
 
     /// Waits until `awaited` is there.
@@ -275,9 +273,7 @@ impl Patience {
         match self.wait {
             Wait::Block => false,
             Wait::Busy => {
-                while !spin(YIELD_EVERY, &has_changed) {
-                    std::thread::yield_now();
-                }
+                spin_until(YIELD_EVERY, has_changed);
                 true
             }
             Wait::Adaptive => self.adapts(has_changed),
@@ -333,6 +329,13 @@ fn spin(rounds: u32, has_changed: impl Fn() -> bool) -> bool {
         std::hint::spin_loop();
     }
     false
+}
+
+/// Looks until something has changed; others may run after so many looks.
+fn spin_until(rounds: u32, has_changed: impl Fn() -> bool) {
+    while !spin(rounds, &has_changed) {
+        std::thread::yield_now();
+    }
 }
 
 pub fn timespec(duration: std::time::Duration) -> rustix::time::Timespec {
