@@ -158,6 +158,8 @@ mod tests {
     fn slots_of_another_size_are_tried_anew() {
         let mut turns = Turns::of(SLOTS);
         rested(&mut turns, 10 * MAX_BETWEEN, 64 << 10, (1000, 200));
+        // The size of the first one is known once it is lent.
+        assert!(rested(&mut turns, FIRST_TRIAL, 1 << 20, (200, 1000)) <= 1);
         assert!(rested(&mut turns, 20_000, 1 << 20, (200, 1000)) < 1000);
     }
 
