@@ -34,6 +34,7 @@ mod model;
 #[cfg(test)]
 mod oracle;
 mod packs;
+mod parallel;
 mod parse;
 mod paths;
 mod pieces;

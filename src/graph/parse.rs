@@ -4,18 +4,21 @@
 //! other; merge keys are not special. Size, depth and aliases are bounded.
 
 use super::finding::{Draft, Findings};
-use super::source::{FileId, SourceFile, Span};
+use super::source::{SourceFile, Span};
 use super::variables::BYTES_PER_VALUE;
 use super::yaml::{Kind, Tree, plain_scalar};
 use super::{rules, syntax};
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Tag};
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// Deepest nesting of lists and mappings.
 const MAX_DEPTH: usize = 64;
-/// Most values of a document, aliases written out; a file that is larger than most may have one for each two bytes.
+/// Most values of a document, aliases written out; a file that is larger than most may have one for each
+/// [`BYTES_OF_VALUE`].
 const MAX_VALUES: usize = 400_000;
+const BYTES_OF_VALUE: usize = 2;
 /// Most values that are kept for aliases, and written for them.
 const MAX_COPIED: usize = 400_000;
 /// Most aliases of a document.
@@ -27,28 +30,32 @@ const MAX_KEY_BYTES: usize = 4096;
 /// means nothing, only that it is not known.
 pub(super) fn parse(file: &SourceFile, findings: &mut Findings) -> Option<Tree> {
     let mut builder = Builder::new(file, findings);
-    let options = granit_parser::options! {
-        emit_unresolved_aliases: true,
-        flow_nesting_limit: MAX_DEPTH,
-        block_nesting_limit: MAX_DEPTH,
-    };
-    for event in Parser::new_from_str_with_options(file.text(), options) {
-        let step = match event {
-            Ok((event, span)) => builder.add(event, &span),
-            Err(error) => Err(syntax_error(&error, &builder)),
-        };
-        if let Err(draft) = step {
-            builder.findings.add(*draft);
-            return None;
-        }
+    if let Err(stop) = builder.read(file.text()) {
+        findings.add(stop.told(file));
+        return None;
     }
     Some(builder.values.pop().unwrap_or_else(|| Tree::new(file.beginning(), Kind::Null)))
+}
+
+/// Reads a part of `file` that is a document by itself, and lies in the outermost mapping. There is no tree where the part
+/// has a fault or an alias, or more values for its length than a file may have.
+pub(super) fn parse_part(file: &SourceFile, part: Range<usize>) -> Option<Tree> {
+    let mut findings = Findings::default();
+    let mut builder = Builder::new(file, &mut findings);
+    builder.begins_at = part.start;
+    builder.max_values = part.len() / BYTES_OF_VALUE;
+    builder.max_depth = MAX_DEPTH - 1;
+    builder.read(&file.text()[part]).ok()?;
+    let tree = builder.values.pop().filter(|_| builder.aliases == 0)?;
+    (findings.len() == 0).then_some(tree)
 }
 
 /// Makes a tree of events, without recursion.
 struct Builder<'f> {
     file: &'f SourceFile,
     findings: &'f mut Findings,
+    /// Where in the file the text begins that is read.
+    begins_at: usize,
     /// Values that belong to nothing yet: of a mapping, keys and values in turn.
     values: Vec<Tree>,
     /// Lists and mappings that are not at their end yet, the outermost first.
@@ -58,6 +65,7 @@ struct Builder<'f> {
     /// Values so far, aliases written out.
     count: usize,
     max_values: usize,
+    max_depth: usize,
     /// Values that were kept for aliases, and written for them.
     copied: usize,
     aliases: usize,
@@ -77,25 +85,64 @@ struct Open {
 
 type Step = Result<(), Box<Draft>>;
 
+/// Why a text is not read any further.
+enum Stop {
+    Syntax(ScanError),
+    /// It is beyond what is read.
+    Beyond(Box<Draft>),
+}
+
+impl Stop {
+    fn told(self, file: &SourceFile) -> Draft {
+        match self {
+            Stop::Syntax(error) if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) => {
+                *too_deep(syntax::word_at(file, error.marker().byte_offset().unwrap_or(0)))
+            }
+            Stop::Syntax(error) => syntax::fault(&error, file),
+            Stop::Beyond(draft) => *draft,
+        }
+    }
+}
+
 impl<'f> Builder<'f> {
     fn new(file: &'f SourceFile, findings: &'f mut Findings) -> Self {
         Builder {
             file,
             findings,
+            begins_at: 0,
             values: Vec::new(),
             open: Vec::new(),
             anchored: HashMap::new(),
             count: 0,
-            max_values: MAX_VALUES.max(file.text().len() / 2),
+            max_values: MAX_VALUES.max(file.text().len() / BYTES_OF_VALUE),
+            max_depth: MAX_DEPTH,
             copied: 0,
             aliases: 0,
             documents: 0,
         }
     }
 
+    fn read(&mut self, text: &str) -> Result<(), Stop> {
+        let options = granit_parser::options! {
+            emit_unresolved_aliases: true,
+            flow_nesting_limit: MAX_DEPTH,
+            block_nesting_limit: MAX_DEPTH,
+        };
+        for event in Parser::new_from_str_with_options(text, options) {
+            let (event, span) = event.map_err(Stop::Syntax)?;
+            self.add(event, &span).map_err(Stop::Beyond)?;
+        }
+        Ok(())
+    }
+
+    fn span(&self, span: &granit_parser::Span) -> Span {
+        let range = span.byte_range().unwrap_or_default();
+        Span::new(self.begins_at + range.start, self.begins_at + range.end).in_file(self.file.id())
+    }
+
     fn add(&mut self, event: Event<'_>, at: &granit_parser::Span) -> Step {
-        let span = span_of(at, self.file.id());
-        let tag_span = at.tag_span().map_or(span, |tag| span_of(&tag, self.file.id()));
+        let span = self.span(at);
+        let tag_span = at.tag_span().map_or(span, |tag| self.span(&tag));
         match event {
             Event::DocumentStart(..) => self.document(span),
             Event::Scalar(text, style, anchor, tag) => {
@@ -172,7 +219,7 @@ impl<'f> Builder<'f> {
     }
 
     fn begin(&mut self, span: Span, is_map: bool, anchor: usize) -> Step {
-        if self.open.len() == MAX_DEPTH {
+        if self.open.len() == self.max_depth {
             return Err(too_deep(span));
         }
         self.open.push(Open { start: span.start(), is_map, anchor, below: self.values.len(), before: self.count });
@@ -216,7 +263,7 @@ impl<'f> Builder<'f> {
         self.copied(count, span)?;
         self.counted(count, span)?;
         let tree = self.anchored[&anchor].0.clone();
-        if self.open.len() + depth(&tree) > MAX_DEPTH {
+        if self.open.len() + depth(&tree) > self.max_depth {
             return Err(too_deep(span));
         }
         self.values.push(tree);
@@ -281,19 +328,6 @@ fn long_key(span: Span) -> Box<Draft> {
 fn too_deep(span: Span) -> Box<Draft> {
     let message = format!("lists and mappings are nested deeper than {MAX_DEPTH}");
     Box::new(Draft::new(rules::SYNTAX, span, message).help("write it flatter"))
-}
-
-fn syntax_error(error: &ScanError, builder: &Builder<'_>) -> Box<Draft> {
-    let file = builder.file;
-    if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
-        return too_deep(syntax::word_at(file, error.marker().byte_offset().unwrap_or(0)));
-    }
-    Box::new(syntax::fault(error, file))
-}
-
-fn span_of(span: &granit_parser::Span, file: FileId) -> Span {
-    let range = span.byte_range().unwrap_or_default();
-    Span::new(range.start, range.end).in_file(file)
 }
 
 #[cfg(test)]

@@ -339,6 +339,16 @@ impl SourceFile {
         Place { span, line, column, end_line, end_column }
     }
 
+    /// The byte at which each line begins.
+    pub(super) fn line_starts(&self) -> &[usize] {
+        &self.line_starts
+    }
+
+    /// The byte at which the line begins in which `span` does.
+    pub(super) fn line_start(&self, span: Span) -> usize {
+        self.line_starts[self.line(span.start()) - 1]
+    }
+
     /// The byte at `line` and `column`, both counted from 1; the nearest one where the file has no such place.
     #[must_use]
     pub fn offset(&self, line: usize, column: usize) -> usize {

@@ -7,6 +7,7 @@ use super::finding::{Draft, Findings};
 use super::given::Given;
 use super::keys::{self, Found};
 use super::load::LoadOptions;
+use super::parallel;
 use super::parse;
 use super::rules;
 use super::source::{FileId, MAX_FILE_BYTES, ReadError, SourceFile, Span, WAY_OUT_OF_WRITABLE, why_not_run};
@@ -171,7 +172,7 @@ impl Gatherer<'_> {
         let Some(at) = used_at else {
             // Nothing can use the first file, so it is not kept.
             self.bytes += source.text().len() as u64;
-            return parse::parse(source, self.findings);
+            return parallel::parse(source, self.findings);
         };
         let name = Arc::clone(source.name());
         if !self.trees.contains_key(&name) && self.bytes + source.text().len() as u64 > MAX_FILE_BYTES {

@@ -158,6 +158,38 @@ fn a_larger_file_is_read_where_that_is_asked_for() {
     assert_eq!(codes, ["flow/unread-output", "delivery/needless-copy"]);
 }
 
+/// A file of that size is parsed in parts.
+#[test]
+fn what_is_wrong_in_a_large_file_is_told_at_its_place() {
+    const NODES: usize = 15_000;
+    let nodes: String = (1..NODES).map(|at| format!("  node{at}: {{ use: merge }}\n")).collect();
+    let edges: String = (1..NODES)
+        .map(|at| format!("  - {{ from: node{}, to: node{at}, zero_copy: true, max_message: 64 }} # and on\n", at - 1))
+        .collect();
+    let graph = format!(
+        "ezrun: 1\nnodes:\n  node0: {{ use: counter, with: &ten {{ count: 10 }} }}\n{nodes}\
+         \x20 sink: {{ use: \"null\" }}\nedges:\n{edges}"
+    );
+    assert!(graph.len() > 1 << 20);
+    let told = |last: &str| {
+        let folder = Folder::with(&[("large.yaml", &format!("{graph}{last}\n"))]);
+        let args = ["large.yaml", "--max-file-size", "4 MiB", "--memory-budget", "1 TiB", "--format", "concise"];
+        let outcome = folder.validate(&args);
+        outcome.stdout.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let good = "  - { from: node14999, to: sink, zero_copy: true, max_message: 64 }";
+    assert_eq!(told(good), Vec::<String>::new());
+    for (last, place) in [
+        (good.replace("true", "3"), ":30004:45: error[schema/wrong-type]"),
+        (format!("{good}\nbakends: {{}}"), ":30005:1: error[schema/unknown-key]"),
+        (good.replace(" }", ""), ":30004:5: error[syntax/yaml]"),
+        (format!("{good}\nbackends: {{ a: *then }}"), ":30005:16: error[syntax/yaml]"),
+    ] {
+        let told = told(&last);
+        assert!(told.len() == 1 && told[0].contains(place), "{last}: {told:?}");
+    }
+}
+
 #[test]
 fn plans_and_pictures_are_made_of_standard_input_too() {
     let folder = Folder::with(&[("good.yaml", GOOD)]);
