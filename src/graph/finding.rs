@@ -129,9 +129,9 @@ impl fmt::Display for Level {
 /// A finding that is being written: places are still spans.
 #[derive(Clone, Debug)]
 pub(super) struct Draft {
-    rule: Rule,
+    pub(super) rule: Rule,
     level: Level,
-    span: Span,
+    pub(super) span: Span,
     message: String,
     help: Option<String>,
     related: Vec<(Span, String)>,
@@ -216,6 +216,11 @@ impl Findings {
     pub fn extend(&mut self, other: Findings) {
         other.drafts.into_iter().for_each(|draft| self.add(draft));
         self.omitted.extend(other.omitted);
+    }
+
+    /// Leaves out those for which `is_kept` does not hold.
+    pub fn retain(&mut self, is_kept: impl FnMut(&Draft) -> bool) {
+        self.drafts.retain(is_kept);
     }
 
     /// Where `rule` was broken.

@@ -126,8 +126,9 @@ fn read(sources: &mut Sources, options: &LoadOptions<'_>, packs: &dyn Packs, fin
         // Nobody uses the file: it is run as it is.
         model.needed_of_users = std::mem::take(&mut model.open_inputs);
     }
+    let mut told = settings::Told::new();
     for node in &mut model.nodes {
-        settings::check(node, options.registry, sources.file(node.file), findings);
+        settings::check(node, options.registry, sources.file(node.file), &mut told, findings);
     }
     if !options.only_written {
         settings::ask_packs(&mut model, packs, sources, findings);

@@ -30,6 +30,7 @@ mod looks;
 mod machine;
 mod memory;
 mod mismatch;
+mod misplaced;
 mod model;
 #[cfg(test)]
 mod oracle;

@@ -117,5 +117,9 @@ fn no_such_port(
             None => suggest::help(port, &names, what),
         }
     });
-    (rules::UNKNOWN_PORT, format!("`{node}` has no {what} `{port}`"), help)
+    let message = match port {
+        "" => format!("behind the dot of `{node}.`, no {what} is named"),
+        port => format!("`{node}` has no {what} `{port}`"),
+    };
+    (rules::UNKNOWN_PORT, message, help)
 }

@@ -10,11 +10,31 @@ use super::walker::Walker;
 use super::yaml::{Kind, Tree};
 use super::{fitting, rules};
 use crate::node::{Registry, Role, SettingError, SettingsToCheck, Step, TypeDescription};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
+/// What is told already of settings: under which rule, where, of which type, and at which node. An alias has the same
+/// settings at several nodes.
+pub(super) type Told = HashMap<(&'static str, Span, String), Span>;
+
 /// Checks the settings of `node`, and keeps them where they are right.
-pub(super) fn check(node: &mut ModelNode<'_>, registry: &Registry, file: &SourceFile, findings: &mut Findings) {
+pub(super) fn check(
+    node: &mut ModelNode<'_>,
+    registry: &Registry,
+    file: &SourceFile,
+    told: &mut Told,
+    findings: &mut Findings,
+) {
+    let mut own = Findings::default();
+    check_alone(node, registry, file, &mut own);
+    if let Some(node_type) = node.node_type.as_ref().filter(|_| own.len() > 0) {
+        let at = node.name.span;
+        own.retain(|draft| *told.entry((draft.rule.code, draft.span, node_type.name.clone())).or_insert(at) == at);
+    }
+    findings.extend(own);
+}
+
+fn check_alone(node: &mut ModelNode<'_>, registry: &Registry, file: &SourceFile, findings: &mut Findings) {
     let Some(node_type) = node.node_type.clone() else { return };
     let way_out = way_out(node, &node_type, file);
     let mut walker = Walker::new(&node_type.settings, file, &node.name, &way_out);

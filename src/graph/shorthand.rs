@@ -1,4 +1,4 @@
-//! Edges that only name their ends, as in `a -> b`, `[a, b]` or `{ a: [b, c] }`: no edge is written so, but it is known what
+//! Edges that only name their ends, as in `a -> b`, `[a, b]`, `[a, out, b, in]` or `{ a: [b, c] }`: no edge is written so, but it is known what
 //! was meant.
 
 use super::edges::{EDGE_KEYS, EdgeSettings, RESERVED_EDGE_KEYS, WrittenEdge};
@@ -7,6 +7,7 @@ use super::pieces::parted;
 use super::source::{SourceFile, Span};
 use super::yaml::{Kind, Tree, quoted};
 use super::{keys, rules};
+use smol_str::format_smolstr;
 use std::collections::HashSet;
 
 /// Longest end, in bytes, that is shown as it should be written.
@@ -61,14 +62,28 @@ pub(super) fn names<'t>(field: Option<&Field<'t>>, file: &'t SourceFile) -> Hash
 fn pairs(tree: &Tree, file: &SourceFile, is_node: &dyn Fn(&str) -> bool) -> Vec<[Word; 2]> {
     let word = |tree: &Tree| Word { text: tree.text(file).into(), span: tree.span };
     let words = |ends: &[Tree]| ends.iter().take(MAX_CHAIN + 1).map(word).collect::<Vec<Word>>();
+    let is_known = |end: &Word| is_node(parted(&end.text).0);
     let pairs = match &tree.kind {
         Kind::String(text) => chain(&ends_of_arrow(text, tree.span, file)),
-        Kind::Seq(ends) => chain(&words(ends)),
+        Kind::Seq(ends) => match &words(ends)[..] {
+            [from, output, to, input]
+                if [from, to].into_iter().all(is_known) && ![output, input].into_iter().any(is_known) =>
+            {
+                vec![[with_port(from, output), with_port(to, input)]]
+            }
+            ends => chain(ends),
+        },
         Kind::Map(entries) => match ends_of_mapping(entries, file, is_node) {
             None => Vec::new(),
             Some((from, to)) => {
                 let chain = chain(&ends_of_arrow(from.text(file), from.span, file));
-                let to = if let Kind::Seq(ends) = &to.kind { words(ends) } else { vec![word(to)] };
+                let to = match &to.kind {
+                    Kind::Seq(ends) => words(ends),
+                    Kind::Map(keys) => {
+                        keys.iter().filter(|(key, _)| key.text(file) == "to").map(|(_, to)| word(to)).collect()
+                    }
+                    _ => vec![word(to)],
+                };
                 if chain.is_empty() { to.into_iter().map(|to| [word(from), to]).collect() } else { chain }
             }
         },
@@ -80,6 +95,11 @@ fn pairs(tree: &Tree, file: &SourceFile, is_node: &dyn Fn(&str) -> bool) -> Vec<
     };
     let are_ends = pairs.len() < MAX_CHAIN && pairs.iter().flatten().all(is_end);
     if are_ends { pairs } else { Vec::new() }
+}
+
+/// The end that a node and a port are together.
+fn with_port(node: &Word, port: &Word) -> Word {
+    Word { text: format_smolstr!("{}.{}", node.text, port.text), span: node.span.to(port.span) }
 }
 
 /// Edges from each of `ends` to the next.

@@ -7,6 +7,7 @@ use super::finding::{Draft, Findings};
 use super::given::Given;
 use super::keys::{self, Found};
 use super::load::LoadOptions;
+use super::misplaced;
 use super::parallel;
 use super::parse;
 use super::rules;
@@ -172,7 +173,9 @@ impl Gatherer<'_> {
         let Some(at) = used_at else {
             // Nothing can use the first file, so it is not kept.
             self.bytes += source.text().len() as u64;
-            return parallel::parse(source, self.findings);
+            let mut tree = parallel::parse(source, self.findings)?;
+            misplaced::put_right(&mut tree, source, self.findings);
+            return Some(tree);
         };
         let name = Arc::clone(source.name());
         if !self.trees.contains_key(&name) && self.bytes + source.text().len() as u64 > MAX_FILE_BYTES {
@@ -181,7 +184,9 @@ impl Gatherer<'_> {
         }
         let known = self.trees.entry(name).or_insert_with(|| {
             self.bytes += source.text().len() as u64;
-            parse::parse(source, self.findings)
+            let mut tree = parse::parse(source, self.findings)?;
+            misplaced::put_right(&mut tree, source, self.findings);
+            Some(tree)
         });
         let mut tree = known.clone()?;
         yaml::place_in(&mut tree, file);
