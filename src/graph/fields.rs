@@ -289,9 +289,14 @@ impl<'t> Reader<'_, 't> {
     pub fn choice<T: Copy>(&mut self, tree: &'t Tree, what: &str, choices: &[(&str, T)]) -> Option<At<T>> {
         let names = || choices.iter().map(|(name, _)| *name).collect::<Vec<&str>>();
         let all = || format!("it is one of {}", suggest::list(&names()));
-        if let Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) = tree.kind {
+        let rule = match tree.kind {
+            Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) => Some(rules::WRONG_VALUE),
+            Kind::Seq(_) | Kind::Map(_) => Some(rules::WRONG_TYPE),
+            _ => None,
+        };
+        if let Some(rule) = rule {
             let message = format!("{what} cannot be {}", tree.describe_in(self.file));
-            self.report(rules::WRONG_VALUE, tree.span, message, all());
+            self.report(rule, tree.span, message, all());
             return None;
         }
         let word = self.text(tree, what)?;

@@ -163,7 +163,8 @@ pub(super) fn read<'t>(fields: &Fields<'t>, what: &str, reader: &mut Reader<'_, 
             break;
         }
         let message = format!("{what} says `{}` and is never restarted", field.name);
-        reader.report(rules::MISSING_KEY, field.span, message, "add `restart: on_failure`, or take it out");
+        let help = "add `restart: on_failure`, or take it out; settings of a node type stand below `with:`";
+        reader.report(rules::MISSING_KEY, field.span, message, help);
     }
     Some(Box::new(supervision))
 }

@@ -118,7 +118,13 @@ impl Stumble<'_> {
                 | ErrorKind::InvalidTrailingSingleQuotedScalar
                 | ErrorKind::InvalidTrailingDoubleQuotedScalar
         );
-        if may_begin_early && let Some(earlier) = self.quote_behind_colon().or_else(|| self.quote_behind_key()) {
+        if may_begin_early
+            && let Some(earlier) = self
+                .quote_behind_colon()
+                .or_else(|| self.quote_behind_key())
+                .or_else(|| self.bracket_behind_name())
+                .or_else(|| self.closed_late())
+        {
             return Some(earlier);
         }
         Some(match kind {
@@ -171,6 +177,31 @@ impl Stumble<'_> {
             let is_key = has_quote && before[..start].trim_end_matches(' ').ends_with(['{', ',', '\n']);
             (is_key && start < at).then(|| self.missing_colon(span(self.file, start, at)))
         })
+    }
+
+    /// The name that its line begins with, where a bracket follows without a colon between, as in `name { key: "text" }`.
+    fn bracket_behind_name(&self) -> Option<Draft> {
+        let line = Line::at(self.file, self.at);
+        let (name, _) = line.text().trim_start().split_once([' ', '{', '['])?;
+        let behind = line.text().trim_start()[name.len()..].trim_start();
+        let is_start = is_name(name) && name != "-" && behind.starts_with(['{', '[']);
+        is_start.then(|| {
+            let start = name.as_ptr() as usize - self.file.text().as_ptr() as usize;
+            self.missing_colon(span(self.file, start, start + name.len()))
+        })
+    }
+
+    /// The quote of a text that ends right before it, where that text began on another line: it should have ended there.
+    fn closed_late(&self) -> Option<Draft> {
+        let before = self.file.text().get(..self.at)?.trim_end();
+        let quote = before.chars().next_back().filter(|last| matches!(last, '"' | '\''))?;
+        let text = &before[..before.len() - 1];
+        let start = text.rmatch_indices(quote).map(|(at, _)| at).find(|&at| !text[..at].ends_with([quote, '\\']))?;
+        let [opened, closed] = [start, text.len()].map(|at| self.file.line(at));
+        let message = format!("this quote is closed on line {closed} only");
+        let found =
+            draft(span(self.file, start, start + 1), message).help(format!("write `{quote}` at the end of its text"));
+        (opened < closed).then(|| found.related(self.word, "something follows the quote that closes it"))
     }
 
     /// The first line, where it is indented and others are not.
@@ -316,8 +347,9 @@ impl Stumble<'_> {
         let line = Line::at(self.file, self.at).text();
         if line.contains("${") && line.replace("${", "").contains(['{', '[']) {
             let value = self.value_with_variable().unwrap_or(self.word);
+            let written = self.quoted(value).replace("${ ", "${").replace(" }", "}");
             return draft(value, "a variable inside `{ }` or `[ ]` has no quotes")
-                .help(format!("put it in quotes{}", self.quoted(value)));
+                .help(format!("put it in quotes{written}"));
         }
         match self.file.slice(self.word) {
             "-" => draft(self.word, "`- ` has no place inside `{ }` and `[ ]`").help("write `[item, item]`"),
