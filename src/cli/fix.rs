@@ -5,6 +5,7 @@ use super::inputs::Input;
 use super::out_file::rewrite;
 use crate::graph::{self, Edit, Finding, Level, Loaded, SourceFile, Tally};
 use std::collections::{HashMap, HashSet};
+use std::iter::repeat_n;
 use std::path::PathBuf;
 
 /// Most times that all files are gone through: what is put right in one may uncover a fault of another.
@@ -222,11 +223,12 @@ impl Trials<'_> {
     }
 }
 
-/// The fixes of the file itself: those of the files that it uses are theirs.
+/// The fixes of the file itself, each as often as it is asked for: those of the files that it uses are theirs.
 fn edits(loaded: &Loaded, fixes: Fixes) -> Vec<Edit> {
     let own = loaded.sources.first().id();
     let wanted = loaded.findings.iter().filter(|finding| fixes.want(finding));
-    wanted.filter_map(|finding| finding.fix.clone()).filter(|edit| edit.span.file == own).collect()
+    let edits = wanted.flat_map(|finding| finding.fix.iter().flat_map(|edit| repeat_n(edit, finding.changes)));
+    edits.filter(|edit| edit.span.file == own).cloned().collect()
 }
 
 /// How bad what was found is; the less, the better.

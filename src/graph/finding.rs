@@ -37,6 +37,8 @@ pub struct Finding {
     pub related: Vec<Related>,
     /// What would put it right in its file, where there is no doubt, with the values that variables have.
     pub fix: Option<Edit>,
+    /// How many values the fix changes: several where aliases repeat one.
+    pub changes: usize,
     /// How many findings it stands for: itself, or all that a rule has beyond those that are kept.
     pub count: usize,
 }
@@ -129,19 +131,25 @@ impl fmt::Display for Level {
 /// A finding that is being written: places are still spans.
 #[derive(Clone, Debug)]
 pub(super) struct Draft {
-    pub(super) rule: Rule,
+    rule: Rule,
     level: Level,
-    pub(super) span: Span,
+    span: Span,
     message: String,
     help: Option<String>,
     related: Vec<(Span, String)>,
     fix: Option<Change>,
+    changes: usize,
 }
 
 impl Draft {
+    /// The code of its rule, and its place.
+    pub fn key(&self) -> (&'static str, Span) {
+        (self.rule.code, self.span)
+    }
+
     pub fn new(rule: Rule, span: Span, message: impl Into<String>) -> Self {
         let message = without_middle(message.into());
-        Draft { rule, level: rule.level, span, message, help: None, related: Vec::new(), fix: None }
+        Draft { rule, level: rule.level, span, message, help: None, related: Vec::new(), fix: None, changes: 1 }
     }
 
     pub fn help(mut self, help: impl Into<String>) -> Self {
@@ -218,9 +226,15 @@ impl Findings {
         self.omitted.extend(other.omitted);
     }
 
-    /// Leaves out those for which `is_kept` does not hold.
-    pub fn retain(&mut self, is_kept: impl FnMut(&Draft) -> bool) {
-        self.drafts.retain(is_kept);
+    /// As [`extend`](Self::extend), but those that are `repeated` for another alias only count for what is told there.
+    pub fn extend_with_aliases(&mut self, other: Findings, mut repeated: impl FnMut(&Draft) -> bool) {
+        let (again, new): (Vec<Draft>, Vec<Draft>) = other.drafts.into_iter().partition(|draft| repeated(draft));
+        new.into_iter().for_each(|draft| self.add(draft));
+        for draft in again {
+            let is_same = |told: &&mut Draft| told.rule.code == draft.rule.code && told.span == draft.span;
+            self.drafts.iter_mut().find(is_same).into_iter().for_each(|told| told.changes += 1);
+        }
+        self.omitted.extend(other.omitted);
     }
 
     /// Where `rule` was broken.
@@ -305,6 +319,7 @@ fn stand_in(Omitted { code, level, span }: Omitted, count: usize, sources: &Sour
         help: Some(format!("of each kind {MAX_OF_RULE} are listed; put those right first")),
         related: Vec::new(),
         fix: None,
+        changes: 0,
         count,
     }
 }
@@ -346,6 +361,7 @@ fn finish(draft: Draft, sources: &Sources) -> (Finding, Vec<Span>) {
         related: related.collect(),
         // As the place, in the file's first use.
         fix: fix.map(|edit| Edit { span: edit.span.in_file(place.span.file), ..edit }),
+        changes: draft.changes,
         count: 1,
     };
     (finding, uses)

@@ -13,9 +13,9 @@ use crate::node::{Registry, Role, SettingError, SettingsToCheck, Step, TypeDescr
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
-/// What is told already of settings: under which rule, where, of which type, and at which node. An alias has the same
+/// What is told already of settings, by rule, place and node type, and the node that it is told of: an alias has the same
 /// settings at several nodes.
-pub(super) type Told = HashMap<(&'static str, Span, String), Span>;
+pub(super) type Told = HashMap<((&'static str, Span), String), Span>;
 
 /// Checks the settings of `node`, and keeps them where they are right.
 pub(super) fn check(
@@ -25,18 +25,23 @@ pub(super) fn check(
     told: &mut Told,
     findings: &mut Findings,
 ) {
+    let Some(node_type) = node.node_type.clone() else { return };
     let mut own = Findings::default();
-    check_alone(node, registry, file, &mut own);
-    if let Some(node_type) = node.node_type.as_ref().filter(|_| own.len() > 0) {
-        let at = node.name.span;
-        own.retain(|draft| *told.entry((draft.rule.code, draft.span, node_type.name.clone())).or_insert(at) == at);
-    }
-    findings.extend(own);
+    check_alone(node, &node_type, registry, file, &mut own);
+    let at = node.name.span;
+    let mut first = |draft: &Draft| *told.entry((draft.key(), node_type.name.clone())).or_insert(at);
+    findings.extend_with_aliases(own, |draft| first(draft) != at);
 }
 
-fn check_alone(node: &mut ModelNode<'_>, registry: &Registry, file: &SourceFile, findings: &mut Findings) {
-    let Some(node_type) = node.node_type.clone() else { return };
-    let way_out = way_out(node, &node_type, file);
+/// As [`check`], whatever is told of other nodes.
+fn check_alone(
+    node: &mut ModelNode<'_>,
+    node_type: &TypeDescription,
+    registry: &Registry,
+    file: &SourceFile,
+    findings: &mut Findings,
+) {
+    let way_out = way_out(node, node_type, file);
     let mut walker = Walker::new(&node_type.settings, file, &node.name, &way_out);
     let none = Tree::new(node.name.span, Kind::Map(Box::default()));
     let settings = walker.settings(node.with.unwrap_or(&none), &node.strays);
