@@ -56,7 +56,10 @@ pub(super) fn with_value<'k>(text: &str, known: &[&'k str]) -> Option<(&'k str, 
     let Some((written, value)) = text.split_once(':') else {
         let (written, value) = text.split_once(' ')?;
         let key = exact(written)?;
-        return Some((key, format!("a `:` is missing behind `{key}`: write `{key}: {}`", value.trim_start())));
+        return Some((
+            key,
+            format!("a `:` is missing behind `{key}`: write `{key}: {}`", value.trim_start_matches([' ', '='])),
+        ));
     };
     let guess = || guess_word(written, known, &[]).meant.map(|meant| meant.key);
     let key = exact(written).or_else(guess).filter(|_| !value.starts_with(' '))?;

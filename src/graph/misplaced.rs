@@ -1,9 +1,10 @@
-//! Keys on the wrong level: a section of the graph within another one, a key of a node beside it. Each is told, and counts
-//! as standing where it belongs, so that nothing else follows from it.
+//! Keys on the wrong level: sections within others, nodes within nodes, keys of a node beside it, two edges in one item. Each
+//! is told, and counts as standing where it belongs, so that nothing else follows from it.
 
 use super::finding::{Draft, Findings};
+use super::pieces::is_name;
 use super::rules;
-use super::source::SourceFile;
+use super::source::{SourceFile, Span};
 use super::written::{GRAPH_KEYS, NODE_KEYS};
 use super::yaml::{Kind, Tree};
 
@@ -17,6 +18,24 @@ const INNER: [&str; 6] = ["params", "packs", "ports", "nodes", "edges", "backend
 /// Moves what `graph` has on the wrong level to where it belongs.
 pub(super) fn put_right(graph: &mut Tree, file: &SourceFile, findings: &mut Findings) {
     let Kind::Map(sections) = &mut graph.kind else { return };
+    let mut sections = std::mem::take(sections).into_vec();
+    sections_in_sections(&mut sections, file, findings);
+    let strays = nodes_outside(&mut sections, file, findings);
+    for (key, section) in &mut sections {
+        match key.text(file) {
+            "nodes" => {
+                keys_of_nodes(section, file, findings);
+                nodes_in_nodes(section, &strays, file, findings);
+            }
+            "edges" => edges_in_edges(section, file, findings),
+            _ => {}
+        }
+    }
+    graph.kind = Kind::Map(sections.into());
+}
+
+/// Sections that stand within another one become sections of the graph.
+fn sections_in_sections(sections: &mut Vec<Entry>, file: &SourceFile, findings: &mut Findings) {
     let known: Vec<&str> = sections.iter().filter_map(|(key, _)| known_section(key, file)).collect();
     let mut found: Vec<Entry> = Vec::new();
     for (key, section) in sections.iter_mut() {
@@ -28,16 +47,112 @@ pub(super) fn put_right(graph: &mut Tree, file: &SourceFile, findings: &mut Find
         for entry in taken(section, is_section) {
             let name = entry.0.text(file);
             let message = format!("`{name}` stands below `{outer}`, and is a section of the graph");
-            let help = format!("indent it as `{outer}` is");
-            findings.add(Draft::new(rules::UNKNOWN_KEY, entry.0.span, message).help(help));
+            tell(&entry.0, message, format!("indent it as `{outer}` is"), findings);
             found.push(entry);
         }
-        if outer == "nodes" {
-            keys_of_nodes(section, file, findings);
+    }
+    sections.extend(found);
+}
+
+/// Nodes that stand among or below other sections become nodes; of those below one, the first is told. Returns the places of
+/// those that stood among the sections.
+fn nodes_outside(sections: &mut Vec<Entry>, file: &SourceFile, findings: &mut Findings) -> Vec<Span> {
+    let has_nodes = sections.iter().any(|(key, value)| key.text(file) == "nodes" && matches!(value.kind, Kind::Map(_)));
+    let is_node = |entry: &Entry| is_node(entry, file);
+    let mut found: Vec<Entry> = Vec::new();
+    for (key, section) in sections.iter_mut() {
+        let outer = key.text(file);
+        // A param may be any mapping.
+        if !(outer == "backends" || (outer == "params" && !has_nodes)) {
+            continue;
+        }
+        let nodes = taken(section, is_node);
+        if let Some((first, _)) = nodes.first() {
+            let message = format!("`{}` stands below `{outer}`, and is a node", first.text(file));
+            let help = if outer == "params" { "write `nodes:` above it" } else { "write `backends:` below all nodes" };
+            tell(first, message, help.to_owned(), findings);
+            taken(section, |(key, value)| key.text(file) == "nodes" && value.kind == Kind::Null);
+        }
+        found.extend(nodes);
+    }
+    let mut strays = Vec::new();
+    if has_nodes {
+        for entry in sections.extract_if(.., |entry| known_section(&entry.0, file).is_none() && is_node(entry)) {
+            let message = format!("`{}` stands among the sections of the graph, and is a node", entry.0.text(file));
+            tell(&entry.0, message, "indent it as the other nodes are".to_owned(), findings);
+            strays.push(entry.0.span);
+            found.push(entry);
         }
     }
-    if !found.is_empty() {
-        *sections = std::mem::take(sections).into_iter().chain(found).collect();
+    let Some(first) = found.first() else { return strays };
+    let span = first.0.span;
+    match sections.iter_mut().find(|(key, _)| key.text(file) == "nodes") {
+        Some((_, nodes)) => extend(nodes, found),
+        None => {
+            let key = Tree::new(span, Kind::String("nodes".into()));
+            sections.push((key, Tree::new(span, Kind::Map(found.into()))));
+        }
+    }
+    strays
+}
+
+/// Nodes that stand within another one become nodes of their own. Those in one of `outside` were taken for its keys only
+/// since that stood further out.
+fn nodes_in_nodes(nodes: &mut Tree, outside: &[Span], file: &SourceFile, findings: &mut Findings) {
+    let is_node = |entry: &Entry| !NODE_KEYS.contains(&entry.0.text(file)) && is_node(entry, file);
+    let Kind::Map(entries) = &mut nodes.kind else { return };
+    let mut found = Vec::new();
+    for (node, keys) in entries.iter_mut() {
+        for entry in taken(keys, is_node) {
+            if !outside.contains(&node.span) {
+                let (name, node) = (entry.0.text(file), node.text(file));
+                let message = format!("`{name}` stands below the node `{node}`, and is a node itself");
+                tell(&entry.0, message, format!("indent it as `{node}` is"), findings);
+            }
+            found.push(entry);
+        }
+    }
+    extend(nodes, found);
+}
+
+/// Two edges that are one item of the list, for lack of a dash, become two.
+fn edges_in_edges(edges: &mut Tree, file: &SourceFile, findings: &mut Findings) {
+    let Kind::Seq(items) = &mut edges.kind else { return };
+    let second = |edge: &Tree| {
+        let Kind::Map(keys) = &edge.kind else { return None };
+        let first = keys.first()?.0.text(file);
+        let at = 1 + keys[1..].iter().position(|(key, _)| key.text(file) == first)?;
+        let has_ends =
+            |keys: &[Entry]| ["from", "to"].iter().all(|end| keys.iter().any(|(key, _)| key.text(file) == *end));
+        let begins_a_line = file.line(keys[at].0.span.start()) > file.line(keys[at - 1].1.span.end());
+        (begins_a_line && has_ends(&keys[..at]) && has_ends(&keys[at..])).then_some(at)
+    };
+    if !items.iter().any(|edge| second(edge).is_some()) {
+        return;
+    }
+    let mut all = Vec::with_capacity(items.len() + 1);
+    for mut edge in std::mem::take(items) {
+        while let (Some(at), Kind::Map(keys)) = (second(&edge), &mut edge.kind) {
+            let mut keys = std::mem::take(keys).into_vec();
+            let next = keys.split_off(at);
+            let (start, end) = (next[0].0.span, edge.span.end());
+            tell(&next[0].0, "another edge begins here".to_owned(), "write `- ` before it".to_owned(), findings);
+            all.push(Tree::new(edge.span.part(edge.span.start(), start.start()), Kind::Map(keys.into())));
+            edge = Tree::new(start.part(start.start(), end), Kind::Map(next.into()));
+        }
+        all.push(edge);
+    }
+    *items = all.into();
+}
+
+fn tell(key: &Tree, message: String, help: String, findings: &mut Findings) {
+    findings.add(Draft::new(rules::UNKNOWN_KEY, key.span, message).help(help));
+}
+
+/// Adds entries to what is a mapping or nothing.
+fn extend(tree: &mut Tree, entries: Vec<Entry>) {
+    if !entries.is_empty() {
+        tree.kind = Kind::Map(entries_of(tree).into_iter().chain(entries).collect());
     }
 }
 
@@ -58,6 +173,10 @@ fn is_section(name: &str, value: &Tree, outer: &str, file: &SourceFile) -> bool 
         Kind::Map(_) => outer == "nodes" && name != "edges" && !has_key(value, &NODE_KEYS),
         _ => false,
     }
+}
+
+fn is_node((key, value): &Entry, file: &SourceFile) -> bool {
+    is_name(key.text(file)) && value.has_key("use", file)
 }
 
 /// Takes those entries out of a mapping for which `is_meant` holds.
@@ -89,8 +208,8 @@ fn keys_of_nodes(nodes: &mut Tree, file: &SourceFile, findings: &mut Findings) {
         let (name, node) = (entry.0.text(file), node.text(file));
         let message = format!("`{name}` stands among the nodes, and is a key of one");
         let help = format!("indent it further than `{node}`");
-        findings.add(Draft::new(rules::UNKNOWN_KEY, entry.0.span, message).help(help));
-        keys.kind = Kind::Map(entries_of(keys).into_iter().chain([entry]).collect());
+        tell(&entry.0, message, help, findings);
+        extend(keys, vec![entry]);
     }
     *entries = nodes.into();
 }

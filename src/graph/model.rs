@@ -124,8 +124,8 @@ impl<'t> Model<'t> {
             }
         }
         let resolved = flat.edges.into_iter().map(|edge| {
-            // What a port stands for is told at the port, where that is nothing.
-            let somewhere = |word: &&Word| !nowhere.contains_key(&word.text);
+            // What the port of another file stands for is told there, where that is nothing.
+            let somewhere = |word: &&Word| nowhere.get(&word.text).is_none_or(|file| *file == word.span.file);
             let mut end = |word: &Option<Word>, other: &Option<Word>, side| {
                 model.end(word.as_ref().filter(somewhere)?, other.as_ref(), side, findings)
             };

@@ -240,6 +240,9 @@ impl Stumble<'_> {
 
     /// A key was expected.
     fn no_key(&self) -> Option<Draft> {
+        if let Some(left_over) = self.left_over() {
+            return Some(left_over);
+        }
         let line = Line::at(self.file, self.at);
         if let Some(wrong) = line.wrong_indentation() {
             return Some(wrong);
@@ -254,8 +257,19 @@ impl Stumble<'_> {
         }
     }
 
+    /// What follows a bracket on its line, behind which the value is at its end.
+    fn left_over(&self) -> Option<Draft> {
+        let before = self.file.text().get(..self.at)?.trim_end_matches(' ');
+        let bracket = before.chars().next_back().filter(|last| matches!(last, '}' | ']'))?;
+        let message = format!("`{}` follows `{bracket}`, where the value ends", self.file.slice(self.word));
+        Some(draft(self.word, message).help("take it out"))
+    }
+
     /// A `- ` was expected.
     fn no_item(&self) -> Draft {
+        if let Some(left_over) = self.left_over() {
+            return left_over;
+        }
         let line = Line::at(self.file, self.at);
         if line.lacks_space_behind_dash() {
             return missing_space(line.first_word(), "-");
@@ -274,6 +288,14 @@ impl Stumble<'_> {
             [Some(&line), above.as_ref()].into_iter().flatten().find(|line| line.lacks_space_behind_dash())
         {
             return missing_space(dash.first_word(), "-");
+        }
+        if let Some(lacking) = self.bracket_behind_name() {
+            return lacking;
+        }
+        let count = |bracket: char| line.text().matches(bracket).count();
+        if count('}') > count('{') {
+            let help = "write `{` and `}` around the keys, or each key on a line of its own";
+            return draft(line.first_key(), "a `{` is missing before this").help(help);
         }
         if let Some(value) = line.value_before(self.at) {
             let help = format!("put the text in quotes{}, or begin a mapping on a line of its own", self.quoted(value));
@@ -300,6 +322,9 @@ impl Stumble<'_> {
         let text = self.file.slice(key);
         if text.starts_with(['{', '[']) {
             return no_key_but_value(key);
+        }
+        if text.strip_prefix('-').is_some_and(is_name) {
+            return missing_space(key, "-");
         }
         match text.split_once(':') {
             Some((name, value)) if !value.is_empty() => {
@@ -356,8 +381,19 @@ impl Stumble<'_> {
             "," => draft(self.word, "nothing stands before this `,`").help("take it out"),
             ":" => draft(self.word, "a second `: ` in one entry")
                 .help("write `,` between two entries; put a text that has `: ` in it in quotes"),
-            _ => draft(self.word, "a `,` is missing before this").help("write `,` between two entries"),
+            word => match self.key_before().filter(|_| matches!(word, "{" | "[")) {
+                Some(key) => self.missing_colon(key),
+                None => draft(self.word, "a `,` is missing before this").help("write `,` between two entries"),
+            },
         }
+    }
+
+    /// The name right before it that an entry in brackets begins with.
+    fn key_before(&self) -> Option<Span> {
+        let before = self.file.text().get(..self.at)?.trim_end_matches(' ');
+        let start = before.trim_end_matches(is_name_char).len();
+        let begins_an_entry = before[..start].trim_end_matches(' ').ends_with(['{', ',']);
+        (begins_an_entry && start < before.len()).then(|| span(self.file, start, before.len()))
     }
 
     /// The text with a variable in it whose brace was taken for the beginning of a mapping.

@@ -3,17 +3,17 @@
 use super::Wait;
 use super::edges::{WrittenEdges, edges};
 use super::fields::{At, Field, Fields, Reader, UNKNOWN, Word};
-use super::finding::is_odd;
+use super::finding::{Draft, is_odd};
 use super::keys::with_value;
 use super::pieces::is_name;
 use super::ports::Side;
 use super::rules;
-use super::source::SourceFile;
+use super::source::{SourceFile, Span};
 use super::supervision::{self, WrittenSupervision};
 use super::yaml::{Kind, Tree};
 use smol_str::SmolStr;
 use std::cell::LazyCell;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::LazyLock;
 
 /// The format version that this ezrun reads.
@@ -183,7 +183,9 @@ fn named_entries<'t>(tree: &'t Tree, what: &str, each: &str, reader: &mut Reader
             _ => "names are made of letters, digits, `_` and `-`".to_owned(),
         };
         reader.report(rules::BAD_NAME, field.span, message, help);
-        if let Some(meant) = before_colon.filter(|name| !names.contains(name)) {
+        let before_bracket =
+            field.name.split_once(['{', '[']).map(|(name, _)| name.trim_end()).filter(|name| is_name(name));
+        if let Some(meant) = before_colon.or(before_bracket).filter(|name| !names.contains(name)) {
             *field = Field { name: meant, value: &UNKNOWN, ..field.clone() };
         }
     }
@@ -240,11 +242,28 @@ fn port<'t>(field: &Field<'t>, may_be_several: bool, reader: &mut Reader<'_, 't>
     let what = format!("the port `{}`", field.name);
     let ends = match &field.value.kind {
         Kind::Seq(items) if may_be_several && !items.is_empty() => {
-            items.iter().filter_map(|item| reader.text(item, &what)).collect()
+            let ends = items.iter().filter_map(|item| reader.text(item, &what)).collect();
+            each_once(ends, &what, reader)
         }
         _ => reader.text(field.value, &what).into_iter().collect(),
     };
     WrittenPort { name: field.name.into(), ends }
+}
+
+/// The ends that a port stands for, without those that are there already, which are told.
+fn each_once(ends: Vec<Word>, what: &str, reader: &mut Reader<'_, '_>) -> Vec<Word> {
+    let mut first: HashMap<SmolStr, Span> = HashMap::new();
+    let mut once = Vec::with_capacity(ends.len());
+    for end in ends {
+        if let Some(&span) = first.get(&end.text) {
+            let draft = Draft::new(rules::DUPLICATE_EDGE, end.span, format!("{what} stands for `{}` twice", end.text));
+            reader.findings.add(draft.help("take one of the two out").related(span, "first named here"));
+        } else {
+            first.insert(end.text.clone(), end.span);
+            once.push(end);
+        }
+    }
+    once
 }
 
 fn nodes<'t>(fields: &Fields<'t>, reader: &mut Reader<'_, 't>) -> Vec<WrittenNode<'t>> {
