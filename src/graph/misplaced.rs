@@ -168,7 +168,10 @@ fn is_section(name: &str, value: &Tree, outer: &str, file: &SourceFile) -> bool 
     }
     let has_key = |tree: &Tree, keys: &[&str]| keys.iter().any(|key| tree.has_key(key, file));
     match &value.kind {
-        Kind::Seq(edges) if name == "edges" => edges.iter().any(|edge| has_key(edge, &["from", "to"])),
+        // A param may be any list.
+        Kind::Seq(edges) if name == "edges" && outer != "params" => {
+            edges.iter().any(|edge| has_key(edge, &["from", "to"]))
+        }
         Kind::Map(nodes) if name == "nodes" => nodes.iter().any(|(_, node)| has_key(node, &["use"])),
         Kind::Map(_) => outer == "nodes" && name != "edges" && !has_key(value, &NODE_KEYS),
         _ => false,

@@ -128,11 +128,9 @@ impl Scope<'_> {
             return;
         }
         let has_default = value.kind != Kind::Null;
-        // What has no space behind its colon is told with the names, and its value is not known.
-        let before_colon = name.split_once(':').map(|(name, _)| name.to_owned());
-        if let Some(name) =
-            before_colon.filter(|name| !has_default && is_name(name) && !self.by_name.contains_key(name))
-        {
+        // What has its value in its name is told with the names, and the value is not known.
+        let meant = name.split_once([':', ' ', '=']).map(|(meant, _)| meant.to_owned());
+        if let Some(name) = meant.filter(|meant| !has_default && is_name(meant) && !self.by_name.contains_key(meant)) {
             self.by_name.insert(name.clone(), self.params.len());
             self.params.push(Param { name, span: key.span, value: UNKNOWN.clone(), values: 1, used: true });
             return;

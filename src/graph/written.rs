@@ -5,7 +5,7 @@ use super::edges::{WrittenEdges, edges};
 use super::fields::{At, Field, Fields, Reader, UNKNOWN, Word};
 use super::finding::{Draft, is_odd};
 use super::keys::with_value;
-use super::pieces::is_name;
+use super::pieces::{is_name, is_name_char};
 use super::ports::Side;
 use super::rules;
 use super::source::{SourceFile, Span};
@@ -175,28 +175,32 @@ fn named_entries<'t>(tree: &'t Tree, what: &str, each: &str, reader: &mut Reader
     let mut entries: Vec<Field<'t>> = fields.iter().cloned().collect();
     let names = LazyCell::new(|| fields.iter().map(|field| field.name).collect::<HashSet<&str>>());
     for field in entries.iter_mut().filter(|field| !is_name(field.name)) {
-        let before_colon = name_before_colon(field, reader.file);
         let message = format!("`{}` cannot be the name of a {each}", field.name);
-        let help = match field.name.split_once(['{', '[']) {
-            _ if before_colon.is_some() => NO_SPACE.to_owned(),
-            Some((name, _)) if is_name(name.trim_end()) => format!("a `:` is missing behind `{}`", name.trim_end()),
-            _ => "names are made of letters, digits, `_` and `-`".to_owned(),
-        };
+        let meant = name_in_front(field, reader.file);
+        let help = meant.as_ref().map_or("names are made of letters, digits, `_` and `-`", |(_, help)| help);
         reader.report(rules::BAD_NAME, field.span, message, help);
-        let before_bracket =
-            field.name.split_once(['{', '[']).map(|(name, _)| name.trim_end()).filter(|name| is_name(name));
-        if let Some(meant) = before_colon.or(before_bracket).filter(|name| !names.contains(name)) {
+        if let Some((meant, _)) = meant.filter(|(name, _)| !names.contains(name)) {
             *field = Field { name: meant, value: &UNKNOWN, ..field.clone() };
         }
     }
     entries
 }
 
-/// The name that is meant before a `:` which YAML reads as a part of it, for lack of a space.
-fn name_before_colon<'t>(field: &Field<'t>, file: &SourceFile) -> Option<&'t str> {
-    let (name, value) = field.name.split_once(':').filter(|(name, _)| is_name(name))?;
-    let lacks_space = is_nothing(field.value) || value.starts_with(['{', '[']);
-    (lacks_space && !file.slice(field.span).starts_with(['"', '\''])).then_some(name)
+/// The name that is meant where YAML reads its value as a part of it, for lack of a colon or of a space behind that; and what
+/// to do about it.
+fn name_in_front<'t>(field: &Field<'t>, file: &SourceFile) -> Option<(&'t str, String)> {
+    let (name, behind) = field.name.split_at(field.name.find(|c| !is_name_char(c))?);
+    if !is_name(name) || file.slice(field.span).starts_with(['"', '\'']) {
+        return None;
+    }
+    let begins_with = |brackets: &str| brackets.trim_start().starts_with(['{', '[']);
+    match behind.strip_prefix(':') {
+        Some(value) if is_nothing(field.value) || begins_with(value) => Some((name, NO_SPACE.to_owned())),
+        None if begins_with(behind) || (is_nothing(field.value) && behind.starts_with([' ', '='])) => {
+            Some((name, format!("a `:` is missing behind `{name}`")))
+        }
+        _ => None,
+    }
 }
 
 fn section<'t, T>(
