@@ -7,6 +7,7 @@ use super::rules;
 use super::source::{SourceFile, Span};
 use super::written::{GRAPH_KEYS, NODE_KEYS};
 use super::yaml::{Kind, Tree};
+use std::collections::HashSet;
 
 type Entry = (Tree, Tree);
 
@@ -56,7 +57,7 @@ fn sections_in_sections(sections: &mut Vec<Entry>, file: &SourceFile, findings: 
 
 /// Nodes that stand among or below other sections become nodes; of those below one, the first is told. Returns the places of
 /// those that stood among the sections.
-fn nodes_outside(sections: &mut Vec<Entry>, file: &SourceFile, findings: &mut Findings) -> Vec<Span> {
+fn nodes_outside(sections: &mut Vec<Entry>, file: &SourceFile, findings: &mut Findings) -> HashSet<Span> {
     let has_nodes = sections.iter().any(|(key, value)| key.text(file) == "nodes" && matches!(value.kind, Kind::Map(_)));
     let is_node = |entry: &Entry| is_node(entry, file);
     let mut found: Vec<Entry> = Vec::new();
@@ -75,12 +76,12 @@ fn nodes_outside(sections: &mut Vec<Entry>, file: &SourceFile, findings: &mut Fi
         }
         found.extend(nodes);
     }
-    let mut strays = Vec::new();
+    let mut strays = HashSet::new();
     if has_nodes {
         for entry in sections.extract_if(.., |entry| known_section(&entry.0, file).is_none() && is_node(entry)) {
             let message = format!("`{}` stands among the sections of the graph, and is a node", entry.0.text(file));
             tell(&entry.0, message, "indent it as the other nodes are".to_owned(), findings);
-            strays.push(entry.0.span);
+            strays.insert(entry.0.span);
             found.push(entry);
         }
     }
@@ -98,7 +99,7 @@ fn nodes_outside(sections: &mut Vec<Entry>, file: &SourceFile, findings: &mut Fi
 
 /// Nodes that stand within another one become nodes of their own. Those in one of `outside` were taken for its keys only
 /// since that stood further out.
-fn nodes_in_nodes(nodes: &mut Tree, outside: &[Span], file: &SourceFile, findings: &mut Findings) {
+fn nodes_in_nodes(nodes: &mut Tree, outside: &HashSet<Span>, file: &SourceFile, findings: &mut Findings) {
     let is_node = |entry: &Entry| !NODE_KEYS.contains(&entry.0.text(file)) && is_node(entry, file);
     let Kind::Map(entries) = &mut nodes.kind else { return };
     let mut found = Vec::new();
@@ -115,34 +116,65 @@ fn nodes_in_nodes(nodes: &mut Tree, outside: &[Span], file: &SourceFile, finding
     extend(nodes, found);
 }
 
-/// Two edges that are one item of the list, for lack of a dash, become two.
+/// Several edges that are one item of the list, for lack of dashes, become several.
 fn edges_in_edges(edges: &mut Tree, file: &SourceFile, findings: &mut Findings) {
     let Kind::Seq(items) = &mut edges.kind else { return };
-    let second = |edge: &Tree| {
-        let Kind::Map(keys) = &edge.kind else { return None };
-        let first = keys.first()?.0.text(file);
-        let at = 1 + keys[1..].iter().position(|(key, _)| key.text(file) == first)?;
-        let has_ends =
-            |keys: &[Entry]| ["from", "to"].iter().all(|end| keys.iter().any(|(key, _)| key.text(file) == *end));
-        let begins_a_line = file.line(keys[at].0.span.start()) > file.line(keys[at - 1].1.span.end());
-        (begins_a_line && has_ends(&keys[..at]) && has_ends(&keys[at..])).then_some(at)
-    };
-    if !items.iter().any(|edge| second(edge).is_some()) {
+    if !items.iter().any(|edge| !later_edges(edge, file).is_empty()) {
         return;
     }
     let mut all = Vec::with_capacity(items.len() + 1);
-    for mut edge in std::mem::take(items) {
-        while let (Some(at), Kind::Map(keys)) = (second(&edge), &mut edge.kind) {
-            let mut keys = std::mem::take(keys).into_vec();
-            let next = keys.split_off(at);
-            let (start, end) = (next[0].0.span, edge.span.end());
-            tell(&next[0].0, "another edge begins here".to_owned(), "write `- ` before it".to_owned(), findings);
-            all.push(Tree::new(edge.span.part(edge.span.start(), start.start()), Kind::Map(keys.into())));
-            edge = Tree::new(start.part(start.start(), end), Kind::Map(next.into()));
+    for edge in std::mem::take(items) {
+        let starts = later_edges(&edge, file);
+        let (span, mut keys) = match edge {
+            Tree { span, kind: Kind::Map(keys), .. } if !starts.is_empty() => (span, keys.into_vec()),
+            whole => {
+                all.push(whole);
+                continue;
+            }
+        };
+        let mut parts: Vec<Vec<Entry>> = starts.into_iter().rev().map(|at| keys.split_off(at)).collect();
+        for (key, _) in parts.iter().rev().filter_map(|part| part.first()) {
+            tell(key, "another edge begins here".to_owned(), "write `- ` before it".to_owned(), findings);
         }
-        all.push(edge);
+        parts.push(keys);
+        all.extend(parts.into_iter().rev().map(|part| edge_of(part, span)));
     }
     *items = all.into();
+}
+
+/// Which keys of what should be one edge begin another one: those that begin a line, and have both ends before and behind
+/// them.
+fn later_edges(edge: &Tree, file: &SourceFile) -> Vec<usize> {
+    let Kind::Map(keys) = &edge.kind else { return Vec::new() };
+    let Some((first, _)) = keys.first() else { return Vec::new() };
+    let mut starts = Vec::new();
+    let (mut has_from, mut has_to) = (false, false);
+    for (at, (key, _)) in keys.iter().enumerate() {
+        let name = key.text(file);
+        if has_from && has_to && name == first.text(file) {
+            let begins_a_line = file.line(key.span.start()) > file.line(keys[at - 1].1.span.end());
+            if !begins_a_line {
+                return Vec::new();
+            }
+            starts.push(at);
+            (has_from, has_to) = (false, false);
+        }
+        has_from |= name == "from";
+        has_to |= name == "to";
+    }
+    if !(has_from && has_to) {
+        starts.pop();
+    }
+    starts
+}
+
+/// An edge with these keys, of several at `whole`.
+fn edge_of(keys: Vec<Entry>, whole: Span) -> Tree {
+    let span = match (keys.first(), keys.last()) {
+        (Some((first, _)), Some((_, last))) => whole.part(first.span.start(), last.span.end()),
+        _ => whole,
+    };
+    Tree::new(span, Kind::Map(keys.into()))
 }
 
 fn tell(key: &Tree, message: String, help: String, findings: &mut Findings) {
@@ -201,26 +233,32 @@ fn keys_of_nodes(nodes: &mut Tree, file: &SourceFile, findings: &mut Findings) {
         return;
     }
     let mut nodes: Vec<Entry> = Vec::with_capacity(entries.len());
+    // Which keys of a node the last one lacks.
+    let mut lacking: Vec<&str> = Vec::new();
     for entry in std::mem::take(entries) {
-        let above = nodes.last_mut().filter(|_| is_key(&entry));
-        let Some((node, keys)) = above.and_then(|(node, value)| Some((node, keys_without(value, &entry, file)?)))
-        else {
+        let name = entry.0.text(file);
+        let place = lacking.iter().position(|key| *key == name).filter(|_| is_key(&entry));
+        let Some((place, (node, keys))) = place.zip(nodes.last_mut()) else {
+            lacking = lacking_keys(&entry.1, file);
             nodes.push(entry);
             continue;
         };
-        let (name, node) = (entry.0.text(file), node.text(file));
+        lacking.remove(place);
         let message = format!("`{name}` stands among the nodes, and is a key of one");
-        let help = format!("indent it further than `{node}`");
-        tell(&entry.0, message, help, findings);
+        tell(&entry.0, message, format!("indent it further than `{}`", node.text(file)), findings);
         extend(keys, vec![entry]);
     }
     *entries = nodes.into();
 }
 
-/// What a node says, if it is a mapping or nothing, and lacks the key of `entry`.
-fn keys_without<'t>(node: &'t mut Tree, entry: &Entry, file: &SourceFile) -> Option<&'t mut Tree> {
-    let lacks_key = matches!(node.kind, Kind::Null | Kind::Map(_)) && !node.has_key(entry.0.text(file), file);
-    lacks_key.then_some(node)
+/// The keys that a node which is a mapping or nothing could have besides its own.
+fn lacking_keys(node: &Tree, file: &SourceFile) -> Vec<&'static str> {
+    let has: HashSet<&str> = match &node.kind {
+        Kind::Map(entries) => entries.iter().map(|(key, _)| key.text(file)).collect(),
+        Kind::Null => HashSet::new(),
+        _ => return Vec::new(),
+    };
+    NODE_KEYS.iter().copied().filter(|key| !has.contains(key)).collect()
 }
 
 fn entries_of(tree: &mut Tree) -> Box<[Entry]> {
