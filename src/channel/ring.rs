@@ -19,6 +19,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 const GATHERED_SHARE: usize = 4;
 /// What a moment is in which more room gathers: half a microsecond, about.
 const GATHER_PAUSES: u32 = 16;
+
 /// The producer's end of an edge: its words and its ring in the port's segment, and the consumer's words.
 ///
 /// `in_queue` and `held` are the producer's own account of who has what. The consumer's words are believed only as

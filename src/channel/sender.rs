@@ -16,6 +16,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// Spare buffers that a port with only moving edges keeps.
 const SPARE_BUFFERS: usize = 16;
+
 /// A port whose messages lie in slots of shared memory.
 pub struct Sender {
     slots: Slots,

@@ -142,14 +142,14 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// The code of its rule, and its place.
-    pub fn key(&self) -> (&'static str, Span) {
-        (self.rule.code, self.span)
-    }
-
     pub fn new(rule: Rule, span: Span, message: impl Into<String>) -> Self {
         let message = without_middle(message.into());
         Draft { rule, level: rule.level, span, message, help: None, related: Vec::new(), fix: None, changes: 1 }
+    }
+
+    /// The code of its rule, and its place.
+    pub fn key(&self) -> (&'static str, Span) {
+        (self.rule.code, self.span)
     }
 
     pub fn help(mut self, help: impl Into<String>) -> Self {
@@ -231,8 +231,9 @@ impl Findings {
         let (again, new): (Vec<Draft>, Vec<Draft>) = other.drafts.into_iter().partition(|draft| repeated(draft));
         new.into_iter().for_each(|draft| self.add(draft));
         for draft in again {
-            let is_same = |told: &&mut Draft| told.rule.code == draft.rule.code && told.span == draft.span;
-            self.drafts.iter_mut().find(is_same).into_iter().for_each(|told| told.changes += 1);
+            if let Some(told) = self.drafts.iter_mut().find(|told| told.key() == draft.key()) {
+                told.changes += 1;
+            }
         }
         self.omitted.extend(other.omitted);
     }

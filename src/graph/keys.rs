@@ -55,11 +55,8 @@ pub(super) fn with_value<'k>(text: &str, known: &[&'k str]) -> Option<(&'k str, 
     let exact = |written: &str| known.iter().copied().find(|key| *key == written);
     let Some((written, value)) = text.split_once(':') else {
         let (written, value) = text.split_once(' ')?;
-        let key = exact(written)?;
-        return Some((
-            key,
-            format!("a `:` is missing behind `{key}`: write `{key}: {}`", value.trim_start_matches([' ', '='])),
-        ));
+        let (key, value) = (exact(written)?, value.trim_start_matches([' ', '=']));
+        return Some((key, format!("a `:` is missing behind `{key}`: write `{key}: {value}`")));
     };
     let guess = || guess_word(written, known, &[]).meant.map(|meant| meant.key);
     let key = exact(written).or_else(guess).filter(|_| !value.starts_with(' '))?;

@@ -15,7 +15,8 @@ use std::thread;
 pub(super) fn parse(file: &SourceFile, findings: &mut Findings) -> Option<Tree> {
     let is_large = file.text().len() as u64 > MAX_FILE_BYTES;
     let parts = if is_large { thread::available_parallelism().map_or(1, usize::from) } else { 1 };
-    in_parts(file, parts).or_else(|| parse::parse(file, findings))
+    let in_parts = if parts > 1 { in_parts(file, parts) } else { None };
+    in_parts.or_else(|| parse::parse(file, findings))
 }
 
 /// The tree of a file without fault that can be cut into `count` parts or more.
@@ -31,7 +32,7 @@ fn in_parts(file: &SourceFile, count: usize) -> Option<Tree> {
 /// About `count` parts of equal length; a part that begins with an item ends with its list.
 fn cut(file: &SourceFile, count: usize) -> Option<Vec<Range<usize>>> {
     let bytes = file.text().as_bytes();
-    let length = bytes.len() / count.max(1) + 1;
+    let length = bytes.len() / count + 1;
     let mut starts = vec![0];
     let mut is_within_list = false;
     // How far the items of the list below the last key are indented.

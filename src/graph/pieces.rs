@@ -5,6 +5,13 @@ pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(is_name_char)
 }
 
+/// The name that a text begins with, and the value behind it with whatever parts the two: what YAML reads as one text for lack
+/// of a colon, or of a space behind that.
+pub(super) fn name_in_front(text: &str) -> Option<(&str, &str)> {
+    let (name, value) = text.split_at(text.find(|c| !is_name_char(c))?);
+    (is_name(name) && value.starts_with([':', ' ', '\t', '=', '{', '['])).then_some((name, value))
+}
+
 /// The node and the port that an end such as `node.port` names; without a port, its node's only one is meant.
 pub(super) fn parted(end: &str) -> (&str, Option<&str>) {
     end.split_once('.').map_or((end, None), |(node, port)| (node, Some(port)))

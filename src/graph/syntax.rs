@@ -64,8 +64,8 @@ impl Stumble<'_> {
             | ErrorKind::TabInBlockIndentation
             | ErrorKind::TabInIndentation
             | ErrorKind::TabInPlainScalar => Some(self.tab()),
-            ErrorKind::ExpectedBlockMappingKey => self.no_key(),
-            ErrorKind::ExpectedBlockSequenceEntry => Some(self.no_item()),
+            ErrorKind::ExpectedBlockMappingKey => self.left_over().or_else(|| self.no_key()),
+            ErrorKind::ExpectedBlockSequenceEntry => self.left_over().or_else(|| Some(self.no_item())),
             ErrorKind::MappingValueNotAllowed => Some(self.colon()),
             ErrorKind::FlowMappingValueAdjacentCollection => {
                 Some(missing_space(self.colon_span(), ":").help("write `key: { … }` or `key: [ … ]`"))
@@ -172,23 +172,27 @@ impl Stumble<'_> {
     fn quote_behind_key(&self) -> Option<Draft> {
         let before = self.file.text().get(..self.at)?;
         before.rmatch_indices(" ").find_map(|(at, _)| {
-            let start = before[..at].trim_end_matches(is_name_char).len();
             let has_quote = before[at + 1..].starts_with(['"', '\'']);
-            let is_key = has_quote && before[..start].trim_end_matches(' ').ends_with(['{', ',', '\n']);
-            (is_key && start < at).then(|| self.missing_colon(span(self.file, start, at)))
+            has_quote.then(|| self.key_ending_at(at)).flatten().map(|key| self.missing_colon(key))
         })
     }
 
     /// The name that its line begins with, where a bracket follows without a colon between, as in `name { key: "text" }`.
     fn bracket_behind_name(&self) -> Option<Draft> {
         let line = Line::at(self.file, self.at);
-        let (name, _) = line.text().trim_start().split_once([' ', '{', '['])?;
-        let behind = line.text().trim_start()[name.len()..].trim_start();
-        let is_start = is_name(name) && name != "-" && behind.starts_with(['{', '[']);
-        is_start.then(|| {
-            let start = name.as_ptr() as usize - self.file.text().as_ptr() as usize;
-            self.missing_colon(span(self.file, start, start + name.len()))
-        })
+        let (start, text) = (line.first_word().start(), line.text().trim_start());
+        let name = text[..text.find(['{', '['])?].trim_end();
+        let key = self.key_ending_at(start + name.len()).filter(|key| key.start() == start)?;
+        Some(self.missing_colon(key))
+    }
+
+    /// The name that ends there, if a line or an entry in brackets begins with it.
+    fn key_ending_at(&self, end: usize) -> Option<Span> {
+        let text = self.file.text().get(..end)?;
+        let start = text.trim_end_matches(is_name_char).len();
+        let before = text[..start].trim_end_matches(' ');
+        let is_key = before.is_empty() || before.ends_with(['{', ',', '\n']);
+        (is_key && text[start..].contains(|c| c != '-')).then(|| span(self.file, start, end))
     }
 
     /// The quote of a text that ends right before it, where that text began on another line: it should have ended there.
@@ -240,9 +244,6 @@ impl Stumble<'_> {
 
     /// A key was expected.
     fn no_key(&self) -> Option<Draft> {
-        if let Some(left_over) = self.left_over() {
-            return Some(left_over);
-        }
         let line = Line::at(self.file, self.at);
         if let Some(wrong) = line.wrong_indentation() {
             return Some(wrong);
@@ -267,9 +268,6 @@ impl Stumble<'_> {
 
     /// A `- ` was expected.
     fn no_item(&self) -> Draft {
-        if let Some(left_over) = self.left_over() {
-            return left_over;
-        }
         let line = Line::at(self.file, self.at);
         if line.lacks_space_behind_dash() {
             return missing_space(line.first_word(), "-");
@@ -381,19 +379,14 @@ impl Stumble<'_> {
             "," => draft(self.word, "nothing stands before this `,`").help("take it out"),
             ":" => draft(self.word, "a second `: ` in one entry")
                 .help("write `,` between two entries; put a text that has `: ` in it in quotes"),
-            word => match self.key_before().filter(|_| matches!(word, "{" | "[")) {
-                Some(key) => self.missing_colon(key),
-                None => draft(self.word, "a `,` is missing before this").help("write `,` between two entries"),
-            },
+            word => {
+                let before = self.file.text()[..self.at].trim_end_matches(' ').len();
+                match self.key_ending_at(before).filter(|_| matches!(word, "{" | "[")) {
+                    Some(key) => self.missing_colon(key),
+                    None => draft(self.word, "a `,` is missing before this").help("write `,` between two entries"),
+                }
+            }
         }
-    }
-
-    /// The name right before it that an entry in brackets begins with.
-    fn key_before(&self) -> Option<Span> {
-        let before = self.file.text().get(..self.at)?.trim_end_matches(' ');
-        let start = before.trim_end_matches(is_name_char).len();
-        let begins_an_entry = before[..start].trim_end_matches(' ').ends_with(['{', ',']);
-        (begins_an_entry && start < before.len()).then(|| span(self.file, start, before.len()))
     }
 
     /// The text with a variable in it whose brace was taken for the beginning of a mapping.

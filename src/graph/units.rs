@@ -9,7 +9,6 @@ use super::keys::{self, Found};
 use super::load::LoadOptions;
 use super::misplaced;
 use super::parallel;
-use super::parse;
 use super::rules;
 use super::source::{FileId, MAX_FILE_BYTES, ReadError, SourceFile, Span, WAY_OUT_OF_WRITABLE, why_not_run};
 use super::sources::Sources;
@@ -119,6 +118,13 @@ fn value<'t>(tree: &'t Tree, key: &str, known: &[&str], file: &SourceFile) -> Op
     }
 }
 
+/// What a file says, each key where it belongs; nothing where it is no YAML.
+fn parsed(file: &SourceFile, findings: &mut Findings) -> Option<Tree> {
+    let mut tree = parallel::parse(file, findings)?;
+    misplaced::put_right(&mut tree, file, findings);
+    Some(tree)
+}
+
 /// What the nodes and backends of a file are called.
 fn names(tree: &Tree, file: &SourceFile) -> HashSet<String> {
     let keys = ["nodes", "backends"].into_iter().flat_map(|key| entries(value(tree, key, GRAPH_KEYS, file)));
@@ -173,9 +179,7 @@ impl Gatherer<'_> {
         let Some(at) = used_at else {
             // Nothing can use the first file, so it is not kept.
             self.bytes += source.text().len() as u64;
-            let mut tree = parallel::parse(source, self.findings)?;
-            misplaced::put_right(&mut tree, source, self.findings);
-            return Some(tree);
+            return parsed(source, self.findings);
         };
         let name = Arc::clone(source.name());
         if !self.trees.contains_key(&name) && self.bytes + source.text().len() as u64 > MAX_FILE_BYTES {
@@ -184,9 +188,7 @@ impl Gatherer<'_> {
         }
         let known = self.trees.entry(name).or_insert_with(|| {
             self.bytes += source.text().len() as u64;
-            let mut tree = parse::parse(source, self.findings)?;
-            misplaced::put_right(&mut tree, source, self.findings);
-            Some(tree)
+            parsed(source, self.findings)
         });
         let mut tree = known.clone()?;
         yaml::place_in(&mut tree, file);

@@ -8,7 +8,7 @@ use super::fields::UNKNOWN;
 use super::finding::{Draft, Findings, Level};
 use super::given::{Given, keep_texts};
 use super::keys::{self, Found, Meant};
-use super::pieces::{Piece, is_name, is_name_char, pieces};
+use super::pieces::{Piece, is_name, is_name_char, name_in_front, pieces};
 use super::rules;
 use super::source::{SourceFile, Span};
 use super::suggest::{self, Suggestion};
@@ -129,8 +129,8 @@ impl Scope<'_> {
         }
         let has_default = value.kind != Kind::Null;
         // What has its value in its name is told with the names, and the value is not known.
-        let meant = name.split_once([':', ' ', '=']).map(|(meant, _)| meant.to_owned());
-        if let Some(name) = meant.filter(|meant| !has_default && is_name(meant) && !self.by_name.contains_key(meant)) {
+        let meant = name_in_front(&name).map(|(meant, _)| meant.to_owned());
+        if let Some(name) = meant.filter(|meant| !has_default && !self.by_name.contains_key(meant)) {
             self.by_name.insert(name.clone(), self.params.len());
             self.params.push(Param { name, span: key.span, value: UNKNOWN.clone(), values: 1, used: true });
             return;

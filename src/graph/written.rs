@@ -5,7 +5,7 @@ use super::edges::{WrittenEdges, edges};
 use super::fields::{At, Field, Fields, Reader, UNKNOWN, Word};
 use super::finding::{Draft, is_odd};
 use super::keys::with_value;
-use super::pieces::{is_name, is_name_char};
+use super::pieces::{is_name, name_in_front};
 use super::ports::Side;
 use super::rules;
 use super::source::{SourceFile, Span};
@@ -176,7 +176,7 @@ fn named_entries<'t>(tree: &'t Tree, what: &str, each: &str, reader: &mut Reader
     let names = LazyCell::new(|| fields.iter().map(|field| field.name).collect::<HashSet<&str>>());
     for field in entries.iter_mut().filter(|field| !is_name(field.name)) {
         let message = format!("`{}` cannot be the name of a {each}", field.name);
-        let meant = name_in_front(field, reader.file);
+        let meant = meant_name(field, reader.file);
         let help = meant.as_ref().map_or("names are made of letters, digits, `_` and `-`", |(_, help)| help);
         reader.report(rules::BAD_NAME, field.span, message, help);
         if let Some((meant, _)) = meant.filter(|(name, _)| !names.contains(name)) {
@@ -188,19 +188,13 @@ fn named_entries<'t>(tree: &'t Tree, what: &str, each: &str, reader: &mut Reader
 
 /// The name that is meant where YAML reads its value as a part of it, for lack of a colon or of a space behind that; and what
 /// to do about it.
-fn name_in_front<'t>(field: &Field<'t>, file: &SourceFile) -> Option<(&'t str, String)> {
-    let (name, behind) = field.name.split_at(field.name.find(|c| !is_name_char(c))?);
-    if !is_name(name) || file.slice(field.span).starts_with(['"', '\'']) {
-        return None;
-    }
-    let begins_with = |brackets: &str| brackets.trim_start().starts_with(['{', '[']);
-    match behind.strip_prefix(':') {
-        Some(value) if is_nothing(field.value) || begins_with(value) => Some((name, NO_SPACE.to_owned())),
-        None if begins_with(behind) || (is_nothing(field.value) && behind.starts_with([' ', '='])) => {
-            Some((name, format!("a `:` is missing behind `{name}`")))
-        }
-        _ => None,
-    }
+fn meant_name<'t>(field: &Field<'t>, file: &SourceFile) -> Option<(&'t str, String)> {
+    let is_quoted = file.slice(field.span).starts_with(['"', '\'']);
+    let (name, value) = name_in_front(field.name).filter(|_| !is_quoted)?;
+    let behind_colon = value.strip_prefix(':');
+    let has_value = is_nothing(field.value) || behind_colon.unwrap_or(value).trim_start().starts_with(['{', '[']);
+    let help = behind_colon.map_or_else(|| format!("a `:` is missing behind `{name}`"), |_| NO_SPACE.to_owned());
+    has_value.then_some((name, help))
 }
 
 fn section<'t, T>(
