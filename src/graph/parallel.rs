@@ -154,6 +154,14 @@ mod tests {
         }
     }
 
+    #[test]
+    fn aliases_are_counted_in_the_whole() {
+        let list = |key: &str| format!("{key}:\n  - &{key} 1\n{}", format!("  - *{key}\n").repeat(6000));
+        let file = file(&format!("# The second half is shorter.\n{}{}", list("a"), list("b")));
+        assert_eq!(cut(&file, 2).unwrap().len(), 2);
+        assert_eq!((in_parts(&file, 2), whole(&file)), (None, None), "more than ten thousand");
+    }
+
     /// Real graphs, whole and broken.
     fn graphs() -> Vec<String> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
