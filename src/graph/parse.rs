@@ -38,7 +38,7 @@ pub(super) fn parse(file: &SourceFile, findings: &mut Findings) -> Option<Tree> 
 }
 
 /// Reads a part of `file` that is a document by itself, and lies in the outermost mapping. There is no tree where the part
-/// has a fault or an alias, or more values for its length than a file may have.
+/// has a fault or an alias, ends in a text behind `|` or `>`, or has more values for its length than a file may have.
 pub(super) fn parse_part(file: &SourceFile, part: Range<usize>) -> Option<Tree> {
     let mut findings = Findings::default();
     let mut builder = Builder::new(file, &mut findings);
@@ -46,7 +46,7 @@ pub(super) fn parse_part(file: &SourceFile, part: Range<usize>) -> Option<Tree> 
     builder.max_values = part.len() / BYTES_OF_VALUE;
     builder.max_depth = MAX_DEPTH - 1;
     builder.read(&file.text()[part]).ok()?;
-    let tree = builder.values.pop().filter(|_| builder.aliases == 0)?;
+    let tree = builder.values.pop().filter(|_| builder.aliases == 0 && !builder.ends_in_block)?;
     (findings.len() == 0).then_some(tree)
 }
 
@@ -56,6 +56,8 @@ struct Builder<'f> {
     findings: &'f mut Findings,
     /// Where in the file the text begins that is read.
     begins_at: usize,
+    /// Whether the last scalar is a text behind `|` or `>`: where that ends, what follows it tells.
+    ends_in_block: bool,
     /// Values that belong to nothing yet: of a mapping, keys and values in turn.
     values: Vec<Tree>,
     /// Lists and mappings that are not at their end yet, the outermost first.
@@ -110,6 +112,7 @@ impl<'f> Builder<'f> {
             file,
             findings,
             begins_at: 0,
+            ends_in_block: false,
             values: Vec::new(),
             open: Vec::new(),
             anchored: HashMap::new(),
@@ -146,6 +149,7 @@ impl<'f> Builder<'f> {
         match event {
             Event::DocumentStart(..) => self.document(span),
             Event::Scalar(text, style, anchor, tag) => {
+                self.ends_in_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
                 let weight = 1 + text.len() / BYTES_PER_VALUE;
                 if text.is_empty() && style == ScalarStyle::Plain && tag.as_deref().is_some_and(is_untagged) {
                     self.findings.add(syntax::needs_quotes(self.file, tag_span, '!'));
