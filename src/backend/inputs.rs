@@ -26,24 +26,25 @@ pub struct InputSet {
 pub struct BoundEdge {
     input: InputId,
     receiver: Receiver,
-    take: Take,
     delivery: Delivery,
     /// Its end is not waited for.
     feedback: bool,
 }
 
-/// `recv` or `recv_zero_copy`.
-type Take = for<'a> fn(&'a Receiver) -> Result<Option<Received<'a>>, ChannelError>;
-
 impl BoundEdge {
-    /// Binds an edge. The one place where its delivery decides how messages are received.
+    /// Binds an edge.
     pub fn new(receiver: Receiver, setup: &InputSetup) -> Self {
-        let take: Take = match setup.delivery {
-            Delivery::Copy => |receiver| Ok(receiver.recv()?.map(Received::Owned)),
-            Delivery::ZeroCopy => |receiver| Ok(receiver.recv_zero_copy()?.map(Received::View)),
-        };
         let input = InputId(setup.input as usize);
-        BoundEdge { input, receiver, take, delivery: setup.delivery, feedback: setup.feedback }
+        BoundEdge { input, receiver, delivery: setup.delivery, feedback: setup.feedback }
+    }
+
+    /// Takes the next message. The one place where an edge's delivery decides how messages are received.
+    #[inline(always)]
+    fn take(&self) -> Result<Option<Received<'_>>, ChannelError> {
+        Ok(match self.delivery {
+            Delivery::Copy => self.receiver.recv()?.map(Received::Owned),
+            Delivery::ZeroCopy => self.receiver.recv_zero_copy()?.map(Received::View),
+        })
     }
 }
 
@@ -118,6 +119,7 @@ impl InputSet {
 
     /// Waits for the next message; of those that are there, takes the one that was published first. Nothing when every
     /// edge has ended, or the run is cut short.
+    #[inline(always)]
     pub fn next(&self) -> Result<Option<(InputId, Received<'_>)>, ChannelError> {
         self.next_at(|_| true)
     }
@@ -137,6 +139,7 @@ impl InputSet {
     }
 
     /// As [`InputSet::next`], of those edges that `wanted` picks.
+    #[inline(always)]
     fn next_at(&self, wanted: impl Fn(&BoundEdge) -> bool) -> Result<Option<(InputId, Received<'_>)>, ChannelError> {
         loop {
             let Some(at) = self.waiter.borrow_mut().wait_for(&mut Next { set: self, wanted: &wanted })? else {
@@ -144,7 +147,7 @@ impl InputSet {
             };
             let edge = &self.edges[at];
             // Nothing, where a producer has just overwritten the message: look again.
-            if let Some(message) = (edge.take)(&edge.receiver)? {
+            if let Some(message) = edge.take()? {
                 self.last.set(at);
                 return Ok(Some((edge.input, message)));
             }

@@ -130,6 +130,7 @@ impl Incoming {
 
     /// Reads a slot that is held back: by its place in the queue, or by the borrow table.
     /// What is wrong with it is told of the edge `name`.
+    #[inline(always)]
     pub fn content(&self, found: &Found, name: &str) -> Result<Content<'_>, ChannelError> {
         let slots = &self.places.slots;
         if found.slot >= slots.count || found.payload_bytes > slots.payload_bytes {
@@ -161,24 +162,34 @@ impl Incoming {
     }
 
     /// The metadata of a version: as seen last, or decoded from the slot.
-    fn metadata(
+    fn metadata(&self, version: u32, place: (usize, usize), name: &str) -> Result<Arc<Metadata>, ChannelError> {
+        let seen = self.metadata.borrow();
+        if seen.0 == version {
+            return Ok(Arc::clone(&seen.1));
+        }
+        drop(seen);
+        self.decode(version, place, name)
+    }
+
+    /// Decodes the metadata of so many bytes in the slot at `slot_at`.
+    #[cold]
+    fn decode(
         &self,
         version: u32,
         (slot_at, bytes): (usize, usize),
         name: &str,
     ) -> Result<Arc<Metadata>, ChannelError> {
-        let mut cached = self.metadata.borrow_mut();
-        if cached.0 != version {
-            // SAFETY: the metadata lies in the same slot as the payload, and is held back with it.
-            let encoded = unsafe { self.mapped.segment().bytes(slot_at + size_of::<SlotHeader>(), bytes) };
-            let encoded = encoded.ok_or_else(|| corrupt(name, "metadata reaches beyond its segment"))?;
-            *cached = (version, Arc::new(codec::decode(encoded)?.0));
-        }
-        Ok(Arc::clone(&cached.1))
+        // SAFETY: the metadata lies in the same slot as the payload, and is held back with it.
+        let encoded = unsafe { self.mapped.segment().bytes(slot_at + size_of::<SlotHeader>(), bytes) };
+        let encoded = encoded.ok_or_else(|| corrupt(name, "metadata reaches beyond its segment"))?;
+        let metadata = Arc::new(codec::decode(encoded)?.0);
+        self.metadata.replace((version, Arc::clone(&metadata)));
+        Ok(metadata)
     }
 }
 
 /// What a producer has written to an edge makes no sense.
+#[cold]
 pub fn corrupt(edge: &str, what: &str) -> ChannelError {
     ChannelError::Corrupt { edge: edge.to_owned(), what: what.to_owned() }
 }

@@ -1,4 +1,7 @@
 //! The consumer's end of one edge: `recv` makes a private copy, `recv_zero_copy` gives a read-only view.
+//!
+//! What a message passes on its way to the node is `inline(always)`: handed up in memory from one function to the next, it
+//! would be read back at each while the stores before still wait, which takes longer than all the rest.
 
 use super::fault;
 use super::incoming::{Incoming, corrupt};
@@ -157,6 +160,7 @@ impl Receiver {
     ///
     /// # Errors
     /// [`ChannelError::Corrupt`] where what the producer wrote makes no sense.
+    #[inline(always)]
     pub fn recv(&self) -> Result<Option<Owned>, ChannelError> {
         self.done();
         match &self.wiring.queue {
@@ -165,6 +169,7 @@ impl Receiver {
         }
     }
 
+    #[inline(always)]
     fn recv_copy(&self) -> Result<Option<Owned>, ChannelError> {
         let position = self.next.get();
         self.prefetch_newest(position);
@@ -212,6 +217,7 @@ impl Receiver {
     ///
     /// # Errors
     /// [`ChannelError::TooManyViews`]; [`ChannelError::Corrupt`] where what the producer wrote makes no sense.
+    #[inline(always)]
     pub fn recv_zero_copy(&self) -> Result<Option<View<'_>>, ChannelError> {
         self.done();
         let position = self.next.get();
@@ -287,6 +293,7 @@ impl Receiver {
     }
 
     /// Writes `position` into the borrow table before it is looked at, so that the producer leaves its slot alone.
+    #[inline]
     fn borrow(&self, position: u64) -> Result<usize, ChannelError> {
         let holds = self.wiring.terms.holds;
         let entry = self.borrows.get().trailing_ones();
@@ -310,6 +317,7 @@ impl Receiver {
     }
 
     /// The message at `position` has been taken: it leaves the queue.
+    #[inline]
     fn advance(&self, position: u64, publish_ns: u64) {
         let ours = self.ours();
         self.in_hand.set(self.in_hand.get() + 1);
@@ -322,6 +330,7 @@ impl Receiver {
         self.wake_producer();
     }
 
+    #[inline]
     fn wake_producer(&self) {
         let mut woken = self.woken.take();
         woken.wake(&self.theirs().waiting, &self.ours().taken);
@@ -338,6 +347,7 @@ impl Receiver {
         }
     }
 
+    #[cold]
     fn time(&self, latency_ns: u64) {
         let ours = self.ours();
         add(&ours.latency[latency::bucket(latency_ns)], 1);

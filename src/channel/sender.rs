@@ -168,6 +168,7 @@ impl Sender {
     }
 
     /// Gives back memory that the last messages did not need.
+    #[cold]
     fn shrink(&mut self) -> Result<(), ChannelError> {
         for edge in &mut self.edges {
             edge.reclaim(&mut self.slots);

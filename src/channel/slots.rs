@@ -11,7 +11,6 @@ use super::memory::Writable;
 use super::turns::{TOLD_BYTES, Turns};
 use super::{ChannelError, SegmentKind};
 use crate::message::{Capture, Clock, Metadata, Payload, codec, monotonic_ns};
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -34,7 +33,7 @@ pub struct Slots {
     places: SlotPlaces,
     slots: Vec<Slot>,
     /// Free slots, in the order in which they were freed.
-    free: VecDeque<u32>,
+    free: Vec<u32>,
     turns: Turns,
     metadata: Encoded,
     usage: Usage,
@@ -202,6 +201,7 @@ impl Slots {
         Ok(())
     }
 
+    #[inline]
     fn next_free(&self, payload_bytes: usize) -> Option<u32> {
         self.turns.next(self.free.len(), payload_bytes).map(|at| self.free[at])
     }
@@ -214,13 +214,16 @@ impl Slots {
 
     /// Takes a free slot, with memory behind `payload_bytes` and the metadata in place.
     pub fn lend(&mut self, metadata: &Arc<Metadata>, payload_bytes: usize) -> Result<Loan, ChannelError> {
-        self.metadata.update(metadata)?;
-        let next = self.turns.next(self.free.len(), payload_bytes).and_then(|at| self.free.remove(at));
-        let index = next.expect("edges pin at most queue + holds slots each, and there are two more");
+        if !self.metadata.is_of(metadata) {
+            self.metadata.update(metadata)?;
+        }
+        let index = self.take_free(payload_bytes);
         let start = self.places.slot(index);
         let payload_at = layout::payload_offset(self.metadata.bytes.len());
-        if let Err(e) = self.back(index, payload_at + payload_bytes) {
-            self.free.push_back(index);
+        if payload_at + payload_bytes > self.slots[index as usize].backed
+            && let Err(e) = self.back(index, payload_at + payload_bytes)
+        {
+            self.free.push(index);
             return Err(e);
         }
         let state = &mut self.slots[index as usize];
@@ -228,18 +231,8 @@ impl Slots {
         state.in_use = payload_at + payload_bytes;
         self.usage.lent(state.in_use);
         if state.metadata_version != self.metadata.version {
-            let header_bytes = size_of::<SlotHeader>();
-            // SAFETY: a slot that was free is read by nobody: every edge has released it.
-            let room = unsafe { self.memory.bytes_mut(start + header_bytes, self.metadata.bytes.len()) };
-            room.copy_from_slice(&self.metadata.bytes);
-            let header: &SlotHeader = self.memory.at(start);
-            header.magic.store(SlotHeader::MAGIC, Relaxed);
-            header.version.store(SlotHeader::VERSION, Relaxed);
-            header.generation.store(self.generation, Relaxed);
-            header.metadata_bytes.store(self.metadata.bytes.len() as u32, Relaxed);
-            header.metadata_version.store(self.metadata.version, Relaxed);
-            header.type_hash.store(self.metadata.type_hash, Relaxed);
             state.metadata_version = self.metadata.version;
+            self.describe(start);
         }
         self.prefetch_next(payload_at, payload_bytes);
         self.turns.lent(payload_bytes, monotonic_ns);
@@ -247,11 +240,37 @@ impl Slots {
         Ok(Loan { slot, offset: start + payload_at, payload_bytes, metadata_version: self.metadata.version })
     }
 
+    /// The free slot whose turn it is.
+    #[inline]
+    fn take_free(&mut self, payload_bytes: usize) -> u32 {
+        let next = self.turns.next(self.free.len(), payload_bytes).and_then(|at| {
+            let is_last = at + 1 == self.free.len();
+            if is_last { self.free.pop() } else { Some(self.free.remove(at)) }
+        });
+        next.expect("edges pin at most queue + holds slots each, and there are two more")
+    }
+
+    /// Writes the metadata into the slot at `start`, and what its header says of it.
+    #[cold]
+    fn describe(&mut self, start: usize) {
+        let metadata = &self.metadata;
+        // SAFETY: a slot that was free is read by nobody: every edge has released it.
+        let room = unsafe { self.memory.bytes_mut(start + size_of::<SlotHeader>(), metadata.bytes.len()) };
+        room.copy_from_slice(&metadata.bytes);
+        let header: &SlotHeader = self.memory.at(start);
+        header.magic.store(SlotHeader::MAGIC, Relaxed);
+        header.version.store(SlotHeader::VERSION, Relaxed);
+        header.generation.store(self.generation, Relaxed);
+        header.metadata_bytes.store(metadata.bytes.len() as u32, Relaxed);
+        header.metadata_version.store(metadata.version, Relaxed);
+        header.type_hash.store(metadata.type_hash, Relaxed);
+    }
+
     /// Has the first lines of the slot that is lent next brought here from the consumer, whose they were: as things stand, or
     /// once another one will have been freed.
     fn prefetch_next(&self, payload_at: usize, payload_bytes: usize) {
         let at = self.turns.next(self.free.len() + 1, payload_bytes);
-        if let Some(&next) = at.and_then(|at| self.free.get(at)).or(self.free.back()) {
+        if let Some(&next) = at.and_then(|at| self.free.get(at)).or(self.free.last()) {
             let start = self.places.slot(next);
             self.memory.prefetch(start);
             self.memory.prefetch(start.saturating_add(payload_at));
@@ -296,10 +315,11 @@ impl Slots {
         state.pins -= 1;
         if state.pins == 0 {
             self.usage.in_use -= std::mem::take(&mut state.in_use);
-            self.free.push_back(slot.index);
+            self.free.push(slot.index);
         }
     }
 
+    #[cold]
     fn unpin_retired(&mut self, slot: SlotRef) {
         let Some(retired) = self.retired.as_mut().filter(|retired| retired.generation == slot.generation) else {
             unreachable!("a segment retires only when nothing pins the one before it")
@@ -310,11 +330,10 @@ impl Slots {
         }
     }
 
+    /// Gets more memory for a slot: `bytes` from its start, and some more.
+    #[cold]
     fn back(&mut self, slot: u32, bytes: usize) -> Result<(), ChannelError> {
         let backed = self.slots[slot as usize].backed;
-        if bytes <= backed {
-            return Ok(());
-        }
         let start = self.places.slot(slot);
         let wanted = (bytes + bytes / BACKING_SHARE).min(self.places.stride);
         self.memory.back(start + backed, wanted - backed)?;
@@ -338,15 +357,21 @@ fn fresh(kind: SegmentKind, label: &str, layout: &PortLayout) -> Result<Arc<Writ
     Ok(Arc::new(memory))
 }
 
-fn all_free(layout: &PortLayout) -> (Vec<Slot>, VecDeque<u32>) {
+fn all_free(layout: &PortLayout) -> (Vec<Slot>, Vec<u32>) {
     let count = layout.slots();
     (vec![Slot::default(); count as usize], (0..count).rev().collect())
 }
 
 impl Encoded {
+    /// Whether it is known to be this one, without a look at what it says.
+    fn is_of(&self, metadata: &Arc<Metadata>) -> bool {
+        self.version != 0 && Arc::ptr_eq(&self.value, metadata)
+    }
+
+    /// Takes on other metadata than that of the last message; the same where it says the same.
+    #[cold]
     fn update(&mut self, metadata: &Arc<Metadata>) -> Result<(), ChannelError> {
-        let known = self.version != 0;
-        if known && (Arc::ptr_eq(&self.value, metadata) || self.value == *metadata) {
+        if self.version != 0 && self.value == *metadata {
             return Ok(());
         }
         let mut bytes = Vec::new();

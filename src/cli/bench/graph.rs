@@ -179,6 +179,7 @@ fn settings(case: &Case, node: &str) -> Settings {
     Settings {
         bytes: usize::try_from(case.size_bytes).unwrap_or(usize::MAX),
         touch: case.touch,
+        sent_on: matches!(case.topology, Topology::Chain | Topology::Relay),
         messages,
         duration_ns,
         rate_hz: case.rate_hz,

@@ -37,6 +37,9 @@ pub struct Settings {
     pub bytes: usize,
     /// How much of a message is written and read.
     pub touch: Touch,
+    /// Whether messages are sent on by relays: then each holds when it was sent at first, which its header does not say.
+    #[serde(default)]
+    pub sent_on: bool,
     /// Messages to send; none where the time ends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub messages: Option<u64>,
@@ -48,4 +51,13 @@ pub struct Settings {
     pub rate_hz: Option<f64>,
     /// The file for the node's figures.
     pub figures: String,
+}
+
+#[cfg(test)]
+impl Settings {
+    fn for_tests() -> Self {
+        let touch = Touch { written: Reach::Ends, read: Reach::Ends };
+        let (sent_on, messages, duration_ns, rate_hz) = Default::default();
+        Settings { bytes: 64, touch, sent_on, messages, duration_ns, rate_hz, figures: String::new() }
+    }
 }

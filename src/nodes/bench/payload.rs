@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::hint::black_box;
 
-/// The least message: its time and its number, 8 bytes each.
+/// The least message: its time, where it has one, and its number, 8 bytes each.
 pub const MIN_BYTES: usize = 16;
 /// What is touched at each end of a message where only the ends are, and how long a byte stays the same.
 const LINE_BYTES: usize = 64;
@@ -35,7 +35,7 @@ pub struct Touch {
 /// What a message says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
-    /// When it was sent, on `CLOCK_MONOTONIC`.
+    /// When it was sent, on `CLOCK_MONOTONIC`; anything where that was not written.
     pub sent_ns: u64,
     /// Its number at its source, from 0.
     pub number: u64,
@@ -55,7 +55,7 @@ impl Writer {
         Writer { reach, own: (0..own_bytes).map(|at| filler(0, at / LINE_BYTES)).collect() }
     }
 
-    /// Writes a message, but for the time: that comes last, with [`stamp_time`].
+    /// Writes a message, but for the time: that comes last, with [`stamp_time`], where a message has one.
     pub fn fill(&self, number: u64, payload: &mut [u8]) {
         match self.reach {
             Reach::Full => {

@@ -45,7 +45,6 @@ impl Program for BenchPing {
             let mut loan = out.loan(&self.metadata, bytes)?;
             self.writer.fill(number, &mut loan);
             let sent_ns = now_ns();
-            payload::stamp_time(sent_ns, &mut loan);
             loan.publish()?;
             self.meter.sent();
             // None, where the umpire was told to stop.
@@ -53,8 +52,8 @@ impl Program for BenchPing {
             let answered_ns = now_ns();
             let stamp = payload::verify(touch.read, bytes, answer.bytes())?;
             ensure!(stamp.number == number, "the answer to message {number} has the number {}", stamp.number);
-            self.meter.received(answered_ns);
-            self.meter.latency(answered_ns.saturating_sub(sent_ns) / 2);
+            self.meter.time(answered_ns, answered_ns.saturating_sub(sent_ns) / 2);
+            self.meter.received();
         }
         inputs.done();
         self.meter.end()?;

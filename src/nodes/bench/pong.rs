@@ -1,7 +1,7 @@
 //! `bench_pong`: answers each message of `bench_ping` with one of its own.
 
 use super::Settings;
-use super::figures::{Meter, now_ns};
+use super::figures::Meter;
 use super::payload::{self, Writer};
 use crate::message::{Metadata, Received};
 use crate::node::{Context, Flow, InputId, Node, NodeType, Outputs, PortType, Result};
@@ -35,11 +35,10 @@ impl Node for BenchPong {
     }
 
     fn process(&mut self, _: InputId, message: Received<'_>, out: &mut Outputs) -> Result<Flow> {
-        self.meter.received(now_ns());
+        self.meter.received();
         let stamp = payload::verify(self.settings.touch.read, self.settings.bytes, message.bytes())?;
         let mut loan = out.loan(&self.metadata, self.settings.bytes)?;
         self.writer.fill(stamp.number, &mut loan);
-        payload::stamp_time(stamp.sent_ns, &mut loan);
         loan.publish()?;
         self.meter.sent();
         Ok(Flow::Continue)

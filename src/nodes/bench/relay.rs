@@ -1,7 +1,7 @@
 //! `bench_relay`: sends on what it receives.
 
 use super::Settings;
-use super::figures::{Meter, now_ns};
+use super::figures::Meter;
 use crate::message::Received;
 use crate::node::{Context, Flow, InputId, Node, NodeType, Outputs, PortType, Result};
 
@@ -24,7 +24,7 @@ impl Node for BenchRelay {
     }
 
     fn process(&mut self, _: InputId, message: Received<'_>, out: &mut Outputs) -> Result<Flow> {
-        self.meter.received(now_ns());
+        self.meter.received();
         out.forward(message)?;
         self.meter.sent();
         Ok(Flow::Continue)

@@ -24,14 +24,42 @@ impl Node for BenchSink {
     }
 
     fn process(&mut self, _: InputId, message: Received<'_>, _: &mut Outputs) -> Result<Flow> {
-        let now_ns = now_ns();
+        let received_ns = self.meter.times_next().then(now_ns);
         let stamp = payload::verify(self.settings.touch.read, self.settings.bytes, message.bytes())?;
-        self.meter.received(now_ns);
-        self.meter.latency(now_ns.saturating_sub(stamp.sent_ns));
+        if let Some(received_ns) = received_ns {
+            let sent_ns = if self.settings.sent_on { stamp.sent_ns } else { message.header().publish_ns };
+            self.meter.time(received_ns, received_ns.saturating_sub(sent_ns));
+        }
+        self.meter.received();
         Ok(Flow::Continue)
     }
 
     fn stop(&mut self, _: &mut Outputs) -> Result<()> {
         self.meter.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Buffer, Capture, Metadata, Owned};
+    use crate::nodes::bench::payload::{Writer, stamp_time};
+    use std::sync::Arc;
+
+    #[test]
+    fn a_message_counts_from_when_it_was_sent_at_first() {
+        let second_ns = 1_000_000_000;
+        for (sent_on, seconds) in [(false, 1), (true, 3)] {
+            let settings = Settings { sent_on, ..Settings::for_tests() };
+            let mut payload = Buffer::zeroed(settings.bytes);
+            Writer::new(settings.bytes, settings.touch.written).fill(0, &mut payload);
+            // Sent three seconds ago, and by the last node on its way one second ago.
+            stamp_time(now_ns() - 3 * second_ns, &mut payload);
+            let mut message = Owned::new(Arc::new(Metadata::bytes()), payload, Capture::now());
+            message.header.publish_ns = now_ns() - second_ns;
+            let mut sink = BenchSink { meter: Meter::new(&settings), settings };
+            sink.process(InputId(0), message.into(), &mut Outputs::none()).unwrap();
+            assert_eq!(sink.meter.longest_ns() / second_ns, seconds, "sent on: {sent_on}");
+        }
     }
 }

@@ -40,7 +40,9 @@ impl Source for BenchSource {
         let Some(number) = self.schedule.next(out)? else { return Ok(Flow::Complete) };
         let mut loan = out.loan(&self.metadata, self.settings.bytes)?;
         self.writer.fill(number, &mut loan);
-        payload::stamp_time(now_ns(), &mut loan);
+        if self.settings.sent_on {
+            payload::stamp_time(now_ns(), &mut loan);
+        }
         loan.publish()?;
         self.meter.sent();
         Ok(Flow::Continue)
