@@ -1,4 +1,4 @@
-//! Large files, parsed in parts on all processors.
+//! Large graphs on all processors: their files are parsed in parts.
 //!
 //! A file is cut where a key of the outermost mapping begins, or an item of a list right below such a key. Where a part alone
 //! does not tell what it is (it has a fault or an alias, or a text or bracket was open where it was cut), the whole file is
@@ -9,7 +9,11 @@ use super::parse;
 use super::source::{MAX_FILE_BYTES, SourceFile};
 use super::yaml::{Kind, Tree};
 use std::ops::Range;
+use std::panic::resume_unwind;
 use std::thread;
+
+/// From so many edges on, what two threads save is much more than what it takes to start one.
+const WORTH_A_THREAD: usize = 10_000;
 
 /// As [`parse::parse`], and in less time where `file` is larger than most are allowed to be.
 pub(super) fn parse(file: &SourceFile, findings: &mut Findings) -> Option<Tree> {
@@ -17,6 +21,19 @@ pub(super) fn parse(file: &SourceFile, findings: &mut Findings) -> Option<Tree> 
     let parts = if is_large { thread::available_parallelism().map_or(1, usize::from) } else { 1 };
     let in_parts = if parts > 1 { in_parts(file, parts) } else { None };
     in_parts.or_else(|| parse::parse(file, findings))
+}
+
+/// What `one` makes, while `other` is done: at the same time where a graph of so many edges is worth a thread.
+pub(super) fn beside<T: Send>(edges: usize, one: impl FnOnce() -> T + Send, other: impl FnOnce()) -> T {
+    if edges < WORTH_A_THREAD {
+        other();
+        return one();
+    }
+    thread::scope(|scope| {
+        let made = scope.spawn(one);
+        other();
+        made.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })
 }
 
 /// The tree of a file without fault that can be cut into `count` parts or more.
