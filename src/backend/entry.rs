@@ -23,7 +23,7 @@ pub fn serve(registry: Registry, parent: &str) -> ExitCode {
     }
     keep_descriptors_from_children();
     crew::keep_panics();
-    let registry = Arc::new(registry.with_all(crate::nodes::registry()));
+    let registry = Arc::new(registry);
     match Backend::begin(&registry) {
         Ok(backend) => backend.listen(),
         Err(refusal) => {
@@ -215,9 +215,11 @@ fn answer(control: &FrameSender, owner: SegmentOwner, anew: bool) -> Result<(), 
 }
 
 fn make(registry: &Registry, node: &NodeSetup) -> anyhow::Result<Instance> {
-    let node_type = registry.get(&node.node_type).with_context(|| {
+    let name = &node.node_type;
+    let built_in = if registry.get(name).is_none() { crate::nodes::node_type(name) } else { None };
+    let node_type = registry.get(name).or(built_in.as_ref()).with_context(|| {
         let program = std::env::current_exe().unwrap_or_default();
-        format!("{} has no node type `{}`", program.display(), node.node_type)
+        format!("{} has no node type `{name}`", program.display())
     })?;
     let settings = serde_json::from_str(&node.settings).context("its settings are no JSON")?;
     node_type.make(settings).map_err(|e| match &e.setting {

@@ -21,7 +21,8 @@ const HEADER_BYTES: usize = 8;
 const MAX_BODY_BYTES: usize = 16 << 20;
 /// Descriptors that may travel with one frame.
 const MAX_FDS: usize = 2;
-const READ_BYTES: usize = 64 << 10;
+/// How much is read at a time: more than most frames have. A longer one takes several reads.
+const READ_BYTES: usize = 8 << 10;
 
 /// Why a frame cannot be sent or read.
 #[derive(Debug, thiserror::Error)]

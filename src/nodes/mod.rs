@@ -42,44 +42,75 @@ mod window;
 
 pub use command::{COMMAND, ProgramFault, find_program};
 
-use crate::node::Registry;
+use crate::node::{NodeType, Registry};
+
+/// What is built in: modules that are called as their types are, and what makes each type.
+macro_rules! built_in {
+    ($($module:ident),* $(,)?) => {
+        &[$((stringify!($module), $module::node_type)),*]
+    };
+}
+
+/// By name.
+const BUILT_IN: &[(&str, fn() -> NodeType)] = built_in![
+    band_power,
+    bandpass,
+    check,
+    command,
+    counter,
+    csv_sink,
+    csv_source,
+    digest,
+    downsample,
+    event_rate,
+    file_sink,
+    file_source,
+    highpass,
+    lowpass,
+    merge,
+    notch,
+    npy_sink,
+    npy_source,
+    null,
+    peaks,
+    rate_limit,
+    rereference,
+    resample,
+    rms,
+    scale,
+    select,
+    sine,
+    spectrum,
+    stdin_source,
+    stdout,
+    timer,
+    wav_sink,
+    wav_source,
+    window,
+];
 
 /// All built-in node types.
 #[must_use]
 pub fn registry() -> Registry {
-    Registry::new()
-        .with(band_power::node_type())
-        .with(bandpass::node_type())
-        .with(check::node_type())
-        .with(command::node_type())
-        .with(counter::node_type())
-        .with(csv_sink::node_type())
-        .with(csv_source::node_type())
-        .with(digest::node_type())
-        .with(downsample::node_type())
-        .with(event_rate::node_type())
-        .with(file_sink::node_type())
-        .with(file_source::node_type())
-        .with(highpass::node_type())
-        .with(lowpass::node_type())
-        .with(merge::node_type())
-        .with(notch::node_type())
-        .with(npy_sink::node_type())
-        .with(npy_source::node_type())
-        .with(null::node_type())
-        .with(peaks::node_type())
-        .with(rate_limit::node_type())
-        .with(rereference::node_type())
-        .with(resample::node_type())
-        .with(rms::node_type())
-        .with(scale::node_type())
-        .with(select::node_type())
-        .with(sine::node_type())
-        .with(spectrum::node_type())
-        .with(stdin_source::node_type())
-        .with(stdout::node_type())
-        .with(timer::node_type())
-        .with(wav_sink::node_type())
-        .with(wav_source::node_type())
-        .with(window::node_type())
+    BUILT_IN.iter().fold(Registry::new(), |registry, (_, node_type)| registry.with(node_type()))
+}
+
+/// The built-in type called `name`, without making the others: a backend has few.
+#[must_use]
+pub fn node_type(name: &str) -> Option<NodeType> {
+    BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, node_type)| node_type())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_is_called_as_its_module() {
+        for (name, node_type) in BUILT_IN {
+            assert_eq!(node_type().description().name, *name);
+        }
+        assert_eq!(registry().iter().count(), BUILT_IN.len());
+        assert!(node_type("no_such_type").is_none());
+    }
 }
