@@ -34,7 +34,7 @@
 //! 2. A producer uses a slot again only after every edge has taken its message and no borrow table names it.
 //! 3. What another process writes is believed only as far as it fits one's own account. No pointer, size or offset is
 //!    read from shared memory without being checked against the layout, which both sides compute.
-//! 4. An edge's delivery decides how messages are received in one place: where the edge is bound (`backend::inputs`).
+//! 4. An edge's delivery decides how messages are received in one place: where one is taken (`backend::inputs`).
 //! 5. Every wait ends when the run is cut short, and when the peer that is waited for dies.
 //! 6. Each number of the ledger has one writer, and is counted where it happens.
 //! 7. Messages never pass through the runner or through an async executor.

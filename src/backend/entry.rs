@@ -216,11 +216,17 @@ fn answer(control: &FrameSender, owner: SegmentOwner, anew: bool) -> Result<(), 
 
 fn make(registry: &Registry, node: &NodeSetup) -> anyhow::Result<Instance> {
     let name = &node.node_type;
-    let built_in = if registry.get(name).is_none() { crate::nodes::node_type(name) } else { None };
-    let node_type = registry.get(name).or(built_in.as_ref()).with_context(|| {
-        let program = std::env::current_exe().unwrap_or_default();
-        format!("{} has no node type `{name}`", program.display())
-    })?;
+    let built_in;
+    let node_type = match registry.get(name) {
+        Some(of_the_pack) => of_the_pack,
+        None => {
+            built_in = crate::nodes::node_type(name).with_context(|| {
+                let program = std::env::current_exe().unwrap_or_default();
+                format!("{} has no node type `{name}`", program.display())
+            })?;
+            &built_in
+        }
+    };
     let settings = serde_json::from_str(&node.settings).context("its settings are no JSON")?;
     node_type.make(settings).map_err(|e| match &e.setting {
         Some(setting) => anyhow!("setting `{setting}`: {e}"),

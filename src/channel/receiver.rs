@@ -1,7 +1,7 @@
 //! The consumer's end of one edge: `recv` makes a private copy, `recv_zero_copy` gives a read-only view.
 //!
-//! What a message passes on its way to the node is `inline(always)`: handed up in memory from one function to the next, it
-//! would be read back at each while the stores before still wait, which takes longer than all the rest.
+//! What returns a message, or its content, is `inline(always)`: handed up in memory from one function to the next, it would
+//! be read back at each while the stores before still wait, which takes longer than all the rest.
 
 use super::fault;
 use super::incoming::{Incoming, corrupt};

@@ -372,6 +372,7 @@ impl Encoded {
     #[cold]
     fn update(&mut self, metadata: &Arc<Metadata>) -> Result<(), ChannelError> {
         if self.version != 0 && self.value == *metadata {
+            self.value = Arc::clone(metadata);
             return Ok(());
         }
         let mut bytes = Vec::new();

@@ -96,8 +96,7 @@ pub fn registry() -> Registry {
 }
 
 /// The built-in type called `name`, without making the others: a backend has few.
-#[must_use]
-pub fn node_type(name: &str) -> Option<NodeType> {
+pub(crate) fn node_type(name: &str) -> Option<NodeType> {
     BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, node_type)| node_type())
 }
 

@@ -8,19 +8,19 @@ use serde::{Deserialize, Serialize};
 pub struct Figures<T> {
     /// Messages that arrived at sinks, or round trips for `ping-pong`.
     pub messages: T,
-    /// Messages per second, between the first and the last that each sink received and timed, all sinks together. For
+    /// Messages per second, between the first and the last that each sink received, all sinks together. For
     /// `ping-pong`: round trips per second.
     pub messages_per_s: T,
     /// Bytes of payload per second, in the same way.
     pub bytes_per_s: T,
     /// Time from when a message is ready to be sent to when its sink has it, in nanoseconds; half of the round trip for
-    /// `ping-pong`. Half of the messages took no longer. Without a rate, a sink times one message in 16 from the 4,096th on.
+    /// `ping-pong`. Half of the messages took no longer.
     pub latency_p50_ns: T,
-    /// 99 % of those messages took no longer.
+    /// 99 % of the messages took no longer.
     pub latency_p99_ns: T,
-    /// 99.9 % of those messages took no longer.
+    /// 99.9 % of the messages took no longer.
     pub latency_p999_ns: T,
-    /// None of those messages took longer.
+    /// No message took longer.
     pub latency_max_ns: T,
     /// Processor time of all backends, in seconds, for a million messages that arrived at sinks.
     pub cpu_s_per_million: T,

@@ -54,10 +54,10 @@ pub fn figures(case: &Case, tallies: &[Tally], launch: Launch) -> Result<Figures
     })
 }
 
-/// Messages per second between a receiver's first and the last one that it has timed.
+/// Messages per second between a receiver's first and its last.
 fn rate(figures: &NodeFigures) -> f64 {
     let window_ns = figures.last_ns.saturating_sub(figures.first_ns).max(1);
-    figures.between as f64 / (window_ns as f64 / 1e9)
+    (figures.received - 1) as f64 / (window_ns as f64 / 1e9)
 }
 
 fn latencies(receivers: &[&NodeFigures]) -> Histogram<u64> {
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_rate_counts_the_gaps_between_messages() {
-        let figures = NodeFigures { between: 10, first_ns: 1_000, last_ns: 11_000, ..NodeFigures::default() };
+        let figures = NodeFigures { received: 11, first_ns: 1_000, last_ns: 11_000, ..NodeFigures::default() };
         assert!((rate(&figures) - 1e6).abs() < 1.0);
     }
 }

@@ -11,10 +11,6 @@ use std::path::PathBuf;
 
 /// Digits to which a latency is kept.
 const DIGITS: u8 = 3;
-/// From here on, of messages that come as fast as they are taken, only one in `TIMED_EVERY` is timed: a reading of the clock
-/// is a good part of what such a message costs.
-const TIMED_ALL: u64 = 4096;
-const TIMED_EVERY: u64 = 16;
 /// The longest latency that is told from longer ones: an hour.
 const MAX_LATENCY_NS: u64 = 3_600_000_000_000;
 
@@ -29,10 +25,8 @@ pub struct Figures {
     pub received: u64,
     /// When it received the first, on `CLOCK_MONOTONIC`; 0 where it received none, or times none.
     pub first_ns: u64,
-    /// When it received the last of those that it has timed.
+    /// When it received the last.
     pub last_ns: u64,
-    /// How many it received after the first, up to that one.
-    pub between: u64,
     /// Processor time of its process when the node was ready.
     pub cpu_before_ns: u64,
     /// Processor time of its process when the node had ended.
@@ -48,13 +42,11 @@ pub struct Meter {
     path: PathBuf,
     figures: Figures,
     latencies: Histogram<u64>,
-    is_paced: bool,
 }
 
 impl Meter {
     pub fn new(settings: &Settings) -> Self {
-        let (path, is_paced) = (PathBuf::from(&settings.figures), settings.rate_hz.is_some());
-        Meter { path, figures: Figures::default(), latencies: no_latencies(), is_paced }
+        Meter { path: PathBuf::from(&settings.figures), figures: Figures::default(), latencies: no_latencies() }
     }
 
     /// The node is ready.
@@ -74,18 +66,14 @@ impl Meter {
         self.figures.received += 1;
     }
 
-    /// Whether the next message that is received is to be timed: as many as are worth their time.
-    pub fn times_next(&self) -> bool {
-        self.is_paced || self.figures.received < TIMED_ALL || self.figures.received.is_multiple_of(TIMED_EVERY)
-    }
-
-    /// The message that is being received came at `now_ns`, and took `latency_ns`.
-    pub fn time(&mut self, now_ns: u64, latency_ns: u64) {
+    /// A message was received at `now_ns`, and took `latency_ns`.
+    pub fn timed(&mut self, now_ns: u64, latency_ns: u64) {
         if self.figures.received == 0 {
             self.figures.first_ns = now_ns;
         }
-        (self.figures.last_ns, self.figures.between) = (now_ns, self.figures.received);
+        self.figures.last_ns = now_ns;
         self.latencies.saturating_record(latency_ns);
+        self.received();
     }
 
     #[cfg(test)]
@@ -142,25 +130,6 @@ mod tests {
             latencies.saturating_record(ns);
             assert!(latencies.max().abs_diff(ns) <= ns / 1000, "{ns} ns counts as {}", latencies.max());
         }
-    }
-
-    #[test]
-    fn of_messages_without_a_pace_one_in_many_is_timed_after_the_first_ones() {
-        let timed = |rate_hz| {
-            let mut meter = Meter::new(&Settings { rate_hz, ..Settings::for_tests() });
-            for number in 0..10_000 {
-                if meter.times_next() {
-                    meter.time(5 + number, 1);
-                }
-                meter.received();
-            }
-            (meter.latencies.len(), meter.figures)
-        };
-        let (count, figures) = timed(None);
-        assert_eq!(count, TIMED_ALL + (10_000 - TIMED_ALL) / TIMED_EVERY);
-        assert_eq!((figures.received, figures.between, figures.last_ns - figures.first_ns), (10_000, 9984, 9984));
-        let (count, figures) = timed(Some(1.0));
-        assert_eq!((count, figures.between), (10_000, 9999));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! What the messages of `ezrun bench` hold: when each was sent, its number, and bytes that follow from the number.
+//! What the messages of `ezrun bench` hold: the number of each, bytes that follow from it, and when it was sent where its
+//! header does not say so.
 
 use crate::node::Result;
 use anyhow::{Context as _, ensure};

@@ -52,8 +52,7 @@ impl Program for BenchPing {
             let answered_ns = now_ns();
             let stamp = payload::verify(touch.read, bytes, answer.bytes())?;
             ensure!(stamp.number == number, "the answer to message {number} has the number {}", stamp.number);
-            self.meter.time(answered_ns, answered_ns.saturating_sub(sent_ns) / 2);
-            self.meter.received();
+            self.meter.timed(answered_ns, answered_ns.saturating_sub(sent_ns) / 2);
         }
         inputs.done();
         self.meter.end()?;

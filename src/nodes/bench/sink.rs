@@ -24,13 +24,10 @@ impl Node for BenchSink {
     }
 
     fn process(&mut self, _: InputId, message: Received<'_>, _: &mut Outputs) -> Result<Flow> {
-        let received_ns = self.meter.times_next().then(now_ns);
+        let now_ns = now_ns();
         let stamp = payload::verify(self.settings.touch.read, self.settings.bytes, message.bytes())?;
-        if let Some(received_ns) = received_ns {
-            let sent_ns = if self.settings.sent_on { stamp.sent_ns } else { message.header().publish_ns };
-            self.meter.time(received_ns, received_ns.saturating_sub(sent_ns));
-        }
-        self.meter.received();
+        let sent_ns = if self.settings.sent_on { stamp.sent_ns } else { message.header().publish_ns };
+        self.meter.timed(now_ns, now_ns.saturating_sub(sent_ns));
         Ok(Flow::Continue)
     }
 

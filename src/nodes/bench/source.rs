@@ -1,4 +1,4 @@
-//! `bench_source`: sends messages that say when they were sent.
+//! `bench_source`: sends messages that can be verified, and timed.
 
 use super::Settings;
 use super::figures::{Meter, now_ns};
@@ -9,7 +9,7 @@ use crate::node::{Context, Flow, NodeType, Outputs, PortType, Result, Source};
 use std::sync::Arc;
 
 pub fn node_type() -> NodeType {
-    NodeType::source("bench_source", "Sends messages that say when they were sent.")
+    NodeType::source("bench_source", "Sends messages that can be verified, and timed.")
         .output("out", PortType::Bytes)
         .source_node(|settings: Settings| {
             Ok(BenchSource {
