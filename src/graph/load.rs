@@ -6,7 +6,6 @@ use super::flatten::flatten;
 use super::memory::MemoryLimit;
 use super::model::{Model, ModelEdge};
 use super::packs::Packs;
-use super::parallel;
 use super::source::SourceFile;
 use super::sources::Sources;
 use super::streams::Streams;
@@ -134,13 +133,10 @@ fn read(sources: &mut Sources, options: &LoadOptions<'_>, packs: &dyn Packs, fin
     if !options.only_written {
         settings::ask_packs(&mut model, packs, sources, findings);
     }
-    let streams = parallel::beside(
-        model.edges.len(),
-        || Streams::of(&model),
-        || {
-            RULES.iter().for_each(|rule| rule(&model, findings));
-        },
-    );
+    for rule in RULES {
+        rule(&model, findings);
+    }
+    let streams = Streams::of(&model);
     for rule in STREAM_RULES {
         rule(&model, &streams, findings);
     }

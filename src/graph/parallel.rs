@@ -1,4 +1,4 @@
-//! Large graphs on all processors: what hangs on nothing else is done at the same time, and their files are parsed in parts.
+//! Large files, parsed in parts on all processors.
 //!
 //! A file is cut where a key of the outermost mapping begins, or an item of a list right below such a key. Where a part alone
 //! does not tell what it is (it has a fault or an alias, or a text or bracket was open where it was cut), the whole file is
@@ -9,33 +9,14 @@ use super::parse;
 use super::source::{MAX_FILE_BYTES, SourceFile};
 use super::yaml::{Kind, Tree};
 use std::ops::Range;
-use std::panic::resume_unwind;
 use std::thread;
-
-/// From so many edges on, what two threads save is much more than what it takes to start one.
-const WORTH_A_THREAD: usize = 10_000;
 
 /// As [`parse::parse`], and in less time where `file` is larger than most are allowed to be.
 pub(super) fn parse(file: &SourceFile, findings: &mut Findings) -> Option<Tree> {
     let is_large = file.text().len() as u64 > MAX_FILE_BYTES;
-    let parts = if is_large { processors() } else { 1 };
+    let parts = if is_large { thread::available_parallelism().map_or(1, usize::from) } else { 1 };
     let in_parts = if parts > 1 { in_parts(file, parts) } else { None };
     in_parts.or_else(|| parse::parse(file, findings))
-}
-
-/// What `one` makes, while `other` is done: at the same time where a graph of so many edges is worth a thread, and there is
-/// one to be had.
-pub(super) fn beside<T: Send>(edges: usize, one: impl Fn() -> T + Sync, other: impl FnOnce()) -> T {
-    thread::scope(|scope| {
-        let is_worth_it = edges >= WORTH_A_THREAD && processors() > 1;
-        let made = is_worth_it.then(|| thread::Builder::new().spawn_scoped(scope, &one).ok()).flatten();
-        other();
-        made.map_or_else(&one, |made| made.join().unwrap_or_else(|panic| resume_unwind(panic)))
-    })
-}
-
-fn processors() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// The tree of a file without fault that can be cut into `count` parts or more.
