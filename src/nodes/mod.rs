@@ -44,15 +44,17 @@ pub use command::{COMMAND, ProgramFault, find_program};
 
 use crate::node::{NodeType, Registry};
 
-/// What is built in: modules that are called as their types are, and what makes each type.
+/// What is built in, by modules that are called as their types.
 macro_rules! built_in {
     ($($module:ident),* $(,)?) => {
         &[$((stringify!($module), $module::node_type)),*]
     };
 }
 
-/// By name.
-const BUILT_IN: &[(&str, fn() -> NodeType)] = built_in![
+/// The name of a type, and what makes it.
+type BuiltIn = (&'static str, fn() -> NodeType);
+
+const BUILT_IN: &[BuiltIn] = built_in![
     band_power,
     bandpass,
     check,
