@@ -220,15 +220,16 @@ impl Slots {
         let index = self.take_free(payload_bytes);
         let start = self.places.slot(index);
         let payload_at = layout::payload_offset(self.metadata.bytes.len());
-        if payload_at + payload_bytes > self.slots[index as usize].backed
-            && let Err(e) = self.back(index, payload_at + payload_bytes)
+        let needed = payload_at + payload_bytes;
+        if needed > self.slots[index as usize].backed
+            && let Err(e) = self.back(index, needed)
         {
             self.free.push(index);
             return Err(e);
         }
         let state = &mut self.slots[index as usize];
         state.pins = 1;
-        state.in_use = payload_at + payload_bytes;
+        state.in_use = needed;
         self.usage.lent(state.in_use);
         if state.metadata_version != self.metadata.version {
             state.metadata_version = self.metadata.version;

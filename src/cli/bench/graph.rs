@@ -59,11 +59,12 @@ impl CaseGraph {
     pub fn of(case: &Case, cpus: &[usize]) -> Self {
         let wiring = wire(case.topology, case.clients as usize);
         let names: Vec<&str> = wiring.nodes.iter().map(|node| node.name.as_str()).collect();
+        let sent_on = wiring.nodes.iter().any(|node| node.part == Part::Relay);
         let nodes: Map<String, Value> = wiring
             .nodes
             .iter()
             .map(|node| {
-                let with = settings(case, &node.name);
+                let with = settings(case, &node.name, sent_on);
                 (node.name.clone(), json!({ "use": node.part.node_type(), "with": with, "wait": case.wait }))
             })
             .collect();
@@ -171,7 +172,7 @@ fn sinks(wiring: &mut Wiring, from: usize, count: usize) {
     }
 }
 
-fn settings(case: &Case, node: &str) -> Settings {
+fn settings(case: &Case, node: &str, sent_on: bool) -> Settings {
     let (messages, duration_ns) = match case.amount {
         Amount::Messages(messages) => (Some(messages), None),
         Amount::DurationMs(ms) => (None, Some(ms.saturating_mul(1_000_000))),
@@ -179,7 +180,7 @@ fn settings(case: &Case, node: &str) -> Settings {
     Settings {
         bytes: usize::try_from(case.size_bytes).unwrap_or(usize::MAX),
         touch: case.touch,
-        sent_on: matches!(case.topology, Topology::Chain | Topology::Relay),
+        sent_on,
         messages,
         duration_ns,
         rate_hz: case.rate_hz,
@@ -281,6 +282,16 @@ mod tests {
             (Topology::PingPong, 7, 9),
         ];
         assert_eq!(counts.collect::<Vec<_>>(), wanted);
+    }
+
+    #[test]
+    fn messages_hold_when_they_were_sent_where_a_relay_sends_them_on() {
+        let sent_on = |topology| {
+            let graph = graph_of(&case(topology, Delivery::Copy, Place::Sealed));
+            graph.nodes().iter().all(|node| node.settings["sent_on"] == true)
+        };
+        let holding = Topology::value_variants().iter().filter(|&&topology| sent_on(topology));
+        assert_eq!(holding.copied().collect::<Vec<_>>(), [Topology::Chain, Topology::Relay]);
     }
 
     #[test]

@@ -38,7 +38,6 @@ pub struct Settings {
     /// How much of a message is written and read.
     pub touch: Touch,
     /// Whether messages are sent on by relays: then each holds when it was sent at first, which its header does not say.
-    #[serde(default)]
     pub sent_on: bool,
     /// Messages to send; none where the time ends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
