@@ -265,6 +265,9 @@ impl<'t> Model<'t> {
         if port.is_none() {
             self.faulty(side).insert(node);
         }
+        if !has_ports {
+            self.mark_reversed(node, other, side);
+        }
         has_ports.then_some(End { node, port, span: word.span })
     }
 
@@ -280,6 +283,15 @@ impl<'t> Model<'t> {
         let behind: Vec<usize> = loose.keys().map(|(node, _)| *node).filter(is_behind).collect();
         let meant: Vec<usize> = all.iter().filter_map(|meant| self.by_name.get(meant.as_str()).copied()).collect();
         self.faulty(side).extend(meant.into_iter().chain(behind));
+    }
+
+    /// An edge at the side of `node` where it has no ports may be meant the other way round: then neither of its nodes lacks
+    /// what it would be to them.
+    fn mark_reversed(&mut self, node: usize, other: Option<&Word>, side: Side) {
+        self.faulty(side.other()).insert(node);
+        if let Some(&across) = other.and_then(|other| self.by_name.get(parted(&other.text).0)) {
+            self.faulty(side).insert(across);
+        }
     }
 
     fn faulty(&mut self, side: Side) -> &mut BTreeSet<usize> {
