@@ -106,9 +106,10 @@ pub(super) fn budget(model: &Model<'_>, streams: &Streams, limit: &MemoryLimit, 
 /// What each output may need.
 fn needs(model: &Model<'_>, streams: &Streams, limit: &MemoryLimit) -> Vec<Need> {
     let places = model.places();
-    let mut needs = Vec::with_capacity(model.nodes.len());
+    let (mut needs, mut wires) = (Vec::with_capacity(model.nodes.len()), Vec::new());
     for node in 0..model.nodes.len() {
-        let mut wires: Vec<Wire<'_>> = model.wires_out_of(node).collect();
+        wires.clear();
+        wires.extend(model.wires_out_of(node));
         wires.sort_by_key(|wire| wire.from);
         needs.extend(wires.chunk_by(|a, b| a.from == b.from).map(|wires| {
             let demands = wires.iter().filter_map(|wire| {

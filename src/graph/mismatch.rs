@@ -2,11 +2,13 @@
 
 use super::finding::{Draft, Findings};
 use super::model::{Model, Wire};
+use super::per_output::PerOutput;
 use super::rules;
 use super::source::Span;
 use crate::message::DType;
 use crate::node::{InputPort, Narrowed, PortType};
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// Most different types that are told apart on one output.
 const MAX_SENT: usize = 8;
@@ -33,25 +35,34 @@ struct Hop {
     place: usize,
 }
 
-/// What every output may send, by node and port.
-struct AllSent<'m>(Vec<Vec<Vec<Sent<'m>>>>);
+/// What every output may send.
+struct AllSent<'m> {
+    /// Where in `sent` it lies; nothing until it is known.
+    places: PerOutput<Range<usize>>,
+    sent: Vec<Sent<'m>>,
+}
 
 impl<'m> AllSent<'m> {
-    fn by(&self, (node, port): Port) -> &[Sent<'m>] {
-        self.0[node].get(port).map_or(&[], Vec::as_slice)
+    fn by(&self, port: Port) -> &[Sent<'m>] {
+        &self.sent[self.places[port].clone()]
+    }
+
+    fn add(&mut self, port: Port, what: impl IntoIterator<Item = Sent<'m>>) {
+        let begin = self.sent.len();
+        self.sent.extend(what);
+        self.places[port] = begin..self.sent.len();
     }
 }
 
 pub(super) fn mismatches(model: &Model<'_>, findings: &mut Findings) {
-    let mut sent = AllSent(vec![Vec::new(); model.nodes.len()]);
+    let mut sent = AllSent { places: PerOutput::all(model, 0..0), sent: Vec::new() };
     for &node in &model.shape.sources_first {
         let Some(node_type) = &model.nodes[node].node_type else { continue };
-        for output in &node_type.outputs {
-            let what = match &output.sends {
-                PortType::SameAs { input } => passed_on(model, node, input, &sent),
-                what => vec![Sent { what: Cow::Borrowed(what), origin: node, came_by: None }],
-            };
-            sent.0[node].push(what);
+        for (port, output) in node_type.outputs.iter().enumerate() {
+            match &output.sends {
+                PortType::SameAs { input } => sent.add((node, port), passed_on(model, node, input, &sent)),
+                what => sent.add((node, port), [Sent { what: Cow::Borrowed(what), origin: node, came_by: None }]),
+            }
         }
     }
     for wire in model.wires() {

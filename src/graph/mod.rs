@@ -38,6 +38,7 @@ mod packs;
 mod parallel;
 mod parse;
 mod paths;
+mod per_output;
 mod pieces;
 mod ports;
 pub mod render;

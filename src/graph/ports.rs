@@ -97,8 +97,12 @@ fn no_such_port(
     if count == 0 {
         let message = format!("`{node}` is a `{}`, which has no {what}s", ports.type_name());
         let (rule, help) = match side {
-            Side::Output => (rules::NO_OUTPUT, "messages end there; swap `from` and `to`, or begin the edge at another node"),
-            Side::Input => (rules::NO_INPUT, "messages begin there; swap `from` and `to`, or end the edge at another node"),
+            Side::Output => {
+                (rules::NO_OUTPUT, "messages end there; swap `from` and `to`, or begin the edge at another node")
+            }
+            Side::Input => {
+                (rules::NO_INPUT, "messages begin there; swap `from` and `to`, or end the edge at another node")
+            }
         };
         return (rule, message, Some(help.to_owned().into()));
     }

@@ -3,6 +3,7 @@
 
 use super::Overflow;
 use super::model::{Model, ModelNode, Wire};
+use super::per_output::PerOutput;
 use crate::node::{Amount, Cadence, KnownSignal, OutputPort, PortType, Quantity, counted, trimmed};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -49,22 +50,18 @@ pub(super) struct Stream {
 }
 
 /// What is known of the messages of each output, by node and port.
-pub(super) struct Streams(Vec<Vec<Stream>>);
+pub(super) struct Streams(PerOutput<Stream>);
 
 impl Streams {
     pub fn of(model: &Model<'_>) -> Self {
-        let unknown = |node: &ModelNode<'_>| {
-            let outputs = node.node_type.as_ref().map_or(0, |node_type| node_type.outputs.len());
-            vec![Stream::default(); outputs]
-        };
-        let mut streams = Streams(model.nodes.iter().map(unknown).collect());
+        let mut streams = Streams(PerOutput::all(model, Stream::default()));
         for &at in &model.shape.sources_first {
             let node = &model.nodes[at];
             let (Some(node_type), Some(settings)) = (&node.node_type, &node.settings) else { continue };
             for (port, output) in node_type.outputs.iter().enumerate() {
                 let input = feeding_input(node, output);
                 let incoming = streams.joined(model.wires_into(at).filter(|wire| Some(wire.to.1) == input));
-                streams.0[at][port] = sent(output, settings, incoming);
+                streams.0[(at, port)] = sent(output, settings, incoming);
             }
         }
         streams
@@ -72,7 +69,7 @@ impl Streams {
 
     /// What `port` sends.
     pub fn sent(&self, port: Port) -> &Stream {
-        &self.0[port.0][port.1]
+        &self.0[port]
     }
 
     /// What comes out at the other end of an edge: where it drops, how much that is depends on the run.
