@@ -277,8 +277,12 @@ impl<'t> Unfolding<'t, '_, '_> {
                 return Some(ends.iter().map(|end| Word { text: end.clone(), span: word.span }).collect());
             }
         }
+        let is_reversed = interface.is_reversed(side, port);
         // Which ones were meant is not known, or they are too many.
         self.mark_unclear(name, side);
+        if is_reversed {
+            self.mark_unclear(name, side.other());
+        }
         Some(Vec::new())
     }
 

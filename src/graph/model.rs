@@ -248,9 +248,9 @@ impl<'t> Model<'t> {
             return None;
         }
         let (name, port) = parted(&word.text);
+        let other = other.map(|other| parted(&other.text).0);
+        let few = findings.are_few();
         let Some(&node) = self.by_name.get(name) else {
-            let other = other.map(|other| parted(&other.text).0);
-            let few = findings.are_few();
             self.tell_missing(name, other, word.span, findings);
             if few {
                 self.mark_meant(name, other, side);
@@ -260,38 +260,44 @@ impl<'t> Model<'t> {
         let Some(node_type) = &self.nodes[node].node_type else {
             return Some(End { node, port: None, span: word.span });
         };
+        let (has_ports, is_reversed) = (node_type.port_count(side) > 0, node_type.is_reversed(side, port));
         let port = find_port(&**node_type, (name, port), side, word.span, findings);
-        let has_ports = node_type.port_count(side) > 0;
         if port.is_none() {
             self.faulty(side).insert(node);
         }
-        if !has_ports {
+        if is_reversed && few {
             self.mark_reversed(node, other, side);
         }
         has_ports.then_some(End { node, port, span: word.span })
     }
 
-    /// Nodes that may have been meant by `name`, and those behind the ports of such a file, lack nothing that is not known.
+    /// Nodes that may have been meant by `name` lack nothing that is not known.
     fn mark_meant(&mut self, name: &str, other: Option<&str>, side: Side) {
         let names = self.names().filter(|name| Some(*name) != other);
-        let all: Vec<String> = suggest::all_nearest(name, names).into_iter().map(str::to_owned).collect();
-        let loose = if side == Side::Input { &self.loose_inputs } else { &self.loose_outputs };
-        let is_behind = |node: &usize| {
-            let name = &self.nodes[*node].name.text;
-            all.iter().any(|meant| name.strip_prefix(meant.as_str()).is_some_and(|rest| rest.starts_with('/')))
-        };
-        let behind: Vec<usize> = loose.keys().map(|(node, _)| *node).filter(is_behind).collect();
-        let meant: Vec<usize> = all.iter().filter_map(|meant| self.by_name.get(meant.as_str()).copied()).collect();
-        self.faulty(side).extend(meant.into_iter().chain(behind));
+        let nearest = suggest::all_nearest(name, names);
+        let meant: Vec<usize> = nearest.into_iter().flat_map(|name| self.nodes_of(name, side)).collect();
+        self.faulty(side).extend(meant);
     }
 
-    /// An edge at the side of `node` where it has no ports may be meant the other way round: then neither of its nodes lacks
-    /// what it would be to them.
-    fn mark_reversed(&mut self, node: usize, other: Option<&Word>, side: Side) {
-        self.faulty(side.other()).insert(node);
-        if let Some(&across) = other.and_then(|other| self.by_name.get(parted(&other.text).0)) {
-            self.faulty(side).insert(across);
+    /// The node called `name`; where that is a file, those behind its ports that nothing is at.
+    fn nodes_of(&self, name: &str, side: Side) -> Vec<usize> {
+        if let Some(&node) = self.by_name.get(name) {
+            return vec![node];
         }
+        let loose = if side == Side::Input { &self.loose_inputs } else { &self.loose_outputs };
+        let is_inside = |node: &usize| {
+            let within = self.nodes[*node].name.text.strip_prefix(name);
+            within.is_some_and(|rest| rest.starts_with('/'))
+        };
+        loose.keys().map(|(node, _)| *node).filter(is_inside).collect()
+    }
+
+    /// An edge at the wrong side of `node` may be meant the other way round: then neither of its nodes lacks what it would be
+    /// to them.
+    fn mark_reversed(&mut self, node: usize, other: Option<&str>, side: Side) {
+        self.faulty(side.other()).insert(node);
+        let across = other.map(|other| self.nodes_of(other, side)).unwrap_or_default();
+        self.faulty(side).extend(across);
     }
 
     fn faulty(&mut self, side: Side) -> &mut BTreeSet<usize> {

@@ -25,6 +25,12 @@ pub(super) trait HasPorts {
         (0..self.port_count(side)).find(|&at| self.port_name(side, at) == name)
     }
 
+    /// Whether an end of an edge that names `port`, if any, can only be right at the other side.
+    fn is_reversed(&self, side: Side, port: Option<&str>) -> bool {
+        let is_at = |side: Side| port.is_some_and(|port| self.port_at(side, port).is_some());
+        self.port_count(side) == 0 || (!is_at(side) && is_at(side.other()))
+    }
+
     fn port_names(&self, side: Side) -> Vec<&str> {
         (0..self.port_count(side)).map(|at| self.port_name(side, at)).collect()
     }
