@@ -4,7 +4,7 @@
 use super::edges::MAX_MESSAGE_BYTES;
 use super::edit::Change;
 use super::finding::{Draft, Findings};
-use super::model::{Model, Wire};
+use super::model::{Model, Port, Wire};
 use super::source::Span;
 use super::streams::{Stream, Streams, bytes_in_words};
 use super::{Overflow, rules};
@@ -13,9 +13,6 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 /// Most edges of a way to a node that records that are shown.
 const MAX_PATH: usize = 8;
-
-/// A node's index and a port's.
-type Port = (usize, usize);
 
 pub(super) fn in_place_views(model: &Model<'_>, findings: &mut Findings) {
     for wire in model.wires() {

@@ -1,7 +1,7 @@
 //! The rule on memory: what all queues together may hold fits into the budget, or into the machine.
 
 use super::finding::{Draft, Findings, Level};
-use super::model::{Model, Wire};
+use super::model::{Model, Port, Wire};
 use super::source::Span;
 use super::streams::{Streams, bytes_in_words};
 use super::{Delivery, Overflow, rules};
@@ -57,7 +57,7 @@ pub struct EdgeDemand {
 /// An output and what it may need.
 struct Need {
     bytes: u64,
-    from: (usize, usize),
+    from: Port,
 }
 
 /// An edge that no process can have, whatever the machine has: what its queue holds is more than there are addresses for.

@@ -1,7 +1,7 @@
 //! The rule on types: an input accepts what the output sends, also through nodes that pass on what comes in.
 
 use super::finding::{Draft, Findings};
-use super::model::{Model, Wire};
+use super::model::{Model, Port, Wire};
 use super::per_output::PerOutput;
 use super::rules;
 use super::source::Span;
@@ -15,11 +15,7 @@ const MAX_SENT: usize = 8;
 /// Most hops of a way that are shown.
 const MAX_HOPS: usize = 16;
 
-/// A node's index and a port's.
-type Port = (usize, usize);
-
 /// What an output may send, and the way that it came.
-#[derive(Clone)]
 struct Sent<'m> {
     what: Cow<'m, PortType>,
     /// Whose output it first came from.

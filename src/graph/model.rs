@@ -23,6 +23,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// A node's index and a port's.
+pub(super) type Port = (usize, usize);
+
 /// Nodes, edges and backends, with what is known of each.
 pub(super) struct Model<'t> {
     pub nodes: Vec<ModelNode<'t>>,
@@ -41,13 +44,13 @@ pub(super) struct Model<'t> {
     /// The beginnings of nodes' names in files of which not all nodes are known.
     pub unclear_nodes: HashSet<SmolStr>,
     /// Ports, by node and index, that ports of the first file stand for: whoever uses the file connects them.
-    pub open_inputs: BTreeSet<(usize, usize)>,
-    pub open_outputs: BTreeSet<(usize, usize)>,
+    pub open_inputs: BTreeSet<Port>,
+    pub open_outputs: BTreeSet<Port>,
     /// The inputs of these where the first file is run as it is, though it is a part.
-    pub needed_of_users: BTreeSet<(usize, usize)>,
+    pub needed_of_users: BTreeSet<Port>,
     /// Ports, by node and index, that a port of their file stands for which nothing is at.
-    pub loose_inputs: BTreeMap<(usize, usize), Loose>,
-    pub loose_outputs: BTreeMap<(usize, usize), Loose>,
+    pub loose_inputs: BTreeMap<Port, Loose>,
+    pub loose_outputs: BTreeMap<Port, Loose>,
 }
 
 pub(super) struct ModelNode<'t> {
@@ -86,8 +89,8 @@ pub(super) struct End {
 #[derive(Clone, Copy)]
 pub(super) struct Wire<'m> {
     pub edge: &'m EdgeSettings,
-    pub from: (usize, usize),
-    pub to: (usize, usize),
+    pub from: Port,
+    pub to: Port,
     pub to_span: Span,
 }
 
@@ -230,14 +233,14 @@ impl<'t> Model<'t> {
     }
 
     /// As in `node.port`.
-    pub fn port_name(&self, (node, port): (usize, usize), side: Side) -> String {
+    pub fn port_name(&self, (node, port): Port, side: Side) -> String {
         let ModelNode { name, node_type, .. } = &self.nodes[node];
         let port = node_type.as_ref().map_or("", |node_type| node_type.port_name(side, port));
         format!("{}.{port}", name.text)
     }
 
     /// Whether an input takes several edges.
-    pub fn takes_many(&self, (node, input): (usize, usize)) -> bool {
+    pub fn takes_many(&self, (node, input): Port) -> bool {
         self.nodes[node].node_type.as_ref().is_some_and(|node_type| node_type.inputs[input].many)
     }
 
@@ -260,15 +263,16 @@ impl<'t> Model<'t> {
         let Some(node_type) = &self.nodes[node].node_type else {
             return Some(End { node, port: None, span: word.span });
         };
-        let (has_ports, is_reversed) = (node_type.port_count(side) > 0, node_type.is_reversed(side, port));
-        let port = find_port(&**node_type, (name, port), side, word.span, findings);
-        if port.is_none() {
+        let has_ports = node_type.port_count(side) > 0;
+        let found = find_port(&**node_type, (name, port), side, word.span, findings);
+        if found.is_none() {
+            let is_reversed = few && node_type.is_reversed(side, port);
             self.faulty(side).insert(node);
+            if is_reversed {
+                self.mark_reversed(node, other, side);
+            }
         }
-        if is_reversed && few {
-            self.mark_reversed(node, other, side);
-        }
-        has_ports.then_some(End { node, port, span: word.span })
+        has_ports.then_some(End { node, port: found, span: word.span })
     }
 
     /// Nodes that may have been meant by `name` lack nothing that is not known.

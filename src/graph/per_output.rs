@@ -1,6 +1,6 @@
 //! A table with a row for each output of a graph.
 
-use super::model::Model;
+use super::model::{Model, Port};
 use std::ops::{Index, IndexMut};
 
 /// A value for each output, by node and port. In one piece: in a large graph, outputs are looked up in any order.
@@ -22,16 +22,16 @@ impl<T: Clone> PerOutput<T> {
     }
 }
 
-impl<T> Index<(usize, usize)> for PerOutput<T> {
+impl<T> Index<Port> for PerOutput<T> {
     type Output = T;
 
-    fn index(&self, (node, port): (usize, usize)) -> &T {
+    fn index(&self, (node, port): Port) -> &T {
         &self.values[self.first[node] + port]
     }
 }
 
-impl<T> IndexMut<(usize, usize)> for PerOutput<T> {
-    fn index_mut(&mut self, (node, port): (usize, usize)) -> &mut T {
+impl<T> IndexMut<Port> for PerOutput<T> {
+    fn index_mut(&mut self, (node, port): Port) -> &mut T {
         &mut self.values[self.first[node] + port]
     }
 }

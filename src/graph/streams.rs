@@ -2,15 +2,12 @@
 //! settings of sources, through what each type says of its [`Cadence`]; nothing is guessed.
 
 use super::Overflow;
-use super::model::{Model, ModelNode, Wire};
+use super::model::{Model, ModelNode, Port, Wire};
 use super::per_output::PerOutput;
 use crate::node::{Amount, Cadence, KnownSignal, OutputPort, PortType, Quantity, counted, trimmed};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::Arc;
-
-/// A node's index and a port's.
-type Port = (usize, usize);
 
 /// Samples of the slower rate that a resampler looks ahead.
 const RESAMPLER_REACH: f64 = 10.0;

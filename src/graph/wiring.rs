@@ -2,15 +2,12 @@
 
 use super::finding::{Draft, Findings};
 use super::flatten::{Loose, own_name};
-use super::model::{Model, Wire};
+use super::model::{Model, Port, Wire};
 use super::ports::Side;
 use super::rules;
 use super::source::Span;
 use super::yaml::quoted;
 use std::collections::HashSet;
-
-/// A node's index and a port's.
-type Port = (usize, usize);
 
 pub(super) fn self_edges(model: &Model<'_>, findings: &mut Findings) {
     for edge in &model.edges {
