@@ -18,11 +18,15 @@ use super::{
 };
 use crate::node::Registry;
 use std::collections::{BTreeMap, HashSet};
+use std::thread;
 
 /// Depth of a queue where the file says none, in messages.
 pub const DEFAULT_QUEUE: u32 = 8;
 /// Largest payload where the file says none, in bytes.
 pub const DEFAULT_MAX_MESSAGE: u64 = 64 << 20;
+
+/// More edges than this are many.
+const LARGE: usize = 10_000;
 
 /// What a graph is loaded with, besides its file.
 pub struct LoadOptions<'a> {
@@ -133,13 +137,8 @@ fn read(sources: &mut Sources, options: &LoadOptions<'_>, packs: &dyn Packs, fin
     if !options.only_written {
         settings::ask_packs(&mut model, packs, sources, findings);
     }
-    for rule in RULES {
-        rule(&model, findings);
-    }
-    let streams = Streams::of(&model);
-    for rule in STREAM_RULES {
-        rule(&model, &streams, findings);
-    }
+    let streams = check(&model, findings);
+    delivery::needless_copies(&model, &streams, findings);
     fitting::misfits(&model, &streams, options.registry, sources, findings);
     if let Some(limit) = &options.memory {
         memory::budget(&model, &streams, limit, findings);
@@ -150,6 +149,26 @@ fn read(sources: &mut Sources, options: &LoadOptions<'_>, packs: &dyn Packs, fin
         return None;
     }
     build(name, model, sources)
+}
+
+/// Checks the graph as a whole. Where it is large, what flows in it is looked into beside all else.
+fn check(model: &Model<'_>, findings: &mut Findings) -> Streams {
+    let check_streams = || {
+        let (streams, mut findings) = (Streams::of(model), Findings::default());
+        STREAM_RULES.iter().for_each(|rule| rule(model, &streams, &mut findings));
+        (streams, findings)
+    };
+    let (streams, of_streams) = thread::scope(|scope| {
+        let is_large = model.edges.len() > LARGE;
+        let beside = is_large.then(|| thread::Builder::new().spawn_scoped(scope, check_streams).ok()).flatten();
+        RULES.iter().for_each(|rule| rule(model, findings));
+        match beside {
+            Some(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            None => check_streams(),
+        }
+    });
+    findings.extend(of_streams);
+    streams
 }
 
 /// The rules on the graph as a whole; those on single values are checked where the values are read.
@@ -177,13 +196,8 @@ const RULES: &[fn(&Model<'_>, &mut Findings)] = &[
 ];
 
 /// The rules that reckon with how often messages come, and how large they are.
-const STREAM_RULES: &[fn(&Model<'_>, &Streams, &mut Findings)] = &[
-    delivery::needless_copies,
-    delivery::too_large,
-    delivery::short_timeouts,
-    joins::differing_streams,
-    joins::deadlocks,
-];
+const STREAM_RULES: &[fn(&Model<'_>, &Streams, &mut Findings)] =
+    &[delivery::too_large, delivery::short_timeouts, joins::differing_streams, joins::deadlocks];
 
 /// The graph, unless something in it is not known yet.
 fn build(name: String, model: Model<'_>, sources: &Sources) -> Option<Graph> {

@@ -40,6 +40,7 @@ mod parse;
 mod paths;
 mod per_output;
 mod pieces;
+mod plain;
 mod ports;
 pub mod render;
 mod resources;

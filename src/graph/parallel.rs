@@ -93,7 +93,7 @@ fn indent(line: &[u8]) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::path::{Path, PathBuf};
@@ -165,7 +165,7 @@ mod tests {
     }
 
     /// Real graphs, whole and broken.
-    fn graphs() -> Vec<String> {
+    pub(in super::super) fn graphs() -> Vec<String> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let dirs = ["graphs", "tests/graphs/ok", "tests/graphs/err"].map(|dir| root.join(dir));
         let files = dirs.iter().flat_map(|dir| std::fs::read_dir(dir).unwrap()).map(|entry| entry.unwrap().path());

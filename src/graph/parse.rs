@@ -1,13 +1,13 @@
 //! YAML text to a [`Tree`]. With `syntax` and `comments`, the only place that knows the parser.
 //!
-//! The tree is made straight from the parser's events. Duplicate keys are kept, so that they become findings like any
+//! The tree is made straight from the parser's events, or by `plain`. Duplicate keys are kept, so that they become findings like any
 //! other; merge keys are not special. Size, depth and aliases are bounded.
 
 use super::finding::{Draft, Findings};
 use super::source::{SourceFile, Span};
 use super::variables::BYTES_PER_VALUE;
 use super::yaml::{Kind, Tree, plain_scalar};
-use super::{rules, syntax};
+use super::{plain, rules, syntax};
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Tag};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -51,7 +51,7 @@ pub(super) fn parse_part(file: &SourceFile, part: Range<usize>) -> Option<Tree> 
 }
 
 /// Makes a tree of events, without recursion.
-struct Builder<'f> {
+pub(super) struct Builder<'f> {
     file: &'f SourceFile,
     findings: &'f mut Findings,
     /// Where in the file the text begins that is read.
@@ -85,7 +85,7 @@ struct Open {
     before: usize,
 }
 
-type Step = Result<(), Box<Draft>>;
+pub(super) type Step = Result<(), Box<Draft>>;
 
 /// Why a text is not read any further.
 enum Stop {
@@ -107,7 +107,7 @@ impl Stop {
 }
 
 impl<'f> Builder<'f> {
-    fn new(file: &'f SourceFile, findings: &'f mut Findings) -> Self {
+    pub(super) fn new(file: &'f SourceFile, findings: &'f mut Findings) -> Self {
         Builder {
             file,
             findings,
@@ -126,6 +126,15 @@ impl<'f> Builder<'f> {
     }
 
     fn read(&mut self, text: &str) -> Result<(), Stop> {
+        if plain::read(text, self).is_some() {
+            debug_assert_eq!(self.values.last(), self.parsed(text).as_ref(), "as the parser reads it");
+            return Ok(());
+        }
+        (self.values, self.open, self.count) = Default::default();
+        self.parse(text)
+    }
+
+    fn parse(&mut self, text: &str) -> Result<(), Stop> {
         let options = granit_parser::options! {
             emit_unresolved_aliases: true,
             flow_nesting_limit: MAX_DEPTH,
@@ -138,14 +147,27 @@ impl<'f> Builder<'f> {
         Ok(())
     }
 
-    fn span(&self, span: &granit_parser::Span) -> Span {
-        let range = span.byte_range().unwrap_or_default();
+    /// What the parser makes of `text`; nothing where that has a fault.
+    fn parsed(&self, text: &str) -> Option<Tree> {
+        let mut findings = Findings::default();
+        let mut builder = Builder::new(self.file, &mut findings);
+        builder.begins_at = self.begins_at;
+        builder.parse(text).ok()?;
+        builder.values.pop().filter(|_| findings.len() == 0)
+    }
+
+    fn place(&self, span: &granit_parser::Span) -> Span {
+        self.span(span.byte_range().unwrap_or_default())
+    }
+
+    /// A part of the text that is read.
+    pub(super) fn span(&self, range: Range<usize>) -> Span {
         Span::new(self.begins_at + range.start, self.begins_at + range.end).in_file(self.file.id())
     }
 
     fn add(&mut self, event: Event<'_>, at: &granit_parser::Span) -> Step {
-        let span = self.span(at);
-        let tag_span = at.tag_span().map_or(span, |tag| self.span(&tag));
+        let span = self.place(at);
+        let tag_span = at.tag_span().map_or(span, |tag| self.place(&tag));
         match event {
             Event::DocumentStart(..) => self.document(span),
             Event::Scalar(text, style, anchor, tag) => {
@@ -201,7 +223,7 @@ impl<'f> Builder<'f> {
     }
 
     /// A value is complete; an alias for it stands for `count` values.
-    fn value(&mut self, tree: Tree, anchor: usize, count: usize) -> Step {
+    pub(super) fn value(&mut self, tree: Tree, anchor: usize, count: usize) -> Step {
         if anchor != 0 {
             self.copied(count, tree.span)?;
             self.anchored.insert(anchor, (tree.clone(), count));
@@ -222,7 +244,8 @@ impl<'f> Builder<'f> {
         if self.copied > MAX_COPIED { Err(too_much(span)) } else { Ok(()) }
     }
 
-    fn begin(&mut self, span: Span, is_map: bool, anchor: usize) -> Step {
+    /// A list or mapping begins.
+    pub(super) fn begin(&mut self, span: Span, is_map: bool, anchor: usize) -> Step {
         if self.open.len() == self.max_depth {
             return Err(too_deep(span));
         }
@@ -231,7 +254,7 @@ impl<'f> Builder<'f> {
     }
 
     /// A list or mapping ends where its last value does, or behind its bracket.
-    fn end(&mut self, closing: Span) -> Step {
+    pub(super) fn end(&mut self, closing: Span) -> Step {
         let Some(Open { start, is_map, anchor, below, before }) = self.open.pop() else { return Ok(()) };
         let last = self.values[below..].last().map_or(start, |last| last.span.end());
         let is_bracket = matches!(self.file.slice(closing), "]" | "}");
