@@ -154,7 +154,9 @@ fn read(sources: &mut Sources, options: &LoadOptions<'_>, packs: &dyn Packs, fin
 /// Checks the graph as a whole. Where it is large, what flows in it is looked into beside all else.
 fn check(model: &Model<'_>, findings: &mut Findings) -> Streams {
     let check_streams = || {
-        let (streams, mut findings) = (Streams::of(model), Findings::default());
+        let mut findings = Findings::default();
+        mismatch::mismatches(model, &mut findings);
+        let streams = Streams::of(model);
         STREAM_RULES.iter().for_each(|rule| rule(model, &streams, &mut findings));
         (streams, findings)
     };
@@ -177,7 +179,6 @@ const RULES: &[fn(&Model<'_>, &mut Findings)] = &[
     wiring::inputs_taken,
     wiring::unconnected_inputs,
     wiring::unread_outputs,
-    mismatch::mismatches,
     delivery::in_place_views,
     delivery::copies_for_views,
     delivery::shallow_queues,

@@ -87,7 +87,7 @@ pub(super) fn substitute(
     }
     scope.check_overrides(params_key, findings);
     // A `$` may also be written as an escape.
-    if file.text().contains(['$', '\\']) {
+    if ['$', '\\'].into_iter().any(|sign| file.text().contains(sign)) {
         let others = entries.iter_mut().enumerate().filter(|(place, _)| Some(*place) != at);
         others.for_each(|(_, (_, value))| scope.visit(value, findings));
     }

@@ -133,6 +133,7 @@ pub fn plain_scalar(text: &str) -> Kind {
         "true" | "True" | "TRUE" => return Kind::Bool(true),
         "false" | "False" | "FALSE" => return Kind::Bool(false),
         ".nan" | ".NaN" | ".NAN" => return Kind::Float(f64::NAN),
+        word if word.starts_with(|first: char| first.is_ascii_alphabetic()) => return Kind::String(word.into()),
         _ => {}
     }
     let (sign, digits) = match text.as_bytes()[0] {
