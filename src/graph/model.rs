@@ -14,11 +14,13 @@ use super::source::{FileId, SourceFile, Span};
 use super::suggest;
 use super::supervision::WrittenSupervision;
 use super::walker::Misspelt;
+use super::wiring;
 use super::written::WrittenBackend;
 use super::yaml::Tree;
 use crate::node::TypeDescription;
 use serde_json::Value;
 use smol_str::SmolStr;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -94,6 +96,22 @@ pub(super) struct Wire<'m> {
     pub to_span: Span,
 }
 
+/// Edges of which not all is known, by what they say: one that is there twice is one too many whatever its ends are.
+#[derive(Default)]
+struct Unresolved(HashMap<(SmolStr, SmolStr), Span>);
+
+impl Unresolved {
+    fn add(&mut self, from: Word, to: Word, findings: &mut Findings) {
+        match self.0.entry((from.text, to.text)) {
+            Entry::Occupied(first) => {
+                let (from, into) = first.key();
+                findings.add(wiring::duplicate(from, into, to.span, *first.get()));
+            }
+            Entry::Vacant(place) => _ = place.insert(to.span),
+        }
+    }
+}
+
 impl<'t> Model<'t> {
     pub fn resolve(flat: Flat<'t>, first: FileId, findings: &mut Findings) -> Self {
         let by_name = flat.nodes.iter().enumerate().map(|(i, node)| (node.name.text.clone(), i)).collect();
@@ -126,6 +144,7 @@ impl<'t> Model<'t> {
                 model.faulty(side).insert(node);
             }
         }
+        let mut unresolved = Unresolved::default();
         let resolved = flat.edges.into_iter().map(|edge| {
             // What the port of another file stands for is told there, where that is nothing.
             let somewhere = |word: &&Word| nowhere.get(&word.text).is_none_or(|file| *file == word.span.file);
@@ -133,7 +152,11 @@ impl<'t> Model<'t> {
                 model.end(word.as_ref().filter(somewhere)?, other.as_ref(), side, findings)
             };
             let (from, to) = (end(&edge.from, &edge.to, Side::Output), end(&edge.to, &edge.from, Side::Input));
-            ModelEdge { written: edge.settings, from, to }
+            let resolved = ModelEdge { written: edge.settings, from, to };
+            if let (None, Some(from), Some(to)) = (resolved.wire(), edge.from, edge.to) {
+                unresolved.add(from, to, findings);
+            }
+            resolved
         });
         model.edges = resolved.collect();
         model.shape = Shape::of(model.nodes.len(), &model.edges);

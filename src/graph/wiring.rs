@@ -32,7 +32,10 @@ pub(super) fn inputs_taken(model: &Model<'_>, findings: &mut Findings) {
             at_input.sort_by_key(|wire| wire.from);
             for of_output in at_input.chunk_by(|a, b| a.from == b.from) {
                 let (once, again) = (&of_output[0], &of_output[1..]);
-                again.iter().for_each(|wire| findings.add(duplicate(model, wire, once)));
+                for wire in again {
+                    let (from, to) = (model.port_name(wire.from, Side::Output), model.port_name(wire.to, Side::Input));
+                    findings.add(duplicate(&from, &to, wire.to_span, once.to_span));
+                }
                 // One edge of the file may lead to an input over several ports of a part.
                 if once.to_span != first.to_span && !model.takes_many(once.to) {
                     findings.add(input_taken(model, once, &first));
@@ -42,10 +45,10 @@ pub(super) fn inputs_taken(model: &Model<'_>, findings: &mut Findings) {
     }
 }
 
-fn duplicate(model: &Model<'_>, wire: &Wire<'_>, first: &Wire<'_>) -> Draft {
-    let (from, to) = (model.port_name(wire.from, Side::Output), model.port_name(wire.to, Side::Input));
-    let draft = Draft::new(rules::DUPLICATE_EDGE, wire.to_span, format!("`{from}` goes to `{to}` twice"));
-    draft.help("keep one of the two edges").related(first.to_span, "first connected here")
+/// An edge from `from` to `to` that is there once more.
+pub(super) fn duplicate(from: &str, to: &str, again: Span, first: Span) -> Draft {
+    let draft = Draft::new(rules::DUPLICATE_EDGE, again, format!("`{from}` goes to `{to}` twice"));
+    draft.help("keep one of the two edges").related(first, "first connected here")
 }
 
 fn input_taken(model: &Model<'_>, wire: &Wire<'_>, first: &Wire<'_>) -> Draft {
