@@ -8,7 +8,7 @@ use super::model::{Model, Port, Wire};
 use super::source::Span;
 use super::streams::{Stream, Streams, bytes_in_words};
 use super::{Overflow, rules};
-use crate::node::{Cadence, figures};
+use crate::node::{Cadence, counted, figures};
 use std::collections::{HashMap, HashSet, VecDeque};
 
 /// Most edges of a way to a node that records that are shown.
@@ -89,7 +89,10 @@ pub(super) fn too_large(model: &Model<'_>, streams: &Streams, findings: &mut Fin
             let message = format!("messages of {} are over the limit of this edge", bytes_in_words(bytes));
             (message, "no edge takes more than 1 TiB: send smaller ones".to_owned())
         } else {
-            let message = format!("messages of {bytes:.0} bytes are over the limit of this edge, {limit} bytes");
+            let message = format!(
+                "messages of {bytes:.0} bytes are over the limit of this edge, {}",
+                counted(limit as usize, "byte")
+            );
             (message, format!("write `max_message: {bytes:.0}`, or more, on this edge"))
         };
         let name = &model.nodes[wire.from.0].name;

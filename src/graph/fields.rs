@@ -128,6 +128,7 @@ impl<'t> Reader<'_, 't> {
         };
         let mut fields: Vec<Field<'t>> = Vec::with_capacity(entries.len());
         let mut by_name: HashMap<&str, usize> = HashMap::new();
+        let mut merged: Vec<&'t (Tree, Tree)> = Vec::new();
         for (key, value) in entries {
             if matches!(key.kind, Kind::Seq(_) | Kind::Map(_)) {
                 self.report(
@@ -145,6 +146,9 @@ impl<'t> Reader<'_, 't> {
             let name = key.text(self.file);
             if name == MERGE_KEY {
                 self.findings.add(merge_key(key.span));
+                if let Kind::Map(entries) = &value.kind {
+                    merged.extend(entries);
+                }
                 continue;
             }
             // A few names are found faster one by one.
@@ -162,6 +166,15 @@ impl<'t> Reader<'_, 't> {
                 continue;
             }
             fields.push(Field { name, span: key.span, value, is_twice: false });
+        }
+        // What was to be taken over is not missing.
+        let own = fields.len();
+        for (key, value) in merged {
+            let name = key.text(self.file);
+            let is_there = by_name.contains_key(name) || fields[..own.min(FEW)].iter().any(|field| field.name == name);
+            if !is_there {
+                fields.push(Field { name, span: key.span, value, is_twice: false });
+            }
         }
         Some(Fields(fields))
     }

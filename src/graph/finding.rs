@@ -342,6 +342,7 @@ fn shown(text: String) -> String {
 /// The finding, and where its file is used.
 fn finish(draft: Draft, sources: &Sources) -> (Finding, Vec<Span>) {
     let own = draft.span.file;
+    let origins = sources.origins(draft.span);
     // A finding that speaks of several files has names that all of them understand.
     let is_of_one_file = draft.related.iter().all(|(span, _)| span.file == own);
     let words = |text: String| shown(if is_of_one_file { sources.in_own_words(own, &text) } else { text });
@@ -349,7 +350,12 @@ fn finish(draft: Draft, sources: &Sources) -> (Finding, Vec<Span>) {
     // Two uses of one file may be wrong only together.
     let others = draft.related.iter().map(|(span, _)| span.file).filter(|file| sources.are_one_file(*file, own));
     uses.extend(others.flat_map(|file| sources.uses(file)));
-    let related = draft.related.into_iter().map(|(span, message)| related(span, words(message), sources));
+    let of_value = origins.iter().map(|origin| {
+        let name = sources.file(own).slice(origin.param).trim_matches(['"', '\'']);
+        related(origin.value, shown(format!("`{name}` is given here")), sources)
+    });
+    let related =
+        draft.related.into_iter().map(|(span, message)| related(span, words(message), sources)).chain(of_value);
     let place = sources.place(draft.span);
     let fix = draft.fix.and_then(|change| change.in_file(sources.file(own)));
     let finding = Finding {

@@ -278,6 +278,13 @@ impl<'t> Unfolding<'t, '_, '_> {
             }
         }
         let is_reversed = interface.is_reversed(side, port);
+        if [side, side.other()].iter().all(|side| interface.port_count(*side) == 0) {
+            // Any of its nodes may have been meant to be at a port.
+            let nodes = [side, side.other()]
+                .into_iter()
+                .flat_map(|side| interface.nodes.iter().map(move |node| (side, node.clone())));
+            self.flat.unclear.extend(nodes);
+        }
         // Which ones were meant is not known, or they are too many.
         self.mark_unclear(name, side);
         if is_reversed {

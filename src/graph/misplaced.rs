@@ -28,7 +28,10 @@ pub(super) fn put_right(graph: &mut Tree, file: &SourceFile, findings: &mut Find
                 keys_of_nodes(section, file, findings);
                 nodes_in_nodes(section, &strays, file, findings);
             }
-            "edges" => edges_in_edges(section, file, findings),
+            "edges" => {
+                halves_of_edges(section, file, findings);
+                edges_in_edges(section, file, findings);
+            }
             _ => {}
         }
     }
@@ -58,7 +61,8 @@ fn sections_in_sections(sections: &mut Vec<Entry>, file: &SourceFile, findings: 
 /// Nodes that stand among or below other sections become nodes; of those below one, the first is told. Returns the places of
 /// those that stood among the sections.
 fn nodes_outside(sections: &mut Vec<Entry>, file: &SourceFile, findings: &mut Findings) -> HashSet<Span> {
-    let has_nodes = sections.iter().any(|(key, value)| key.text(file) == "nodes" && matches!(value.kind, Kind::Map(_)));
+    let nodes = sections.iter().find(|(key, _)| key.text(file) == "nodes").map(|(_, value)| &value.kind);
+    let (has_nodes, is_empty) = (matches!(nodes, Some(Kind::Map(_))), matches!(nodes, Some(Kind::Null)));
     let is_node = |entry: &Entry| is_node(entry, file);
     let mut found: Vec<Entry> = Vec::new();
     for (key, section) in sections.iter_mut() {
@@ -77,10 +81,14 @@ fn nodes_outside(sections: &mut Vec<Entry>, file: &SourceFile, findings: &mut Fi
         found.extend(nodes);
     }
     let mut strays = HashSet::new();
-    if has_nodes {
+    if has_nodes || is_empty {
+        let help = if is_empty { "indent the nodes further than `nodes`" } else { "indent it as the other nodes are" };
         for entry in sections.extract_if(.., |entry| known_section(&entry.0, file).is_none() && is_node(entry)) {
             let message = format!("`{}` stands among the sections of the graph, and is a node", entry.0.text(file));
-            tell(&entry.0, message, "indent it as the other nodes are".to_owned(), findings);
+            // What all nodes lack is told at the first.
+            if has_nodes || strays.is_empty() {
+                tell(&entry.0, message, help.to_owned(), findings);
+            }
             strays.insert(entry.0.span);
             found.push(entry);
         }
@@ -114,6 +122,30 @@ fn nodes_in_nodes(nodes: &mut Tree, outside: &HashSet<Span>, file: &SourceFile, 
         }
     }
     extend(nodes, found);
+}
+
+/// An edge that is two items of the list, for a dash too many, becomes one.
+fn halves_of_edges(edges: &mut Tree, file: &SourceFile, findings: &mut Findings) {
+    let has_only = |edge: &Tree, key: &str, other: &str| edge.has_key(key, file) && !edge.has_key(other, file);
+    let are_halves = |first: &Tree, next: &Tree| has_only(first, "from", "to") && has_only(next, "to", "from");
+    let Kind::Seq(items) = &mut edges.kind else { return };
+    if !items.windows(2).any(|pair| are_halves(&pair[0], &pair[1])) {
+        return;
+    }
+    let mut whole: Vec<Tree> = Vec::with_capacity(items.len());
+    for mut item in std::mem::take(items) {
+        match whole.last_mut().filter(|last| are_halves(last, &item)) {
+            Some(edge) => {
+                let rest = entries_of(&mut item).into_vec();
+                let message = "this is the end of the edge above, not another edge".to_owned();
+                tell(&rest[0].0, message, "take the `- ` before it out".to_owned(), findings);
+                edge.span = edge.span.to(item.span);
+                extend(edge, rest);
+            }
+            None => whole.push(item),
+        }
+    }
+    *items = whole.into();
 }
 
 /// Several edges that are one item of the list, for lack of dashes, become several.

@@ -336,8 +336,9 @@ impl<'t> Model<'t> {
 }
 
 impl ModelEdge {
+    /// None where it leads from a node to itself, which has a rule of its own.
     fn wire(&self) -> Option<Wire<'_>> {
-        let (from, to) = (self.from?, self.to?);
+        let (from, to) = self.from.zip(self.to).filter(|(from, to)| from.node != to.node)?;
         Some(Wire { edge: &self.written, from: (from.node, from.port?), to: (to.node, to.port?), to_span: to.span })
     }
 }

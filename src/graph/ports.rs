@@ -110,7 +110,14 @@ fn no_such_port(
                 (rules::NO_INPUT, "messages begin there; swap `from` and `to`, or end the edge at another node")
             }
         };
-        return (rule, message, Some(help.to_owned().into()));
+        let help = match ports.port_count(side.other()) {
+            0 => {
+                let name = port.unwrap_or("NAME");
+                format!("declare it there, as in `ports: {{ {what}s: {{ {name}: NODE }} }}`")
+            }
+            _ => help.to_owned(),
+        };
+        return (rule, message, Some(help.into()));
     }
     let Some(port) = port else {
         let help = findings.suggestion(|| {

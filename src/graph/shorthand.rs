@@ -120,14 +120,19 @@ fn ends_of_arrow(text: &str, span: Span, file: &SourceFile) -> Vec<Word> {
 }
 
 /// The one entry of a mapping that is no setting of an edge, where it has neither `from` nor `to`: a node, and where its
-/// messages go.
+/// messages go. Where it has only a `from`, that may name both ends.
 fn ends_of_mapping<'t>(
     entries: &'t [(Tree, Tree)],
     file: &SourceFile,
     is_node: &dyn Fn(&str) -> bool,
 ) -> Option<(&'t Tree, &'t Tree)> {
-    if entries.iter().any(|(key, _)| ["from", "to"].contains(&key.text(file))) {
+    let end = |name: &str| entries.iter().find(|(key, _)| key.text(file) == name).map(|(_, end)| end);
+    if end("to").is_some() {
         return None;
+    }
+    if let Some(from) = end("from") {
+        let names_both = ARROWS.iter().any(|arrow| from.text(file).contains(arrow));
+        return names_both.then_some((from, from));
     }
     let is_key = |key: &str| EDGE_KEYS.contains(&key) || RESERVED_EDGE_KEYS.contains(&key);
     let mut others = entries.iter().filter(|(key, _)| !is_key(key.text(file)));

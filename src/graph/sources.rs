@@ -5,6 +5,7 @@
 
 use super::pieces::is_name_char;
 use super::source::{FileId, Place, ReadError, SourceFile, Span};
+use super::variables::Origin;
 use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -24,6 +25,7 @@ struct Source {
     prefix: String,
     /// What its nodes and backends are called in itself.
     names: HashSet<String>,
+    origins: Vec<Origin>,
 }
 
 impl Sources {
@@ -33,7 +35,14 @@ impl Sources {
         let id = FileId::default();
         let name = Arc::clone(file.name());
         let file = file.known_as(id, name);
-        Sources(vec![Source { file, first: id, used_at: None, prefix: String::new(), names: HashSet::new() }])
+        Sources(vec![Source {
+            file,
+            first: id,
+            used_at: None,
+            prefix: String::new(),
+            names: HashSet::new(),
+            origins: Vec::new(),
+        }])
     }
 
     /// The first file.
@@ -54,7 +63,14 @@ impl Sources {
         }
         let id = FileId(u32::try_from(self.0.len()).unwrap_or(u32::MAX));
         let file = file.clone().known_as(id, Arc::clone(file.name()));
-        self.0.push(Source { file, first: id, used_at: None, prefix: String::new(), names: HashSet::new() });
+        self.0.push(Source {
+            file,
+            first: id,
+            used_at: None,
+            prefix: String::new(),
+            names: HashSet::new(),
+            origins: Vec::new(),
+        });
         id
     }
 
@@ -121,13 +137,27 @@ impl Sources {
         let same = self.0.iter().find(|source| source.file.is_same_file(&file));
         let first = same.map_or(id, |source| source.first);
         let file = file.known_as(id, name);
-        self.0.push(Source { file, first, used_at: Some(used_at), prefix, names: HashSet::new() });
+        self.0.push(Source { file, first, used_at: Some(used_at), prefix, names: HashSet::new(), origins: Vec::new() });
         Ok(id)
     }
 
     /// Tells what the nodes and backends of a file are called in it.
     pub(super) fn set_names(&mut self, FileId(at): FileId, names: HashSet<String>) {
         self.0[at as usize].names = names;
+    }
+
+    /// Tells where what variables stand for in a file is written.
+    pub(super) fn set_origins(&mut self, FileId(at): FileId, mut origins: Vec<Origin>) {
+        origins.sort_by_key(|origin| origin.at);
+        self.0[at as usize].origins = origins;
+    }
+
+    /// Where what variables at `span` stand for is written.
+    pub(super) fn origins(&self, span: Span) -> &[Origin] {
+        let origins = &self.source(span.file).origins;
+        let begin = origins.partition_point(|origin| origin.at < span);
+        let end = origins.partition_point(|origin| origin.at <= span);
+        &origins[begin..end]
     }
 
     fn source(&self, FileId(at): FileId) -> &Source {

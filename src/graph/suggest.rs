@@ -198,6 +198,7 @@ fn distance(one: &[char], other: &[char], limit: usize) -> Option<usize> {
     if one.len().abs_diff(other.len()) > limit {
         return None;
     }
+    let (one, other) = without_common_ends(one, other);
     // Of the first letters of `one`: to the first 0, 1, 2 … of `other`. Only those of nearly the same number can be near.
     let far = limit + 1;
     let (mut before, mut last) = ([far; MAX_LETTERS + 1], [far; MAX_LETTERS + 1]);
@@ -219,6 +220,14 @@ fn distance(one: &[char], other: &[char], limit: usize) -> Option<usize> {
         (before, last) = (last, row);
     }
     Some(last[other.len()]).filter(|distance| *distance <= limit)
+}
+
+/// What is left of two names between the letters that both begin with and those that both end with.
+fn without_common_ends<'l>(one: &'l [char], other: &'l [char]) -> (&'l [char], &'l [char]) {
+    let first = one.iter().zip(other).take_while(|(a, b)| a == b).count();
+    let (one, other) = (&one[first..], &other[first..]);
+    let last = one.iter().rev().zip(other.iter().rev()).take_while(|(a, b)| a == b).count();
+    (&one[..one.len() - last], &other[..other.len() - last])
 }
 
 #[cfg(test)]

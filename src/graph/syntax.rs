@@ -324,6 +324,9 @@ impl Stumble<'_> {
         if text.strip_prefix('-').is_some_and(is_name) {
             return missing_space(key, "-");
         }
+        if text.starts_with("//") {
+            return draft(key, "a comment begins with `#`").help("write `#` in the place of `//`");
+        }
         match text.split_once(':') {
             Some((name, value)) if !value.is_empty() => {
                 missing_space(key, ":").help(format!("write `{name}: {value}`"))

@@ -152,7 +152,8 @@ impl Gatherer<'_> {
     fn unit(&mut self, file: FileId, given: Option<&Given>, chain: &mut Vec<(FileId, Span)>) -> Option<Unit> {
         let used_at = chain.last().map(|(_, at)| *at);
         let mut tree = self.tree(file, used_at)?;
-        variables::substitute(&mut tree, self.sources.file(file), self.options, given, self.findings);
+        let origins = variables::substitute(&mut tree, self.sources.file(file), self.options, given, self.findings);
+        self.sources.set_origins(file, origins);
         let uses = self.uses(&tree, file);
         if used_at.is_some() || !uses.is_empty() {
             self.values += variables::count(&tree);

@@ -45,16 +45,30 @@ impl FromStr for Override {
     }
 }
 
-/// Puts the variables into every scalar of `root`. Params have the values that are `given` where the file stands for a
-/// node, and those of `--set` where it is the first one.
+/// Most variables of one scalar whose values are shown.
+const MAX_ORIGINS: usize = 3;
+
+/// Where a variable stands whose value is written elsewhere.
+#[derive(Clone, Debug)]
+pub(super) struct Origin {
+    /// The scalar that it is in.
+    pub at: Span,
+    /// The name in the file where the variable is.
+    pub param: Span,
+    /// Where its value is written.
+    pub value: Span,
+}
+
+/// Puts the variables into every scalar of `root`, and returns where their values are written. Params have the values that are
+/// `given` where the file stands for a node, and those of `--set` where it is the first one.
 pub(super) fn substitute(
     root: &mut Tree,
     file: &SourceFile,
     options: &LoadOptions<'_>,
     given: Option<&Given>,
     findings: &mut Findings,
-) {
-    let Kind::Map(entries) = &mut root.kind else { return };
+) -> Vec<Origin> {
+    let Kind::Map(entries) = &mut root.kind else { return Vec::new() };
     let found = keys::find(entries, "params", GRAPH_KEYS, file);
     let at = if let Found::At(at) = found { Some(at) } else { None };
     let params_key = at.map_or_else(Span::default, |at| entries[at].0.span);
@@ -76,6 +90,7 @@ pub(super) fn substitute(
         params: Vec::new(),
         by_name: HashMap::new(),
         meant: HashMap::new(),
+        origins: Vec::new(),
         added: 0,
         text_bytes: 0,
     };
@@ -92,6 +107,7 @@ pub(super) fn substitute(
         others.for_each(|(_, (_, value))| scope.visit(value, findings));
     }
     scope.report_unused(findings);
+    scope.origins
 }
 
 struct Scope<'a> {
@@ -107,6 +123,7 @@ struct Scope<'a> {
     /// Params whose names are misspelt where they are given, and which of the values is theirs; none where that is not
     /// known.
     meant: HashMap<String, Option<usize>>,
+    origins: Vec<Origin>,
     added: usize,
     text_bytes: usize,
 }
@@ -379,6 +396,11 @@ impl Scope<'_> {
         }
         self.added += param.values;
         let mut value = param.value.clone();
+        let told = self.origins.iter().rev().take_while(|origin| origin.at == span).count();
+        // What the command line gives is in no file.
+        if value.span != Span::default() && told < MAX_ORIGINS {
+            self.origins.push(Origin { at: span, param: param.span, value: value.span });
+        }
         if self.added > MAX_ADDED_VALUES {
             let message = format!("params add more than {MAX_ADDED_VALUES} values to this file");
             findings.add(Draft::new(rules::OUT_OF_RANGE, span, message));

@@ -431,7 +431,7 @@ fn what_is_wrong_with_a_part_is_told_once_with_all_who_use_it() {
             .collect::<Vec<_>>()
     };
     assert_eq!(uses(&findings[0]), ["a.yaml used here", "b.yaml used here"]);
-    assert_eq!(uses(&findings[1]), ["b.yaml used here"]);
+    assert_eq!(uses(&findings[1]), ["b.yaml `count` is given here", "b.yaml used here"]);
     assert_eq!((&json["summary"]["errors"], &json["summary"]["files"]), (&json!(2), &json!(3)));
     for (format, mark) in [("github", "::error"), ("concise", "error["), ("sarif", "\"ruleId\""), ("junit", "<failure")]
     {
