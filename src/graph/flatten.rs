@@ -278,13 +278,6 @@ impl<'t> Unfolding<'t, '_, '_> {
             }
         }
         let is_reversed = interface.is_reversed(side, port);
-        if [side, side.other()].iter().all(|side| interface.port_count(*side) == 0) {
-            // Any of its nodes may have been meant to be at a port.
-            let nodes = [side, side.other()]
-                .into_iter()
-                .flat_map(|side| interface.nodes.iter().map(move |node| (side, node.clone())));
-            self.flat.unclear.extend(nodes);
-        }
         // Which ones were meant is not known, or they are too many.
         self.mark_unclear(name, side);
         if is_reversed {
@@ -301,7 +294,10 @@ impl<'t> Unfolding<'t, '_, '_> {
         };
         if interface.unclear.insert(side) {
             let ends = interface.ports(side).iter().flat_map(|(_, ends)| ends);
-            self.flat.unclear.extend(ends.map(|end| (side, end.clone())));
+            // Of a part without any ports, each node may have been meant.
+            let has_none = interface.inputs.is_empty() && interface.outputs.is_empty();
+            let nodes = interface.nodes.iter().filter(|_| has_none);
+            self.flat.unclear.extend(ends.chain(nodes).map(|end| (side, end.clone())));
         }
     }
 

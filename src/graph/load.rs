@@ -11,11 +11,10 @@ use super::sources::Sources;
 use super::streams::Streams;
 use super::supervision::{self, Supervision};
 use super::types::KnownTypes;
+use super::units::{self, LARGE};
 use super::variables::Override;
 use super::{Backend, BackendId, Delivery, Edge, Graph, Node, NodeId, Overflow, PortRef, Wait};
-use super::{
-    allow, delivery, fitting, flow, joins, machine, memory, mismatch, parse, resources, settings, units, wiring,
-};
+use super::{allow, delivery, fitting, flow, joins, machine, memory, mismatch, parse, resources, settings, wiring};
 use crate::node::Registry;
 use std::collections::{BTreeMap, HashSet};
 use std::thread;
@@ -24,9 +23,6 @@ use std::thread;
 pub const DEFAULT_QUEUE: u32 = 8;
 /// Largest payload where the file says none, in bytes.
 pub const DEFAULT_MAX_MESSAGE: u64 = 64 << 20;
-
-/// More edges than this are many.
-const LARGE: usize = 10_000;
 
 /// What a graph is loaded with, besides its file.
 pub struct LoadOptions<'a> {
@@ -138,6 +134,7 @@ fn read(sources: &mut Sources, options: &LoadOptions<'_>, packs: &dyn Packs, fin
         settings::ask_packs(&mut model, packs, sources, findings);
     }
     let streams = check(&model, findings);
+    // An edge that is there twice, which is known by now, is no needless copy.
     delivery::needless_copies(&model, &streams, findings);
     fitting::misfits(&model, &streams, options.registry, sources, findings);
     if let Some(limit) = &options.memory {

@@ -98,21 +98,19 @@ impl Reader<'_, '_, '_> {
         self.begin(self.at, is_map)?;
         self.at += 1;
         self.skip_spaces();
-        if self.byte() != Some(closing) {
-            loop {
-                if is_map {
-                    self.key()?;
-                    self.skip_spaces();
-                }
-                self.value(true)?;
-                self.skip_spaces();
-                match self.byte()? {
-                    b',' => self.at += 1,
-                    byte if byte == closing => break,
-                    _ => return None,
-                }
+        while self.byte()? != closing {
+            if is_map {
+                self.key()?;
                 self.skip_spaces();
             }
+            self.value(true)?;
+            self.skip_spaces();
+            match self.byte()? {
+                b',' => self.at += 1,
+                byte if byte == closing => break,
+                _ => return None,
+            }
+            self.skip_spaces();
         }
         self.at += 1;
         self.end(self.at - 1..self.at)
@@ -293,6 +291,7 @@ mod tests {
             "a:\n- b\n-   c: 1\n    d: x y  z  # e\n- {}\n- []\nf: [1, 'two', \"th'ree\", { g: [/x/y] }]\n",
             "a:\n    b:\n      - c: http://d:80/#e\n        f: a:b,c ]}\n    g: +1\n",
             "a: # b\n  c: # d\n  - e\n",
+            "a: [b, ]\nc: { d: [e,], }\n",
             "- a\n- b: c # d\n  # e\n-  d: { e: {} }\n",
             "true: null\n1: 0x1f\n1e3: .5\nx: ../y\n",
         ] {
@@ -325,7 +324,8 @@ mod tests {
             "a: 'b\n  c'",
             "a: 'b'c",
             "a: [b,\n  c]",
-            "a: [b, ]",
+            "a: [,]",
+            "a: [b,,c]",
             "a: { b: }",
             "a: { b }",
             "a: { b:1 }",

@@ -33,7 +33,7 @@ const MAX_MISSPELT: usize = 10_000;
 const MAX_BESIDE: usize = 1000;
 
 /// More nodes or edges than this are many.
-const LARGE: usize = 10_000;
+pub(super) const LARGE: usize = 10_000;
 
 /// One use of a file.
 pub(super) struct Unit {
