@@ -8,7 +8,7 @@ use super::source::{SourceFile, Span};
 use super::suggest::{self, Suggestion};
 use super::yaml::{Kind, Tree};
 use smol_str::SmolStr;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
@@ -128,7 +128,7 @@ impl<'t> Reader<'_, 't> {
         };
         let mut fields: Vec<Field<'t>> = Vec::with_capacity(entries.len());
         let mut by_name: HashMap<&str, usize> = HashMap::new();
-        let mut merged: Vec<&'t (Tree, Tree)> = Vec::new();
+        let mut merged: Vec<&'t Tree> = Vec::new();
         for (key, value) in entries {
             if matches!(key.kind, Kind::Seq(_) | Kind::Map(_)) {
                 self.report(
@@ -146,9 +146,7 @@ impl<'t> Reader<'_, 't> {
             let name = key.text(self.file);
             if name == MERGE_KEY {
                 self.findings.add(merge_key(key.span));
-                if let Kind::Map(entries) = &value.kind {
-                    merged.extend(entries);
-                }
+                merged.push(value);
                 continue;
             }
             // A few names are found faster one by one.
@@ -167,16 +165,35 @@ impl<'t> Reader<'_, 't> {
             }
             fields.push(Field { name, span: key.span, value, is_twice: false });
         }
-        // What was to be taken over is not missing.
-        let own = fields.len();
-        for (key, value) in merged {
-            let name = key.text(self.file);
-            let is_there = by_name.contains_key(name) || fields[..own.min(FEW)].iter().any(|field| field.name == name);
-            if !is_there {
-                fields.push(Field { name, span: key.span, value, is_twice: false });
-            }
+        if !merged.is_empty() {
+            self.take_over(merged, &mut fields);
         }
         Some(Fields(fields))
+    }
+
+    /// What was to be taken `over` from other mappings is not missing.
+    fn take_over(&self, mut over: Vec<&'t Tree>, fields: &mut Vec<Field<'t>>) {
+        let mut names: HashSet<&str> = fields.iter().map(|field| field.name).collect();
+        while let Some(tree) = over.pop() {
+            let entries = match &tree.kind {
+                Kind::Map(entries) => entries,
+                Kind::Seq(mappings) => {
+                    over.extend(mappings);
+                    continue;
+                }
+                _ => continue,
+            };
+            for (key, value) in
+                entries.iter().filter(|(key, _)| !matches!(key.kind, Kind::Seq(_) | Kind::Map(_) | Kind::Unknown))
+            {
+                let name = key.text(self.file);
+                if name == MERGE_KEY {
+                    over.push(value);
+                } else if names.insert(name) {
+                    fields.push(Field { name, span: key.span, value, is_twice: false });
+                }
+            }
+        }
     }
 
     /// As [`mapping`](Self::mapping), with no keys but `allowed`. Those that are `reserved` are not unknown. A misspelt key

@@ -13,6 +13,8 @@ use std::sync::Arc;
 const MAX_OF_RULE: usize = 1000;
 /// Longest message or help: nobody reads more, and a thousand findings may each repeat a text of a whole file.
 const MAX_TEXT: usize = 2000;
+/// Most places that are looked at to show where the values of a finding are written.
+const MAX_VALUES_SHOWN: usize = 8;
 /// Most findings up to which suggestions are looked for.
 const MAX_SUGGESTED: usize = 100;
 /// Most pairs of names that are compared to find out what unknown keys were meant to be.
@@ -290,12 +292,18 @@ impl Findings {
         let mut drafts = self.drafts;
         // Of the uses of a file, the first is shown.
         drafts.sort_by_key(|draft| draft.span.file);
-        let mut findings: Vec<(Finding, Vec<Span>)> = drafts.into_iter().map(|draft| finish(draft, sources)).collect();
+        let mut findings: Vec<(Finding, Around)> = drafts.into_iter().map(|draft| finish(draft, sources)).collect();
         findings.sort_by(|(a, _), (b, _)| {
             (a.place.span, a.level, a.code, &a.message).cmp(&(b.place.span, b.level, b.code, &b.message))
         });
-        findings.dedup_by(|(a, _), (b, _)| a == b);
-        findings.into_iter().map(|(finding, uses)| with_uses(finding, &uses, sources)).collect()
+        findings.dedup_by(|(finding, around), (first, around_first)| {
+            let is_same = finding == first;
+            if is_same {
+                around_first.values.append(&mut around.values);
+            }
+            is_same
+        });
+        findings.into_iter().map(|(finding, around)| with_places(finding, around, sources)).collect()
     }
 }
 
@@ -339,10 +347,16 @@ fn shown(text: String) -> String {
     text.chars().map(escaped).collect()
 }
 
-/// The finding, and where its file is used.
-fn finish(draft: Draft, sources: &Sources) -> (Finding, Vec<Span>) {
+/// What is shown around a finding beside the places that it names itself.
+struct Around {
+    /// Where the values are written that variables stand for at its place.
+    values: Vec<Related>,
+    /// Where its file is used.
+    uses: Vec<Span>,
+}
+
+fn finish(draft: Draft, sources: &Sources) -> (Finding, Around) {
     let own = draft.span.file;
-    let origins = sources.origins(draft.span);
     // A finding that speaks of several files has names that all of them understand.
     let is_of_one_file = draft.related.iter().all(|(span, _)| span.file == own);
     let words = |text: String| shown(if is_of_one_file { sources.in_own_words(own, &text) } else { text });
@@ -350,12 +364,12 @@ fn finish(draft: Draft, sources: &Sources) -> (Finding, Vec<Span>) {
     // Two uses of one file may be wrong only together.
     let others = draft.related.iter().map(|(span, _)| span.file).filter(|file| sources.are_one_file(*file, own));
     uses.extend(others.flat_map(|file| sources.uses(file)));
-    let of_value = origins.iter().map(|origin| {
+    let values = sources.origins(draft.span).iter().map(|origin| {
         let name = sources.file(own).slice(origin.param).trim_matches(['"', '\'']);
         related(origin.value, shown(format!("`{name}` is given here")), sources)
     });
-    let related =
-        draft.related.into_iter().map(|(span, message)| related(span, words(message), sources)).chain(of_value);
+    let around = Around { values: values.collect(), uses };
+    let related = draft.related.into_iter().map(|(span, message)| related(span, words(message), sources));
     let place = sources.place(draft.span);
     let fix = draft.fix.and_then(|change| change.in_file(sources.file(own)));
     let finding = Finding {
@@ -371,10 +385,15 @@ fn finish(draft: Draft, sources: &Sources) -> (Finding, Vec<Span>) {
         changes: draft.changes,
         count: 1,
     };
-    (finding, uses)
+    (finding, around)
 }
 
-fn with_uses(mut finding: Finding, uses: &[Span], sources: &Sources) -> Finding {
+fn with_places(mut finding: Finding, Around { values, uses }: Around, sources: &Sources) -> Finding {
+    for (at, value) in values.iter().enumerate().take(MAX_VALUES_SHOWN) {
+        if !values[..at].contains(value) {
+            finding.related.push(value.clone());
+        }
+    }
     for (at, span) in uses.iter().enumerate() {
         if !uses[..at].contains(span) {
             finding.related.push(related(*span, USED_HERE.to_owned(), sources));

@@ -277,7 +277,7 @@ impl<'t> Unfolding<'t, '_, '_> {
                 return Some(ends.iter().map(|end| Word { text: end.clone(), span: word.span }).collect());
             }
         }
-        let is_reversed = interface.is_reversed(side, port);
+        let is_reversed = interface.is_reversed(side, port) && interface.port_count(side.other()) > 0;
         // Which ones were meant is not known, or they are too many.
         self.mark_unclear(name, side);
         if is_reversed {

@@ -45,6 +45,10 @@ impl HasPorts for Interface {
         &self.ports(side)[at].0
     }
 
+    fn is_part(&self) -> bool {
+        true
+    }
+
     fn port_at(&self, side: Side, name: &str) -> Option<usize> {
         self.places.get(&(side, name.into())).copied()
     }

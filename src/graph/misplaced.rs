@@ -1,6 +1,7 @@
 //! Keys on the wrong level: sections within others, nodes within nodes, keys of a node beside it, two edges in one item. Each
 //! is told, and counts as standing where it belongs, so that nothing else follows from it.
 
+use super::fields::MERGE_KEY;
 use super::finding::{Draft, Findings};
 use super::pieces::is_name;
 use super::rules;
@@ -111,7 +112,7 @@ fn nodes_in_nodes(nodes: &mut Tree, outside: &HashSet<Span>, file: &SourceFile, 
     let is_node = |entry: &Entry| !NODE_KEYS.contains(&entry.0.text(file)) && is_node(entry, file);
     let Kind::Map(entries) = &mut nodes.kind else { return };
     let mut found = Vec::new();
-    for (node, keys) in entries.iter_mut() {
+    for (node, keys) in entries.iter_mut().filter(|(node, _)| node.text(file) != MERGE_KEY) {
         for entry in taken(keys, is_node) {
             if !outside.contains(&node.span) {
                 let (name, node) = (entry.0.text(file), node.text(file));
@@ -126,7 +127,9 @@ fn nodes_in_nodes(nodes: &mut Tree, outside: &HashSet<Span>, file: &SourceFile, 
 
 /// An edge that is two items of the list, for a dash too many, becomes one.
 fn halves_of_edges(edges: &mut Tree, file: &SourceFile, findings: &mut Findings) {
-    let has_only = |edge: &Tree, key: &str, other: &str| edge.has_key(key, file) && !edge.has_key(other, file);
+    let has_only = |edge: &Tree, key: &str, other: &str| {
+        edge.has_key(key, file) && ![other, MERGE_KEY].iter().any(|key| edge.has_key(key, file))
+    };
     let are_halves = |first: &Tree, next: &Tree| has_only(first, "from", "to") && has_only(next, "to", "from");
     let Kind::Seq(items) = &mut edges.kind else { return };
     if !items.windows(2).any(|pair| are_halves(&pair[0], &pair[1])) {
@@ -136,9 +139,12 @@ fn halves_of_edges(edges: &mut Tree, file: &SourceFile, findings: &mut Findings)
     for mut item in std::mem::take(items) {
         match whole.last_mut().filter(|last| are_halves(last, &item)) {
             Some(edge) => {
+                let in_braces = file.slice(item.span).starts_with('{');
+                let help =
+                    if in_braces { "write both as `{ from: …, to: … }`" } else { "take the `- ` before it out" };
                 let rest = entries_of(&mut item).into_vec();
                 let message = "this is the end of the edge above, not another edge".to_owned();
-                tell(&rest[0].0, message, "take the `- ` before it out".to_owned(), findings);
+                tell(&rest[0].0, message, help.to_owned(), findings);
                 edge.span = edge.span.to(item.span);
                 extend(edge, rest);
             }

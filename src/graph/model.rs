@@ -153,7 +153,11 @@ impl<'t> Model<'t> {
             };
             let (from, to) = (end(&edge.from, &edge.to, Side::Output), end(&edge.to, &edge.from, Side::Input));
             let resolved = ModelEdge { written: edge.settings, from, to };
-            if let (None, Some(from), Some(to)) = (resolved.wire(), edge.from, edge.to) {
+            if resolved.is_unresolved()
+                && let (Some(from), Some(to)) = (edge.from, edge.to)
+                && !model.is_ambiguous(&from, resolved.from)
+                && !model.is_ambiguous(&to, resolved.to)
+            {
                 unresolved.add(from, to, findings);
             }
             resolved
@@ -229,7 +233,7 @@ impl<'t> Model<'t> {
         self.nodes.iter().map(|node| node.name.text.as_str()).chain(self.parts.keys().map(SmolStr::as_str))
     }
 
-    /// Edges of which everything is known.
+    /// Edges between two nodes of which everything is known.
     pub fn wires(&self) -> impl Iterator<Item = Wire<'_>> {
         self.edges.iter().filter_map(ModelEdge::wire)
     }
@@ -265,6 +269,12 @@ impl<'t> Model<'t> {
     /// Whether an input takes several edges.
     pub fn takes_many(&self, (node, input): Port) -> bool {
         self.nodes[node].node_type.as_ref().is_some_and(|node_type| node_type.inputs[input].many)
+    }
+
+    /// Whether `word` names a node that has several ports on its side, and none of these: which one is meant is open.
+    fn is_ambiguous(&self, word: &Word, end: Option<End>) -> bool {
+        let is_known = |end: End| end.port.is_none() && self.nodes[end.node].node_type.is_some();
+        parted(&word.text).1.is_none() && end.is_some_and(is_known)
     }
 
     /// An end of an edge; `other` is the one across.
@@ -336,6 +346,11 @@ impl<'t> Model<'t> {
 }
 
 impl ModelEdge {
+    /// Whether not all is known of what it connects.
+    fn is_unresolved(&self) -> bool {
+        [self.from, self.to].iter().any(|end| end.is_none_or(|end| end.port.is_none()))
+    }
+
     /// None where it leads from a node to itself, which has a rule of its own.
     fn wire(&self) -> Option<Wire<'_>> {
         let (from, to) = self.from.zip(self.to).filter(|(from, to)| from.node != to.node)?;

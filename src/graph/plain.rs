@@ -15,11 +15,11 @@ const MAX_KEY_BYTES: usize = 128;
 /// Makes what `builder` makes of `text`, if that is plain.
 pub(super) fn read(text: &str, builder: &mut Builder<'_>) -> Option<()> {
     let is_plain = text.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte));
-    let mut reader = Reader { text, at: 0, indent: None, builder };
-    reader.next_line();
     if !is_plain {
         return None;
     }
+    let mut reader = Reader { text, at: 0, indent: None, builder };
+    reader.next_line();
     reader.block()?;
     reader.indent.is_none().then_some(())
 }

@@ -20,6 +20,11 @@ pub(super) trait HasPorts {
     fn port_count(&self, side: Side) -> usize;
     fn port_name(&self, side: Side, at: usize) -> &str;
 
+    /// Whether its ports are declared in a graph file.
+    fn is_part(&self) -> bool {
+        false
+    }
+
     /// The port called `name`.
     fn port_at(&self, side: Side, name: &str) -> Option<usize> {
         (0..self.port_count(side)).find(|&at| self.port_name(side, at) == name)
@@ -110,12 +115,11 @@ fn no_such_port(
                 (rules::NO_INPUT, "messages begin there; swap `from` and `to`, or end the edge at another node")
             }
         };
-        let help = match ports.port_count(side.other()) {
-            0 => {
-                let name = port.unwrap_or("NAME");
-                format!("declare it there, as in `ports: {{ {what}s: {{ {name}: NODE }} }}`")
-            }
-            _ => help.to_owned(),
+        let help = if ports.is_part() && ports.port_count(side.other()) == 0 {
+            let name = port.filter(|port| !port.is_empty()).unwrap_or("NAME");
+            format!("declare it there, as in `ports: {{ {what}s: {{ {name}: NODE }} }}`")
+        } else {
+            help.to_owned()
         };
         return (rule, message, Some(help.into()));
     }

@@ -28,6 +28,13 @@ struct Source {
     origins: Vec<Origin>,
 }
 
+impl Source {
+    fn new(file: SourceFile, first: FileId, used_at: Option<Span>, prefix: String) -> Self {
+        let (names, origins) = Default::default();
+        Source { file, first, used_at, prefix, names, origins }
+    }
+}
+
 impl Sources {
     /// A graph whose first file is `file`.
     #[must_use]
@@ -35,14 +42,7 @@ impl Sources {
         let id = FileId::default();
         let name = Arc::clone(file.name());
         let file = file.known_as(id, name);
-        Sources(vec![Source {
-            file,
-            first: id,
-            used_at: None,
-            prefix: String::new(),
-            names: HashSet::new(),
-            origins: Vec::new(),
-        }])
+        Sources(vec![Source::new(file, id, None, String::new())])
     }
 
     /// The first file.
@@ -63,14 +63,7 @@ impl Sources {
         }
         let id = FileId(u32::try_from(self.0.len()).unwrap_or(u32::MAX));
         let file = file.clone().known_as(id, Arc::clone(file.name()));
-        self.0.push(Source {
-            file,
-            first: id,
-            used_at: None,
-            prefix: String::new(),
-            names: HashSet::new(),
-            origins: Vec::new(),
-        });
+        self.0.push(Source::new(file, id, None, String::new()));
         id
     }
 
@@ -137,7 +130,7 @@ impl Sources {
         let same = self.0.iter().find(|source| source.file.is_same_file(&file));
         let first = same.map_or(id, |source| source.first);
         let file = file.known_as(id, name);
-        self.0.push(Source { file, first, used_at: Some(used_at), prefix, names: HashSet::new(), origins: Vec::new() });
+        self.0.push(Source::new(file, first, Some(used_at), prefix));
         Ok(id)
     }
 
@@ -148,7 +141,10 @@ impl Sources {
 
     /// Tells where what variables stand for in a file is written.
     pub(super) fn set_origins(&mut self, FileId(at): FileId, mut origins: Vec<Origin>) {
-        origins.sort_by_key(|origin| origin.at);
+        let place = |origin: &Origin| (origin.at, origin.value);
+        origins.sort_by_key(place);
+        // What an alias stands for is filled in for each of them.
+        origins.dedup_by_key(|origin| place(origin));
         self.0[at as usize].origins = origins;
     }
 

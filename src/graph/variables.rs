@@ -101,7 +101,7 @@ pub(super) fn substitute(
         scope.define(key, value, findings);
     }
     scope.check_overrides(params_key, findings);
-    // A `$` may also be written as an escape.
+    // A `$` may also be written as an escape. In a large file, two searches take less time than one for either.
     if ['$', '\\'].into_iter().any(|sign| file.text().contains(sign)) {
         let others = entries.iter_mut().enumerate().filter(|(place, _)| Some(*place) != at);
         others.for_each(|(_, (_, value))| scope.visit(value, findings));
