@@ -175,23 +175,20 @@ impl<'t> Reader<'_, 't> {
     fn take_over(&self, mut over: Vec<&'t Tree>, fields: &mut Vec<Field<'t>>) {
         let mut names: HashSet<&str> = fields.iter().map(|field| field.name).collect();
         while let Some(tree) = over.pop() {
-            let entries = match &tree.kind {
-                Kind::Map(entries) => entries,
-                Kind::Seq(mappings) => {
-                    over.extend(mappings);
-                    continue;
+            match &tree.kind {
+                Kind::Seq(mappings) => over.extend(mappings),
+                Kind::Map(entries) => {
+                    for (key, value) in entries {
+                        let is_word = !matches!(key.kind, Kind::Seq(_) | Kind::Map(_) | Kind::Unknown);
+                        let name = key.text(self.file);
+                        if name == MERGE_KEY {
+                            over.push(value);
+                        } else if is_word && names.insert(name) {
+                            fields.push(Field { name, span: key.span, value, is_twice: false });
+                        }
+                    }
                 }
-                _ => continue,
-            };
-            for (key, value) in
-                entries.iter().filter(|(key, _)| !matches!(key.kind, Kind::Seq(_) | Kind::Map(_) | Kind::Unknown))
-            {
-                let name = key.text(self.file);
-                if name == MERGE_KEY {
-                    over.push(value);
-                } else if names.insert(name) {
-                    fields.push(Field { name, span: key.span, value, is_twice: false });
-                }
+                _ => {}
             }
         }
     }

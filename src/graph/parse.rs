@@ -1,7 +1,7 @@
 //! YAML text to a [`Tree`]. With `syntax` and `comments`, the only place that knows the parser.
 //!
-//! The tree is made straight from the parser's events, or by `plain`. Duplicate keys are kept, so that they become findings like any
-//! other; merge keys are not special. Size, depth and aliases are bounded.
+//! The tree is made straight from the parser's events, or by `plain`. Duplicate keys are kept, so that they become findings
+//! like any other; merge keys are not special. Size, depth and aliases are bounded.
 
 use super::finding::{Draft, Findings};
 use super::source::{SourceFile, Span};

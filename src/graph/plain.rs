@@ -118,8 +118,8 @@ impl Reader<'_, '_, '_> {
 
     fn key(&mut self) -> Option<()> {
         let end = self.key_end()?;
-        self.scalar(self.at..end, plain_scalar(&self.text[self.at..end]))?;
-        self.at = end + 1;
+        self.word_to(end)?;
+        self.at += 1;
         Some(())
     }
 
@@ -149,9 +149,7 @@ impl Reader<'_, '_, '_> {
         if !is_plain {
             return None;
         }
-        self.scalar(self.at..end + 1, Kind::String(text.into()))?;
-        self.at = end + 1;
-        Some(())
+        self.scalar(end + 1, Kind::String(text.into()))
     }
 
     /// A scalar without quotes, which ends before a comment, and in brackets with what ends a value there.
@@ -180,9 +178,11 @@ impl Reader<'_, '_, '_> {
                 _ => end = at + 1,
             }
         }
-        self.scalar(self.at..end, plain_scalar(&self.text[self.at..end]))?;
-        self.at = end;
-        Some(())
+        self.word_to(end)
+    }
+
+    fn word_to(&mut self, end: usize) -> Option<()> {
+        self.scalar(end, plain_scalar(&self.text[self.at..end]))
     }
 
     /// Goes on with the next line that says something.
@@ -239,9 +239,12 @@ impl Reader<'_, '_, '_> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    fn scalar(&mut self, at: Range<usize>, kind: Kind) -> Option<()> {
-        let tree = Tree::new(self.builder.span(at), kind);
-        self.builder.value(tree, 0, 1).ok()
+    /// What is next, up to `end`, is a scalar.
+    fn scalar(&mut self, end: usize, kind: Kind) -> Option<()> {
+        let tree = Tree::new(self.builder.span(self.at..end), kind);
+        self.builder.value(tree, 0, 1).ok()?;
+        self.at = end;
+        Some(())
     }
 
     fn begin(&mut self, at: usize, is_map: bool) -> Option<()> {

@@ -107,7 +107,7 @@ fn no_such_port(
     let count = ports.port_count(side);
     if count == 0 {
         let message = format!("`{node}` is a `{}`, which has no {what}s", ports.type_name());
-        let (rule, help) = match side {
+        let (rule, other_way) = match side {
             Side::Output => {
                 (rules::NO_OUTPUT, "messages end there; swap `from` and `to`, or begin the edge at another node")
             }
@@ -115,12 +115,12 @@ fn no_such_port(
                 (rules::NO_INPUT, "messages begin there; swap `from` and `to`, or end the edge at another node")
             }
         };
-        let help = if ports.is_part() && ports.port_count(side.other()) == 0 {
+        let lacks_all = ports.is_part() && ports.port_count(side.other()) == 0;
+        let declared = || {
             let name = port.filter(|port| !port.is_empty()).unwrap_or("NAME");
             format!("declare it there, as in `ports: {{ {what}s: {{ {name}: NODE }} }}`")
-        } else {
-            help.to_owned()
         };
+        let help = if lacks_all { declared() } else { other_way.to_owned() };
         return (rule, message, Some(help.into()));
     }
     let Some(port) = port else {
