@@ -200,4 +200,17 @@ mod tests {
         let place = |file| sources.place(Span::new(0, 1).in_file(file));
         assert!(sources.are_one_file(inner, again) && place(inner) == place(again) && place(inner) != place(FileId(0)));
     }
+
+    #[test]
+    fn where_a_value_is_written_is_kept_once_however_often_it_is_filled_in() {
+        let mut sources = Sources::new(SourceFile::from_text("x.yaml", Path::new("/"), "a b c d\n"));
+        let origin = |at: usize, value: usize| {
+            let [at, param, value] = [at, value, value].map(|start| Span::new(start, start + 1));
+            Origin { at, param, value }
+        };
+        let filled_in = [origin(0, 4), origin(2, 6), origin(2, 4)];
+        sources.set_origins(FileId::default(), filled_in.iter().cycle().take(300).cloned().collect());
+        let written = |at: usize| sources.origins(Span::new(at, at + 1)).len();
+        assert_eq!([0, 2, 4].map(written), [1, 2, 0]);
+    }
 }
