@@ -76,7 +76,7 @@ impl Edge {
         let station = Station::create(SegmentKind::Sealed, "b", words)?;
         let seen = Arc::new(ReadOnly::map(&station.handle()?, words.bytes())?);
         let dead: Arc<AtomicBool> = Arc::default();
-        sender.attach(terms.clone(), Consumer { station: seen, words_at: words.in_words(0), dead: Arc::clone(&dead) });
+        sender.attach(terms.clone(), Consumer::new(seen, words.in_words(0), Arc::clone(&dead)));
         let port = Arc::new(ReadOnly::map(&sender.handle()?, layout.bytes())?);
         let wiring = Wiring { terms, edge: 0, layout, port_edge: 0, station_edge: 0, queue: None, dead };
         let receiver = station.receiver(wiring, Mapped::new(port, Arc::new(Inbox::default())));

@@ -229,11 +229,8 @@ impl Segments {
 
     fn consumer(&self, edge: &OutEdgeSetup, attachment: &mut Attachment) -> Consumer {
         let layout: StationLayout = edge.station_layout;
-        Consumer {
-            station: self.reading(SegmentOwner::Station(edge.station)),
-            words_at: layout.in_words(edge.station_edge as usize),
-            dead: attachment.flag(edge.edge),
-        }
+        let station = self.reading(SegmentOwner::Station(edge.station));
+        Consumer::new(station, layout.in_words(edge.station_edge as usize), attachment.flag(edge.edge))
     }
 
     fn bind_input(

@@ -294,7 +294,7 @@ impl PortLayout {
     /// Length of the segment; one that no machine has where it would be longer than can be counted.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        pages(self.slot(self.slots()))
+        pages(self.slot_places().end())
     }
 
     /// How much memory all slots come to need with messages of the largest size and hardly any metadata.
@@ -326,10 +326,15 @@ pub struct SlotPlaces {
 }
 
 impl SlotPlaces {
-    /// Where a slot lies; beyond the segment where there is no such slot.
+    /// Where a slot lies; anywhere where there is no such slot.
     #[must_use]
     pub fn slot(&self, slot: u32) -> usize {
-        self.first.saturating_add((slot as usize).saturating_mul(self.stride))
+        self.first.wrapping_add((slot as usize).wrapping_mul(self.stride))
+    }
+
+    /// Where the last one ends; nowhere on any machine where that is further than can be counted.
+    fn end(&self) -> usize {
+        self.first.saturating_add((self.count as usize).saturating_mul(self.stride))
     }
 }
 

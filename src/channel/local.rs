@@ -3,12 +3,13 @@
 //! The words of such an edge lie where those of every other edge lie, so sleeping, waking and the ledger are the same;
 //! only the messages themselves travel in private memory. The last owner of a message receives it by move.
 
-use super::layout::{InWords, OutWords, Published};
+use super::layout::{OutWords, Published};
 use super::memory::Writable;
 use super::ring::Consumer;
 use super::sleep::{Sleeps, Woken, announce};
 use super::wait::{Awaited, Interrupt, Level, Waiter};
 use super::wait_list::WaitList;
+use super::words::Words;
 use super::{ChannelError, EdgeTerms, add};
 use crate::graph::Overflow;
 use crate::message::Owned;
@@ -24,8 +25,7 @@ pub struct LocalQueue(Mutex<VecDeque<(u64, Arc<Owned>)>>);
 /// The producer's end of such an edge.
 pub struct LocalEdge {
     terms: EdgeTerms,
-    port: Arc<Writable>,
-    words_at: usize,
+    ours: Words<Writable, OutWords>,
     consumer: Consumer,
     queue: Arc<LocalQueue>,
     next: u64,
@@ -63,20 +63,20 @@ impl Awaited for Passage<'_> {
         if interrupt.level() == Level::Cut {
             return Err(ChannelError::Interrupted);
         }
-        let seen = self.edge.theirs().taken.load(Acquire);
+        let seen = self.edge.consumer.words.taken.load(Acquire);
         if let Some(message) = self.message.take() {
             self.message = self.edge.offer(message)?;
         }
         if self.message.is_none() {
             return Ok(Some(()));
         }
-        list.push_counter(&self.edge.theirs().taken, seen);
+        list.push_counter(&self.edge.consumer.words.taken, seen);
         Ok(None)
     }
 
     fn announce(&mut self, sleeping: bool) {
         let number = self.edge.sleeps.number(sleeping);
-        announce(&self.edge.ours().waiting, number);
+        announce(&self.edge.ours.waiting, number);
     }
 }
 
@@ -89,8 +89,9 @@ impl LocalEdge {
         queue: Arc<LocalQueue>,
     ) -> Self {
         let (sleeps, woken) = (Sleeps::default(), Woken::default());
-        let next = Published::of(port.at::<OutWords>(words_at).published.load(Relaxed)).positions;
-        LocalEdge { terms, port, words_at, consumer, queue, next, sleeps, woken }
+        let ours: Words<_, OutWords> = Words::find(port, |port| port.at(words_at));
+        let next = Published::of(ours.published.load(Relaxed)).positions;
+        LocalEdge { terms, ours, consumer, queue, next, sleeps, woken }
     }
 
     pub fn terms(&self) -> &EdgeTerms {
@@ -98,7 +99,7 @@ impl LocalEdge {
     }
 
     pub fn has_reader(&self) -> bool {
-        self.theirs().left.load(Acquire) == 0
+        self.consumer.words.left.load(Acquire) == 0
     }
 
     /// As [`OutEdge::offer`](super::ring::OutEdge::offer); a message that has to wait comes back.
@@ -114,8 +115,8 @@ impl LocalEdge {
                 // The consumer counts it: a gap in the positions.
                 Overflow::DropOldest => drop(queue.pop_front()),
                 Overflow::DropNewest | Overflow::Fail => {
-                    add(&self.ours().sent, 1);
-                    add(&self.ours().rejected, 1);
+                    add(&self.ours.sent, 1);
+                    add(&self.ours.rejected, 1);
                     if self.terms.overflow == Overflow::DropNewest {
                         return Ok(None);
                     }
@@ -126,8 +127,8 @@ impl LocalEdge {
         queue.push_back((self.next, message));
         self.next += 1;
         // Counted before anybody can take it.
-        add(&self.ours().sent, 1);
-        self.ours().published.store(Published::open(self.next).word(), Release);
+        add(&self.ours.sent, 1);
+        self.ours.published.store(Published::open(self.next).word(), Release);
         drop(queue);
         self.wake_consumer();
         Ok(None)
@@ -140,21 +141,11 @@ impl LocalEdge {
 
     pub fn close(&mut self) {
         let closed = Published { closed: true, ..Published::open(self.next) };
-        self.ours().published.store(closed.word(), Release);
+        self.ours.published.store(closed.word(), Release);
         self.wake_consumer();
     }
 
     fn wake_consumer(&mut self) {
-        let (theirs, ours): (&InWords, &OutWords) =
-            (self.consumer.station.at(self.consumer.words_at), self.port.at(self.words_at));
-        self.woken.wake(&theirs.sleeping, &ours.published);
-    }
-
-    fn ours(&self) -> &OutWords {
-        self.port.at(self.words_at)
-    }
-
-    fn theirs(&self) -> &InWords {
-        self.consumer.station.at(self.consumer.words_at)
+        self.woken.wake(&self.consumer.words.sleeping, &self.ours.published);
     }
 }

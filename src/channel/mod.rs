@@ -102,6 +102,8 @@ mod turns;
 mod wait;
 #[cfg(target_os = "linux")]
 mod wait_list;
+#[cfg(target_os = "linux")]
+mod words;
 
 pub use layout::{EdgeLayout, MAX_HOLDS, MAX_METADATA_BYTES, PortLayout, PortStart, StationLayout};
 

@@ -13,6 +13,7 @@ use super::memory::Writable;
 use super::sleep::{self, Woken};
 use super::sync::{AtomicBool, fence};
 use super::wait_list::WaitList;
+use super::words::Words;
 use super::{ChannelError, EdgeTerms, add};
 use crate::graph::Overflow;
 use crate::message::{Owned, Pool, Release, View, monotonic_ns};
@@ -46,8 +47,7 @@ pub struct Wiring {
 
 /// The consumer's end of one edge. Used by one thread.
 pub struct Receiver {
-    station: Arc<Writable>,
-    words_at: usize,
+    ours: Words<Writable, InWords>,
     wiring: Wiring,
     incoming: Incoming,
     pool: Arc<Pool>,
@@ -78,10 +78,10 @@ impl Receiver {
     /// The consumer's end of one edge: its own words lie at `words_at` in `station`, and what its producer has written is
     /// `mapped`.
     pub(super) fn new(station: Arc<Writable>, words_at: usize, wiring: Wiring, mapped: Mapped) -> Self {
-        let next = station.at::<InWords>(words_at).taken.load(Relaxed) >> 1;
+        let ours: Words<_, InWords> = Words::find(station, |station| station.at(words_at));
+        let next = ours.taken.load(Relaxed) >> 1;
         Receiver {
-            station,
-            words_at,
+            ours,
             incoming: Incoming::new(mapped, &wiring.layout, wiring.port_edge),
             wiring,
             pool: Pool::new(SPARE_BUFFERS),
@@ -183,7 +183,7 @@ impl Receiver {
         let content = self.incoming.content(&found, self.name())?;
         let payload = self.pool.copy_of(content.payload);
         let message = Owned { header: content.header, metadata: content.metadata, payload };
-        let counters = &self.ours().counters;
+        let counters = &self.ours.counters;
         add(&counters.copies, 1);
         add(&counters.copied_bytes, found.payload_bytes as u64);
         self.give_back(borrow);
@@ -195,7 +195,7 @@ impl Receiver {
         let (position, shared) = queue.pop()?;
         self.skip_to(position);
         let publish_ns = shared.header.publish_ns;
-        let counters = &self.ours().counters;
+        let counters = &self.ours.counters;
         let message = match Arc::try_unwrap(shared) {
             Ok(message) => {
                 add(&counters.moves, 1);
@@ -229,14 +229,14 @@ impl Receiver {
         };
         self.prefetch(position + 1);
         let content = self.incoming.content(&found, self.name())?;
-        add(&self.ours().counters.views, 1);
+        add(&self.ours.counters.views, 1);
         self.advance(position, found.publish_ns);
         Ok(Some(View::new(content.header, content.metadata, content.payload, Some((self, borrow as u64)))))
     }
 
     /// Says that the node is done with every message taken so far.
     pub fn done(&self) {
-        let counters = &self.ours().counters;
+        let counters = &self.ours.counters;
         let in_hand = self.in_hand.replace(0);
         if in_hand > 0 {
             add(&counters.received, in_hand);
@@ -246,12 +246,12 @@ impl Receiver {
 
     /// Announces the sleep `number` of this consumer, or, with 0, that it is awake. After announcing a sleep, poll again.
     pub fn announce_sleep(&self, number: u32) {
-        sleep::announce(&self.ours().sleeping, number);
+        sleep::announce(&self.ours.sleeping, number);
     }
 
     /// Tells the producer that this consumer never sleeps.
     pub fn announce_never(&self) {
-        sleep::announce_never(&self.ours().sleeping);
+        sleep::announce_never(&self.ours.sleeping);
     }
 
     /// Adds what to wait for: a change of the word that [`Poll::Empty`] told.
@@ -261,8 +261,8 @@ impl Receiver {
 
     /// Leaves: nothing more will be taken. What is still queued counts as dropped.
     pub fn leave(&self) {
-        self.ours().left.store(1, Releasing);
-        self.ours().taken.store(self.next.get() << 1 | 1, Releasing);
+        self.ours.left.store(1, Releasing);
+        self.ours.taken.store(self.next.get() << 1 | 1, Releasing);
         self.wake_producer();
     }
 
@@ -270,7 +270,7 @@ impl Receiver {
     #[cfg(test)]
     pub fn start_at(&self, position: u64) {
         self.next.set(position);
-        self.ours().taken.store(position << 1, Releasing);
+        self.ours.taken.store(position << 1, Releasing);
     }
 
     /// The next entry is not there any more, which only a queue that may lose messages can say.
@@ -301,7 +301,7 @@ impl Receiver {
             return Err(ChannelError::TooManyViews { edge: self.name().to_owned(), holds });
         }
         self.borrows.set(self.borrows.get() | 1 << entry);
-        self.ours().borrowed[entry as usize].store(position + 1, Releasing);
+        self.ours.borrowed[entry as usize].store(position + 1, Releasing);
         if self.may_lose() {
             fence(SeqCst);
         }
@@ -310,7 +310,7 @@ impl Receiver {
 
     fn give_back(&self, borrow: Option<usize>) {
         if let Some(entry) = borrow {
-            self.ours().borrowed[entry].store(0, Releasing);
+            self.ours.borrowed[entry].store(0, Releasing);
             self.borrows.set(self.borrows.get() & !(1 << entry));
             self.incoming.mapped().gave_back(entry);
         }
@@ -319,7 +319,7 @@ impl Receiver {
     /// The message at `position` has been taken: it leaves the queue.
     #[inline]
     fn advance(&self, position: u64, publish_ns: u64) {
-        let ours = self.ours();
+        let ours = &self.ours;
         self.in_hand.set(self.in_hand.get() + 1);
         ours.counters.in_hand.store(self.in_hand.get(), Relaxed);
         if position < LATENCY_ALL || position.is_multiple_of(LATENCY_EVERY) {
@@ -333,7 +333,7 @@ impl Receiver {
     #[inline]
     fn wake_producer(&self) {
         let mut woken = self.woken.take();
-        woken.wake(&self.theirs().waiting, &self.ours().taken);
+        woken.wake(&self.theirs().waiting, &self.ours.taken);
         self.woken.set(woken);
     }
 
@@ -341,15 +341,15 @@ impl Receiver {
     fn skip_to(&self, position: u64) {
         let missed = position.saturating_sub(self.next.get());
         if missed > 0 {
-            add(&self.ours().counters.dropped, missed);
+            add(&self.ours.counters.dropped, missed);
             self.next.set(position);
-            self.ours().taken.store(position << 1, Releasing);
+            self.ours.taken.store(position << 1, Releasing);
         }
     }
 
     #[cold]
     fn time(&self, latency_ns: u64) {
-        let ours = self.ours();
+        let ours = &self.ours;
         add(&ours.latency[latency::bucket(latency_ns)], 1);
         let longest = ours.counters.latency_max.load(Relaxed).max(latency_ns);
         ours.counters.latency_max.store(longest, Relaxed);
@@ -357,10 +357,6 @@ impl Receiver {
 
     fn may_lose(&self) -> bool {
         self.wiring.terms.overflow == Overflow::DropOldest
-    }
-
-    fn ours(&self) -> &InWords {
-        self.station.at(self.words_at)
     }
 
     fn theirs(&self) -> &OutWords {

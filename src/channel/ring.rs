@@ -8,6 +8,7 @@ use super::slots::{SlotRef, Slots};
 use super::sync::{AtomicBool, AtomicU64, fence};
 use super::wait::{Awaited, Interrupt, Level, Waiter};
 use super::wait_list::WaitList;
+use super::words::Words;
 use super::{ChannelError, EdgeTerms, add};
 use crate::graph::Overflow;
 use crate::message::monotonic_ns;
@@ -26,7 +27,7 @@ const GATHER_PAUSES: u32 = 16;
 /// far as they fit that account; where they do not, the edge is quarantined and never looked at again.
 pub struct OutEdge {
     terms: EdgeTerms,
-    port: Arc<Writable>,
+    ours: Words<Writable, OutWords>,
     /// The port's segment before this one, while the consumer may still look at it.
     before: Option<Before>,
     words_at: usize,
@@ -64,12 +65,17 @@ struct Before {
 
 /// The consumer's words, as its producer sees them.
 pub struct Consumer {
-    /// The consumer's segment.
-    pub station: Arc<ReadOnly>,
-    /// Where this edge's words lie in it.
-    pub words_at: usize,
-    /// Set when the consumer's process is known to be dead.
-    pub dead: Arc<AtomicBool>,
+    pub(super) words: Words<ReadOnly, InWords>,
+    pub(super) dead: Arc<AtomicBool>,
+}
+
+impl Consumer {
+    /// The consumer whose words for this edge lie at `words_at` in its segment `station`. `dead` is set when its process is
+    /// known to be dead.
+    #[must_use]
+    pub fn new(station: Arc<ReadOnly>, words_at: usize, dead: Arc<AtomicBool>) -> Self {
+        Consumer { words: Words::find(station, |station| station.at(words_at)), dead }
+    }
 }
 
 /// A reading of the consumer's borrow table: read once and then compared, so that no consumer, however it scribbles, can
@@ -113,12 +119,12 @@ impl Awaited for Room<'_> {
         if interrupt.level() == Level::Cut {
             return Err(ChannelError::Interrupted);
         }
-        let seen = self.edge.theirs().taken.load(Acquire);
+        let seen = self.edge.consumer.words.taken.load(Acquire);
         self.edge.reclaim(self.slots);
         if !self.edge.open || !self.edge.is_full() {
             return Ok(Some(()));
         }
-        list.push_counter(&self.edge.theirs().taken, seen);
+        list.push_counter(&self.edge.consumer.words.taken, seen);
         Ok(None)
     }
 
@@ -130,7 +136,8 @@ impl Awaited for Room<'_> {
 impl OutEdge {
     pub fn new(port: Arc<Writable>, layout: &PortLayout, edge: usize, terms: EdgeTerms, consumer: Consumer) -> Self {
         let words_at = layout.out_words(edge);
-        let first = Published::of(port.at::<OutWords>(words_at).published.load(Relaxed)).positions;
+        let ours: Words<_, OutWords> = Words::find(port, |port| port.at(words_at));
+        let first = Published::of(ours.published.load(Relaxed)).positions;
         OutEdge {
             words_at,
             ring_at: layout.ring(edge),
@@ -139,7 +146,7 @@ impl OutEdge {
             held: Vec::with_capacity(terms.holds as usize),
             borrowed: Borrowed(Vec::with_capacity(terms.holds as usize)),
             terms,
-            port,
+            ours,
             before: None,
             consumer,
             next: first,
@@ -157,7 +164,7 @@ impl OutEdge {
 
     /// Whether anybody reads at the other end.
     pub fn has_reader(&self) -> bool {
-        self.open && self.theirs().left.load(Relaxed) == 0 && !self.consumer.dead.load(Relaxed)
+        self.open && self.consumer.words.left.load(Relaxed) == 0 && !self.consumer.dead.load(Relaxed)
     }
 
     /// Puts a message into the queue, or does what the edge's policy says where the queue is full.
@@ -234,7 +241,7 @@ impl OutEdge {
         if !self.open {
             return;
         }
-        let word = self.theirs().taken.load(Acquire);
+        let word = self.consumer.words.taken.load(Acquire);
         let (taken, gone) = (word >> 1, word & 1 == 1);
         if taken > self.next || (taken < self.oldest() && self.oldest() > self.first && !self.may_lag()) {
             return self.quarantine(slots);
@@ -260,7 +267,7 @@ impl OutEdge {
     /// Says that no more will come.
     pub fn close(&mut self) {
         let closed = Published { closed: true, ..Published::open(self.next) };
-        self.ours().published.store(closed.word(), Release);
+        self.ours.published.store(closed.word(), Release);
         self.wake_consumer();
     }
 
@@ -271,7 +278,7 @@ impl OutEdge {
 
     /// Makes the edge's words in a segment that is about to take this one's place.
     pub fn prepare(&self, successor: &Writable) {
-        let (old, new): (_, &OutWords) = (self.ours(), successor.at(self.words_at));
+        let (old, new): (_, &OutWords) = (&*self.ours, successor.at(self.words_at));
         new.published.store(Published::open(self.next).word(), Relaxed);
         new.waiting.store(old.waiting.load(Relaxed), Relaxed);
         for (from, to) in [(&old.sent, &new.sent), (&old.rejected, &new.rejected)] {
@@ -283,30 +290,31 @@ impl OutEdge {
     /// Goes on in `successor`, and tells the consumer to.
     pub fn move_to(&mut self, successor: &Arc<Writable>) {
         let moved = Published { moved: true, ..Published::open(self.next) };
-        self.ours().published.store(moved.word(), Release);
+        self.ours.published.store(moved.word(), Release);
         self.wake_consumer();
-        let port = std::mem::replace(&mut self.port, Arc::clone(successor));
-        self.before = self.open.then_some(Before { port, until: self.next });
+        let ours = Words::find(Arc::clone(successor), |port| port.at(self.words_at));
+        let before = std::mem::replace(&mut self.ours, ours);
+        self.before = self.open.then(|| Before { port: Arc::clone(before.segment()), until: self.next });
     }
 
     /// Tells the consumer that its producer never sleeps.
     pub fn announce_never(&self) {
-        announce_never(&self.ours().waiting);
+        announce_never(&self.ours.waiting);
     }
 
     /// Raises or lowers the flag that the consumer looks at after it has taken a message, wherever it looks.
     fn announce_wait(&mut self, waiting: bool) {
         let number = self.sleeps.number(waiting);
-        let ports = [Some(&self.port), self.before.as_ref().map(|before| &before.port)];
-        for port in ports.into_iter().flatten() {
-            announce(&port.at::<OutWords>(self.words_at).waiting, number);
+        announce(&self.ours.waiting, number);
+        if let Some(before) = &self.before {
+            announce(&before.port.at::<OutWords>(self.words_at).waiting, number);
         }
     }
 
     #[cfg(test)]
     pub fn start_at(&mut self, position: u64) {
         self.next = position;
-        self.ours().published.store(Published::open(position).word(), Release);
+        self.ours.published.store(Published::open(position).word(), Release);
     }
 
     fn is_full(&self) -> bool {
@@ -314,12 +322,12 @@ impl OutEdge {
     }
 
     fn count_offer(&self) {
-        add(&self.ours().sent, 1);
+        add(&self.ours.sent, 1);
     }
 
     fn reject(&self) {
         self.count_offer();
-        add(&self.ours().rejected, 1);
+        add(&self.ours.rejected, 1);
     }
 
     fn push(&mut self, envelope: Envelope, slots: &mut Slots) {
@@ -334,14 +342,13 @@ impl OutEdge {
         self.next += 1;
         // In one line with the word that the consumer looks at: written together, it changes cores once.
         self.count_offer();
-        self.ours().published.store(Published::open(self.next).word(), Release);
+        self.ours.published.store(Published::open(self.next).word(), Release);
         self.wake_consumer();
     }
 
+    #[inline]
     fn wake_consumer(&mut self) {
-        let (theirs, ours): (&InWords, &OutWords) =
-            (self.consumer.station.at(self.consumer.words_at), self.port.at(self.words_at));
-        self.woken.wake(&theirs.sleeping, &ours.published);
+        self.woken.wake(&self.consumer.words.sleeping, &self.ours.published);
     }
 
     /// Takes the oldest entry back from a consumer that has not taken it, or notices that it just has.
@@ -353,6 +360,7 @@ impl OutEdge {
     }
 
     /// The oldest position leaves the queue. Its slot stays pinned while the consumer holds it.
+    #[inline]
     fn leave_queue(&mut self, slots: &mut Slots) {
         let position = self.oldest();
         let slot = self.in_queue.pop_front().expect("positions below `next` are in the queue");
@@ -368,9 +376,9 @@ impl OutEdge {
         self.next - self.in_queue.len() as u64
     }
 
+    #[inline]
     fn read_borrows(&mut self) {
-        let theirs: &InWords = self.consumer.station.at(self.consumer.words_at);
-        self.borrowed.read(&theirs.borrowed[..self.terms.holds as usize]);
+        self.borrowed.read(&self.consumer.words.borrowed[..self.terms.holds as usize]);
     }
 
     /// Whether the consumer's count may lie below what the queue holds: it does where entries were withdrawn.
@@ -379,7 +387,7 @@ impl OutEdge {
     }
 
     fn quarantine(&mut self, slots: &mut Slots) {
-        self.ours().quarantined.store(1, Relaxed);
+        self.ours.quarantined.store(1, Relaxed);
         tracing::error!("the edge {} is in quarantine: its consumer wrote counters that cannot be", self.terms.name);
         self.give_up(slots);
     }
@@ -396,16 +404,8 @@ impl OutEdge {
         let index = (position & self.ring_mask) as usize;
         let port = match &self.before {
             Some(before) if position < before.until => &before.port,
-            _ => &self.port,
+            _ => self.ours.segment(),
         };
         port.at(self.ring_at + index * size_of::<Entry>())
-    }
-
-    fn ours(&self) -> &OutWords {
-        self.port.at(self.words_at)
-    }
-
-    fn theirs(&self) -> &InWords {
-        self.consumer.station.at(self.consumer.words_at)
     }
 }

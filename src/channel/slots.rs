@@ -93,7 +93,8 @@ struct Encoded {
 pub struct Loan {
     /// The slot.
     pub slot: SlotRef,
-    /// Where its payload lies in the segment.
+    /// Where it lies in the segment, and its payload.
+    start: usize,
     offset: usize,
     /// Length of the payload.
     pub payload_bytes: usize,
@@ -238,7 +239,7 @@ impl Slots {
         self.prefetch_next(payload_at, payload_bytes);
         self.turns.lent(payload_bytes, monotonic_ns);
         let slot = SlotRef { generation: self.generation, index };
-        Ok(Loan { slot, offset: start + payload_at, payload_bytes, metadata_version: self.metadata.version })
+        Ok(Loan { slot, start, offset: start + payload_at, payload_bytes, metadata_version: self.metadata.version })
     }
 
     /// The free slot whose turn it is.
@@ -292,7 +293,7 @@ impl Slots {
     /// Writes into the header of a filled slot what changes with every message: each store may wait for one before it.
     pub fn seal(&mut self, loan: &Loan, sequence: u64, capture: Capture, publish_ns: u64, trace: u64) {
         self.turns.filled(loan.payload_bytes, publish_ns);
-        let header: &SlotHeader = self.memory.at(self.places.slot(loan.slot.index));
+        let header: &SlotHeader = self.memory.at(loan.start);
         header.sequence.store(sequence, Relaxed);
         header.capture_ns.store(capture.ns, Relaxed);
         header.clock.store(clock_code(capture.clock), Relaxed);

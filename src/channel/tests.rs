@@ -49,7 +49,7 @@ impl Pair {
         let station_seen = Arc::new(ReadOnly::map(&station_handle, StationLayout { edges: 1 }.bytes()).unwrap());
         let consumer_is_dead = Arc::new(AtomicBool::new(false));
         let (at, dead) = (StationLayout { edges: 1 }.in_words(0), Arc::clone(&consumer_is_dead));
-        sender.attach(terms.clone(), Consumer { station: Arc::clone(&station_seen), words_at: at, dead });
+        sender.attach(terms.clone(), Consumer::new(Arc::clone(&station_seen), at, dead));
         let inbox = Arc::new(Inbox::default());
         let port = Arc::new(ReadOnly::map(&port_handle, layout.bytes()).unwrap());
         let (bytes, successors) = (layout.bytes(), Arc::clone(&inbox));

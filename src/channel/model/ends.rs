@@ -69,7 +69,7 @@ pub fn port(edges: &[Edge], start: u64) -> (Producer, Vec<Reader>, Runner) {
         let seen = Arc::new(mapped(&station.handle(), station_layout.bytes()));
         seen.at::<InWords>(0);
         let (dead, interrupt) = (Arc::new(AtomicBool::new(false)), interrupt());
-        sender.attach(terms.clone(), Consumer { station: seen, words_at: 0, dead: Arc::clone(&dead) });
+        sender.attach(terms.clone(), Consumer::new(seen, 0, Arc::clone(&dead)));
         let wiring = Wiring {
             terms,
             edge: 0,

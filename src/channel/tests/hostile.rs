@@ -124,7 +124,7 @@ fn backed(bytes: usize) -> Writable {
 
 fn consumer(station: &Writable) -> Consumer {
     let station = Arc::new(ReadOnly::map(&station.handle().unwrap(), STATION.bytes()).unwrap());
-    Consumer { station, words_at: 0, dead: Arc::default() }
+    Consumer::new(station, 0, Arc::default())
 }
 
 fn wiring(overflow: Overflow, layout: PortLayout, port_edge: usize) -> Wiring {
@@ -147,7 +147,7 @@ fn producer_beside(overflow: Overflow, whims: &mut Whims) -> u64 {
     sender.attach(terms(overflow), consumer(&scribbled));
     let station = Station::create(SegmentKind::Sealed, "honest", STATION).unwrap();
     let seen = Arc::new(ReadOnly::map(&station.handle().unwrap(), STATION.bytes()).unwrap());
-    sender.attach(terms(Overflow::Block), Consumer { station: seen, words_at: 0, dead: Arc::default() });
+    sender.attach(terms(Overflow::Block), Consumer::new(seen, 0, Arc::default()));
     let port = Arc::new(ReadOnly::map(&sender.handle().unwrap(), layout.bytes()).unwrap());
     let wiring = wiring(Overflow::Block, layout.clone(), 1);
     let honest = station.receiver(wiring, Mapped::new(Arc::clone(&port), Arc::default()));

@@ -78,7 +78,7 @@ impl Port {
             let station = Station::create(SegmentKind::Sealed, "oracle", STATION).unwrap();
             let station_seen = Arc::new(ReadOnly::map(&station.handle().unwrap(), STATION.bytes()).unwrap());
             let flag = Arc::new(AtomicBool::new(false));
-            let consumer = Consumer { station: Arc::clone(&station_seen), words_at: 0, dead: Arc::clone(&flag) };
+            let consumer = Consumer::new(Arc::clone(&station_seen), 0, Arc::clone(&flag));
             sender.attach(terms.clone(), consumer);
             let (port_edge, layout) = (at, layout.clone());
             let wiring =

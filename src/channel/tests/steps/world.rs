@@ -368,7 +368,7 @@ impl End {
     }
 
     fn consumer(&self) -> Consumer {
-        Consumer { station: Arc::clone(&self.station), words_at: 0, dead: Arc::clone(&self.dead) }
+        Consumer::new(Arc::clone(&self.station), 0, Arc::clone(&self.dead))
     }
 
     fn accept(&mut self, number: u64, unsure: &[u64]) {
