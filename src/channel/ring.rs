@@ -346,7 +346,6 @@ impl OutEdge {
         self.wake_consumer();
     }
 
-    #[inline]
     fn wake_consumer(&mut self) {
         self.woken.wake(&self.consumer.words.sleeping, &self.ours.published);
     }
@@ -360,7 +359,6 @@ impl OutEdge {
     }
 
     /// The oldest position leaves the queue. Its slot stays pinned while the consumer holds it.
-    #[inline]
     fn leave_queue(&mut self, slots: &mut Slots) {
         let position = self.oldest();
         let slot = self.in_queue.pop_front().expect("positions below `next` are in the queue");
@@ -376,7 +374,6 @@ impl OutEdge {
         self.next - self.in_queue.len() as u64
     }
 
-    #[inline]
     fn read_borrows(&mut self) {
         self.borrowed.read(&self.consumer.words.borrowed[..self.terms.holds as usize]);
     }
