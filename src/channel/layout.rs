@@ -326,13 +326,13 @@ pub struct SlotPlaces {
 }
 
 impl SlotPlaces {
-    /// Where a slot lies; anywhere where there is no such slot.
+    /// Where a slot lies; any place at all where there is no such slot.
     #[must_use]
     pub fn slot(&self, slot: u32) -> usize {
         self.first.wrapping_add((slot as usize).wrapping_mul(self.stride))
     }
 
-    /// Where the last one ends; nowhere on any machine where that is further than can be counted.
+    /// Where the last one ends; where that is more than can be counted, further than any segment reaches.
     fn end(&self) -> usize {
         self.first.saturating_add((self.count as usize).saturating_mul(self.stride))
     }

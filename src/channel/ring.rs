@@ -58,7 +58,7 @@ struct Room<'r> {
 
 /// A segment that another one took the place of.
 struct Before {
-    port: Arc<Writable>,
+    words: Words<Writable, OutWords>,
     /// Its entries end before this position.
     until: u64,
 }
@@ -293,8 +293,8 @@ impl OutEdge {
         self.ours.published.store(moved.word(), Release);
         self.wake_consumer();
         let ours = Words::find(Arc::clone(successor), |port| port.at(self.words_at));
-        let before = std::mem::replace(&mut self.ours, ours);
-        self.before = self.open.then(|| Before { port: Arc::clone(before.segment()), until: self.next });
+        let words = std::mem::replace(&mut self.ours, ours);
+        self.before = self.open.then_some(Before { words, until: self.next });
     }
 
     /// Tells the consumer that its producer never sleeps.
@@ -307,7 +307,7 @@ impl OutEdge {
         let number = self.sleeps.number(waiting);
         announce(&self.ours.waiting, number);
         if let Some(before) = &self.before {
-            announce(&before.port.at::<OutWords>(self.words_at).waiting, number);
+            announce(&before.words.waiting, number);
         }
     }
 
@@ -399,10 +399,10 @@ impl OutEdge {
 
     fn entry(&self, position: u64) -> &Entry {
         let index = (position & self.ring_mask) as usize;
-        let port = match &self.before {
-            Some(before) if position < before.until => &before.port,
-            _ => self.ours.segment(),
+        let words = match &self.before {
+            Some(before) if position < before.until => &before.words,
+            _ => &self.ours,
         };
-        port.at(self.ring_at + index * size_of::<Entry>())
+        words.segment().at(self.ring_at + index * size_of::<Entry>())
     }
 }

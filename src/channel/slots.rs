@@ -93,8 +93,9 @@ struct Encoded {
 pub struct Loan {
     /// The slot.
     pub slot: SlotRef,
-    /// Where it lies in the segment, and its payload.
+    /// Where it lies in the segment.
     start: usize,
+    /// Where its payload lies there.
     offset: usize,
     /// Length of the payload.
     pub payload_bytes: usize,

@@ -16,7 +16,7 @@ unsafe impl<S: Send + Sync, T: Sync> Send for Words<S, T> {}
 // SAFETY: as above.
 unsafe impl<S: Send + Sync, T: Sync> Sync for Words<S, T> {}
 
-impl<S, T> Words<S, T> {
+impl<S: 'static, T: 'static> Words<S, T> {
     /// The words that `find` finds in `segment`.
     pub fn find(segment: Arc<S>, find: impl FnOnce(&S) -> &T) -> Self {
         let at = NonNull::from(find(&segment));
@@ -35,7 +35,8 @@ impl<S, T> Deref for Words<S, T> {
     #[inline]
     fn deref(&self) -> &T {
         // SAFETY: `find` returned a reference that lives as long as the segment is borrowed. An `Arc` neither moves what it
-        // owns nor lets anybody change it in place, and this one is held as long as `self` is.
+        // owns nor lends it to be changed, and this one is held as long as `self` is. What a segment has given stays where it
+        // is, also where it is mapped anew.
         unsafe { self.at.as_ref() }
     }
 }

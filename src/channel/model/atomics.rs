@@ -1,6 +1,6 @@
 //! The model checker's atomics, through which a thread can die: from a chosen step on, nothing that it stores is seen.
 //!
-//! `EZRUN_WEAKEN=src/channel/ring.rs:237` makes the accesses in that line relaxed, or its fence none, to see which model
+//! `EZRUN_WEAKEN=src/channel/FILE.rs:LINE` makes the accesses in that line relaxed, or its fence none, to see which model
 //! notices.
 
 use loom::sync::atomic as checked;

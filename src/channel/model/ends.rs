@@ -1,6 +1,6 @@
 //! Both ends of a port's edges, and how a node uses them.
 
-use crate::channel::layout::{Entry, InWords, OutWords, PortWords, SlotHeader};
+use crate::channel::layout::{Entry, OutWords, PortWords, SlotHeader};
 use crate::channel::{
     AtomicBool, ChannelError, Consumer, EdgeLayout, EdgeTerms, Inbox, Interrupt, Level, Mapped, Poll, PortLayout,
     ReadOnly, Receiver, SegmentKind, Sender, Sleeps, Station, StationLayout, WaitList, Waiter, Wiring,
@@ -67,7 +67,6 @@ pub fn port(edges: &[Edge], start: u64) -> (Producer, Vec<Reader>, Runner) {
         let station_layout = StationLayout { edges: 1 };
         let station = Station::create(SegmentKind::Named, "station", station_layout).expect("on the heap");
         let seen = Arc::new(mapped(&station.handle(), station_layout.bytes()));
-        seen.at::<InWords>(0);
         let (dead, interrupt) = (Arc::new(AtomicBool::new(false)), interrupt());
         sender.attach(terms.clone(), Consumer::new(seen, 0, Arc::clone(&dead)));
         let wiring = Wiring {
