@@ -16,7 +16,7 @@ pub struct Incoming {
     places: Places,
     /// Metadata seen last, by version.
     metadata: RefCell<(u32, Arc<Metadata>)>,
-    /// Length of the metadata in the slot read last.
+    /// Length of that metadata where it was decoded from.
     metadata_bytes: Cell<usize>,
     /// The slots read last and before that.
     slots: Cell<(u32, u32)>,
@@ -38,6 +38,11 @@ pub struct Found {
     pub payload_bytes: usize,
     /// When it was published.
     pub publish_ns: u64,
+    sequence: u64,
+    generation: u32,
+    capture_ns: i64,
+    clock: u32,
+    trace: u64,
 }
 
 /// What a slot holds.
@@ -84,6 +89,7 @@ impl Incoming {
         let advanced = self.mapped.advance(borrows);
         if advanced {
             self.metadata.take();
+            self.metadata_bytes.set(0);
         }
         advanced
     }
@@ -103,7 +109,6 @@ impl Incoming {
 
     fn prefetch_slot(&self, slot: u32) {
         let slot_at = self.places.slots.slot(slot);
-        self.mapped.segment().prefetch(slot_at);
         self.mapped.segment().prefetch(slot_at.saturating_add(payload_offset(self.metadata_bytes.get())));
     }
 
@@ -118,6 +123,11 @@ impl Incoming {
             metadata_version: entry.metadata_version.load(Relaxed),
             payload_bytes: entry.payload_bytes.load(Relaxed) as usize,
             publish_ns: entry.publish_ns.load(Relaxed),
+            sequence: entry.sequence.load(Relaxed),
+            generation: entry.generation.load(Relaxed),
+            capture_ns: entry.capture_ns.load(Relaxed),
+            clock: entry.clock.load(Relaxed),
+            trace: entry.trace.load(Relaxed),
         };
         fence(Acquire);
         (entry.tag.load(Relaxed) == position + 1).then_some(found)
@@ -136,53 +146,50 @@ impl Incoming {
         if found.slot >= slots.count || found.payload_bytes > slots.payload_bytes {
             return Err(corrupt(name, "an entry names a slot or a length that is not there"));
         }
+        let Some(clock) = clock_of(found.clock) else {
+            return Err(corrupt(name, "an entry names a clock that this version does not know"));
+        };
         self.slots.set((found.slot, self.slots.get().0));
         let slot_at = slots.slot(found.slot);
-        let header: &SlotHeader = self.mapped.segment().at(slot_at);
-        let metadata_bytes = header.metadata_bytes.load(Relaxed) as usize;
-        let clock = clock_of(header.clock.load(Relaxed));
-        let known = (header.magic.load(Relaxed), header.version.load(Relaxed));
-        let (true, Some(clock)) = (known == (SlotHeader::MAGIC, SlotHeader::VERSION), clock) else {
-            return Err(corrupt(name, "a slot has no header that this version knows"));
-        };
-        let payload_at = slot_at + payload_offset(metadata_bytes);
-        self.metadata_bytes.set(metadata_bytes);
+        let metadata = self.metadata(found.metadata_version, slot_at, name)?;
+        let payload_at = slot_at + payload_offset(self.metadata_bytes.get());
         // SAFETY: the slot is published, and held back as this function's contract says.
         let payload = unsafe { self.mapped.segment().bytes(payload_at, found.payload_bytes) };
         let payload = payload.ok_or_else(|| corrupt(name, "a payload reaches beyond its segment"))?;
         let header = Header {
-            sequence: header.sequence.load(Relaxed),
-            generation: header.generation.load(Relaxed),
-            capture: Capture { ns: header.capture_ns.load(Relaxed), clock },
+            sequence: found.sequence,
+            generation: found.generation,
+            capture: Capture { ns: found.capture_ns, clock },
             publish_ns: found.publish_ns,
-            trace: header.trace.load(Relaxed),
+            trace: found.trace,
         };
-        let metadata = self.metadata(found.metadata_version, (slot_at, metadata_bytes), name)?;
         Ok(Content { header, metadata, payload })
     }
 
     /// The metadata of a version: as seen last, or decoded from the slot.
-    fn metadata(&self, version: u32, place: (usize, usize), name: &str) -> Result<Arc<Metadata>, ChannelError> {
+    fn metadata(&self, version: u32, slot_at: usize, name: &str) -> Result<Arc<Metadata>, ChannelError> {
         let seen = self.metadata.borrow();
         if seen.0 == version {
             return Ok(Arc::clone(&seen.1));
         }
         drop(seen);
-        self.decode(version, place, name)
+        self.decode(version, slot_at, name)
     }
 
-    /// Decodes the metadata of so many bytes in the slot at `slot_at`.
+    /// Decodes the metadata in the slot at `slot_at`.
     #[cold]
-    fn decode(
-        &self,
-        version: u32,
-        (slot_at, bytes): (usize, usize),
-        name: &str,
-    ) -> Result<Arc<Metadata>, ChannelError> {
+    fn decode(&self, version: u32, slot_at: usize, name: &str) -> Result<Arc<Metadata>, ChannelError> {
+        let header: &SlotHeader = self.mapped.segment().at(slot_at);
+        let known = (header.magic.load(Relaxed), header.version.load(Relaxed));
+        if known != (SlotHeader::MAGIC, SlotHeader::VERSION) {
+            return Err(corrupt(name, "a slot has no header that this version knows"));
+        }
+        let bytes = header.metadata_bytes.load(Relaxed) as usize;
         // SAFETY: the metadata lies in the same slot as the payload, and is held back with it.
         let encoded = unsafe { self.mapped.segment().bytes(slot_at + size_of::<SlotHeader>(), bytes) };
         let encoded = encoded.ok_or_else(|| corrupt(name, "metadata reaches beyond its segment"))?;
         let metadata = Arc::new(codec::decode(encoded)?.0);
+        self.metadata_bytes.set(bytes);
         self.metadata.replace((version, Arc::clone(&metadata)));
         Ok(metadata)
     }

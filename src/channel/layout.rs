@@ -90,9 +90,9 @@ impl Published {
     }
 }
 
-/// An entry of an edge's ring.
+/// An entry of an edge's ring: all that a consumer reads of a message beside its payload, on one line.
 #[cfg_attr(ezrun_loom, derive(Default))]
-#[repr(C, align(32))]
+#[repr(C, align(64))]
 pub struct Entry {
     /// Position plus 1; 0 where the entry was withdrawn.
     pub tag: AtomicU64,
@@ -104,6 +104,16 @@ pub struct Entry {
     pub payload_bytes: Plain64,
     /// When it was published, `CLOCK_MONOTONIC` nanoseconds.
     pub publish_ns: Plain64,
+    /// Number of the message on its port.
+    pub sequence: AtomicU64,
+    /// Capture time in nanoseconds.
+    pub capture_ns: AtomicI64,
+    /// Follows a message through the graph.
+    pub trace: Plain64,
+    /// Clock of the capture time.
+    pub clock: Plain32,
+    /// How many segments of the port came before this one.
+    pub generation: Plain32,
 }
 
 /// What a consumer writes for one edge, ordered as in [`OutWords`].
@@ -157,8 +167,8 @@ pub struct Counters {
     pub latency_max: Plain64,
 }
 
-/// What lies in front of a payload, at the start of its slot: on the first line all that is read with every message, much
-/// of it written only where the metadata changes.
+/// What lies in front of metadata and payload, at the start of a slot. A consumer reads it where it needs the metadata; but
+/// for its number, what it says of a message stands in the ring.
 #[cfg_attr(ezrun_loom, derive(Default))]
 #[repr(C)]
 pub struct SlotHeader {
@@ -167,26 +177,16 @@ pub struct SlotHeader {
     /// [`SlotHeader::VERSION`].
     pub version: Plain32,
     /// Number of the message on its port.
-    pub sequence: AtomicU64,
-    /// Capture time in nanoseconds.
-    pub capture_ns: AtomicI64,
-    /// Follows a message through the graph.
-    pub trace: Plain64,
-    /// Clock of the capture time.
-    pub clock: Plain32,
+    pub sequence: Plain64,
     /// How many segments of the port came before this one.
     pub generation: Plain32,
     /// Length of the metadata in bytes.
     pub metadata_bytes: Plain32,
     /// Version of the metadata that stands behind this header.
     pub metadata_version: Plain32,
-    /// When it was published, `CLOCK_MONOTONIC` nanoseconds.
-    pub publish_ns: Plain64,
-    /// Length of the payload in bytes.
-    pub payload_bytes: Plain64,
     /// Tells payload types apart at a glance.
     pub type_hash: Plain64,
-    reserved: [u64; 7],
+    reserved: [u64; 11],
 }
 
 // SAFETY: atomics only.
@@ -202,8 +202,7 @@ unsafe impl Shared for SlotHeader {}
 
 #[cfg(not(ezrun_loom))]
 const _: () = {
-    assert!(size_of::<PortWords>() == 128 && size_of::<OutWords>() == 256 && size_of::<Entry>() == 32);
-    assert!(std::mem::offset_of!(SlotHeader, type_hash) == 64);
+    assert!(size_of::<PortWords>() == 128 && size_of::<OutWords>() == 256 && size_of::<Entry>() == 64);
     assert!(size_of::<SlotHeader>() == 128 && size_of::<Counters>() == 128);
     assert!(std::mem::offset_of!(OutWords, waiting) == 128 && std::mem::offset_of!(InWords, sleeping) == 128);
     assert!(std::mem::offset_of!(InWords, counters) == 256);
@@ -213,7 +212,7 @@ impl SlotHeader {
     /// Marks a slot that holds a message.
     pub const MAGIC: u32 = u32::from_le_bytes(*b"ezm1");
     /// Version of this layout.
-    pub const VERSION: u32 = 3;
+    pub const VERSION: u32 = 4;
 }
 
 /// The numbers that a producer's segment follows from.

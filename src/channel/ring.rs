@@ -4,14 +4,14 @@ use super::ahead::{self, Behind};
 use super::layout::{Entry, InWords, OutWords, PortLayout, Published};
 use super::memory::{ReadOnly, Writable};
 use super::sleep::{Sleeps, Woken, announce, announce_never};
-use super::slots::{SlotRef, Slots};
+use super::slots::{SlotRef, Slots, clock_code};
 use super::sync::{AtomicBool, AtomicU64, fence};
 use super::wait::{Awaited, Interrupt, Level, Waiter};
 use super::wait_list::WaitList;
 use super::words::Words;
 use super::{ChannelError, EdgeTerms, add};
 use crate::graph::Overflow;
-use crate::message::monotonic_ns;
+use crate::message::{Capture, monotonic_ns};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
@@ -104,12 +104,14 @@ pub enum Offer {
 }
 
 /// A message as an entry of a ring names it.
-#[derive(Clone, Copy)]
 pub struct Envelope {
     pub slot: SlotRef,
     pub metadata_version: u32,
     pub payload_bytes: u64,
     pub publish_ns: u64,
+    pub sequence: u64,
+    pub capture: Capture,
+    pub trace: u64,
 }
 
 impl Awaited for Room<'_> {
@@ -168,7 +170,7 @@ impl OutEdge {
     }
 
     /// Puts a message into the queue, or does what the edge's policy says where the queue is full.
-    pub fn offer(&mut self, envelope: Envelope, slots: &mut Slots) -> Result<Offer, ChannelError> {
+    pub fn offer(&mut self, envelope: &Envelope, slots: &mut Slots) -> Result<Offer, ChannelError> {
         if self.is_full() {
             self.make_room(slots);
         }
@@ -208,7 +210,7 @@ impl OutEdge {
     /// Waits for room, then puts the message into the queue.
     pub fn offer_when_free(
         &mut self,
-        envelope: Envelope,
+        envelope: &Envelope,
         slots: &mut Slots,
         waiter: &mut Waiter,
     ) -> Result<(), ChannelError> {
@@ -330,13 +332,18 @@ impl OutEdge {
         add(&self.ours.rejected, 1);
     }
 
-    fn push(&mut self, envelope: Envelope, slots: &mut Slots) {
+    fn push(&mut self, envelope: &Envelope, slots: &mut Slots) {
         slots.pin(envelope.slot);
         let entry = self.entry(self.next);
         entry.slot.store(envelope.slot.index, Relaxed);
         entry.metadata_version.store(envelope.metadata_version, Relaxed);
         entry.payload_bytes.store(envelope.payload_bytes, Relaxed);
         entry.publish_ns.store(envelope.publish_ns, Relaxed);
+        entry.sequence.store(envelope.sequence, Relaxed);
+        entry.capture_ns.store(envelope.capture.ns, Relaxed);
+        entry.trace.store(envelope.trace, Relaxed);
+        entry.clock.store(clock_code(envelope.capture.clock), Relaxed);
+        entry.generation.store(envelope.slot.generation, Relaxed);
         entry.tag.store(self.next + 1, Release);
         self.in_queue.push_back(envelope.slot);
         self.next += 1;
@@ -344,6 +351,14 @@ impl OutEdge {
         self.count_offer();
         self.ours.published.store(Published::open(self.next).word(), Release);
         self.wake_consumer();
+        self.prefetch_next();
+    }
+
+    /// Has the next entry brought here from the consumer, who has read it a round ago, if it is known to have.
+    fn prefetch_next(&self) {
+        if !self.is_full() {
+            self.ours.segment().prefetch(self.entry_at(self.next));
+        }
     }
 
     fn wake_consumer(&mut self) {
@@ -398,11 +413,15 @@ impl OutEdge {
     }
 
     fn entry(&self, position: u64) -> &Entry {
-        let index = (position & self.ring_mask) as usize;
         let words = match &self.before {
             Some(before) if position < before.until => &before.words,
             _ => &self.ours,
         };
-        words.segment().at(self.ring_at + index * size_of::<Entry>())
+        words.segment().at(self.entry_at(position))
+    }
+
+    /// Where the entry of `position` lies in its segment.
+    fn entry_at(&self, position: u64) -> usize {
+        self.ring_at + (position & self.ring_mask) as usize * size_of::<Entry>()
     }
 }

@@ -139,15 +139,18 @@ impl Sender {
         let Some(loan) = self.loan.take() else { return Ok(()) };
         let publish_ns = monotonic_ns();
         let capture = capture.unwrap_or_else(|| self.real_time.at(publish_ns));
-        self.slots.seal(&loan, self.sequence, capture, publish_ns, trace);
-        self.sequence += 1;
+        self.slots.seal(&loan, self.sequence, publish_ns);
         let envelope = Envelope {
             slot: loan.slot,
             metadata_version: loan.metadata_version,
             payload_bytes: loan.payload_bytes as u64,
             publish_ns,
+            sequence: self.sequence,
+            capture,
+            trace,
         };
-        let result = self.offer_to_all(envelope);
+        self.sequence += 1;
+        let result = self.offer_to_all(&envelope);
         self.slots.unpin(loan.slot);
         result.map_err(|e| *e)?;
         let has_waited = loan.payload_bytes >= TOLD_BYTES && self.let_catch_up(loan.payload_bytes, publish_ns);
@@ -203,7 +206,7 @@ impl Sender {
     }
 
     /// An error is boxed, so that what is returned fits a register: to copy it would wait for everything that was stored.
-    fn offer_to_all(&mut self, envelope: Envelope) -> Result<(), Box<ChannelError>> {
+    fn offer_to_all(&mut self, envelope: &Envelope) -> Result<(), Box<ChannelError>> {
         self.full.clear();
         let mut result = Ok(());
         for (i, edge) in self.edges.iter_mut().enumerate() {

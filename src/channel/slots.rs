@@ -10,7 +10,7 @@ use super::layout::{self, MAX_METADATA_BYTES, PortLayout, SlotHeader, SlotPlaces
 use super::memory::Writable;
 use super::turns::{TOLD_BYTES, Turns};
 use super::{ChannelError, SegmentKind};
-use crate::message::{Capture, Clock, Metadata, Payload, codec, monotonic_ns};
+use crate::message::{Clock, Metadata, Payload, codec, monotonic_ns};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -46,7 +46,7 @@ pub struct Slots {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlotRef {
     /// Counts the port's segments.
-    generation: u32,
+    pub generation: u32,
     /// Counts its slots.
     pub index: u32,
 }
@@ -269,14 +269,12 @@ impl Slots {
         header.type_hash.store(metadata.type_hash, Relaxed);
     }
 
-    /// Has the first lines of the slot that is lent next brought here from the consumer, whose they were: as things stand, or
-    /// once another one will have been freed.
+    /// Has the first line of the payload in the slot that is lent next brought here from the consumer, whose it was: as
+    /// things stand, or once another one will have been freed.
     fn prefetch_next(&self, payload_at: usize, payload_bytes: usize) {
         let at = self.turns.next(self.free.len() + 1, payload_bytes);
         if let Some(&next) = at.and_then(|at| self.free.get(at)).or(self.free.last()) {
-            let start = self.places.slot(next);
-            self.memory.prefetch(start);
-            self.memory.prefetch(start.saturating_add(payload_at));
+            self.memory.prefetch(self.places.slot(next).saturating_add(payload_at));
         }
     }
 
@@ -291,16 +289,10 @@ impl Slots {
         unsafe { self.memory.bytes_mut(loan.offset, loan.payload_bytes) }
     }
 
-    /// Writes into the header of a filled slot what changes with every message: each store may wait for one before it.
-    pub fn seal(&mut self, loan: &Loan, sequence: u64, capture: Capture, publish_ns: u64, trace: u64) {
+    /// The slot is filled: says which message is in it.
+    pub fn seal(&mut self, loan: &Loan, sequence: u64, publish_ns: u64) {
         self.turns.filled(loan.payload_bytes, publish_ns);
-        let header: &SlotHeader = self.memory.at(loan.start);
-        header.sequence.store(sequence, Relaxed);
-        header.capture_ns.store(capture.ns, Relaxed);
-        header.clock.store(clock_code(capture.clock), Relaxed);
-        header.publish_ns.store(publish_ns, Relaxed);
-        header.payload_bytes.store(loan.payload_bytes as u64, Relaxed);
-        header.trace.store(trace, Relaxed);
+        self.memory.at::<SlotHeader>(loan.start).sequence.store(sequence, Relaxed);
     }
 
     /// One more edge has the message in this slot.
@@ -402,15 +394,15 @@ fn type_hash(payload: &Payload) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// How a clock is written in a slot's header.
-fn clock_code(clock: Clock) -> u32 {
+/// How a clock is written in an entry.
+pub fn clock_code(clock: Clock) -> u32 {
     match clock {
         Clock::Stream => 1,
         Clock::Realtime => 2,
     }
 }
 
-/// The clock that a slot's header names, if it names one.
+/// The clock that an entry names, if it names one.
 pub fn clock_of(code: u32) -> Option<Clock> {
     match code {
         1 => Some(Clock::Stream),

@@ -78,23 +78,22 @@ impl Whims {
     }
 
     fn entry(&mut self, entry: &Entry) {
-        match self.below(5) {
+        match self.below(6) {
             0 => self.scribble(&entry.tag),
             1 => self.scribble_32(&entry.slot),
             2 => self.scribble_32(&entry.metadata_version),
             3 => self.scribble(&entry.payload_bytes),
+            4 => self.scribble_32(&entry.clock),
             _ => self.scribble(&entry.publish_ns),
         }
     }
 
     fn header(&mut self, header: &SlotHeader) {
-        match self.below(6) {
+        match self.below(4) {
             0 => self.scribble_32(&header.magic),
             1 => self.scribble_32(&header.version),
-            2 => self.scribble_32(&header.clock),
-            3 => self.scribble_32(&header.metadata_bytes),
-            4 => self.scribble(&header.sequence),
-            _ => self.scribble(&header.payload_bytes),
+            2 => self.scribble_32(&header.metadata_bytes),
+            _ => self.scribble(&header.sequence),
         }
     }
 }
@@ -253,7 +252,6 @@ fn make_sense(port: &Writable, layout: &PortLayout) {
         let header: &SlotHeader = port.at(layout.slot(slot));
         header.magic.store(SlotHeader::MAGIC, Relaxed);
         header.version.store(SlotHeader::VERSION, Relaxed);
-        header.clock.store(1, Relaxed);
         header.metadata_bytes.store(2, Relaxed);
     }
 }
@@ -266,6 +264,7 @@ fn publish(port: &Writable, layout: &PortLayout, round: u64) {
     entry.slot.store(round as u32 % 2, Relaxed);
     entry.metadata_version.store(round as u32 % 3, Relaxed);
     entry.payload_bytes.store(MAX_MESSAGE, Relaxed);
+    entry.clock.store(1, Relaxed);
     entry.tag.store(position.wrapping_add(1), Relaxed);
     words.published.store(position.wrapping_add(1) << 2, Relaxed);
 }
