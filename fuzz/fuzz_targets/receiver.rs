@@ -14,7 +14,7 @@ const SLOT_BYTES: usize = 1024;
 fuzz_target!(|script: &[u8]| {
     let Some((&first, script)) = script.split_first() else { return };
     let overflow = if first & 1 == 0 { Overflow::Block } else { Overflow::DropOldest };
-    let layout = PortLayout { edges: vec![EdgeLayout { queue: 2, holds: 2 }], slot_payload_bytes: MAX_MESSAGE };
+    let layout = PortLayout { edges: vec![EdgeLayout { queue: 2, holds: 2 }], slot_payload_bytes: MAX_MESSAGE, prefault: false };
     let port = Writable::create(SegmentKind::Sealed, "fuzz", layout.bytes()).expect("there is memory");
     let mapped = Arc::new(ReadOnly::map(&port.handle().expect("a descriptor"), layout.bytes()).expect("it is there"));
     let (base, len) = mapped.range();
@@ -36,7 +36,7 @@ fuzz_target!(|script: &[u8]| {
     while let Some(step) = script.next() {
         match step % 8 {
             0 => write(&port, layout.out_words(0), 256, &mut script),
-            1 => write(&port, layout.ring(0), 64, &mut script),
+            1 => write(&port, layout.ring(0), 128, &mut script),
             2 => write(&port, layout.slot(0), SLOT_BYTES, &mut script),
             3 => write(&port, layout.slot(1), SLOT_BYTES, &mut script),
             4 => publish(&port, &layout, &mut script),
@@ -71,9 +71,8 @@ fn make_sense(port: &Writable, layout: &PortLayout) {
     for slot in 0..layout.slots() {
         let at = layout.slot(slot);
         port.back(at, layout.slot_stride()).expect("there is memory");
-        put(port, at, b"ezm1\x03\0\0\0");
-        put(port, at + 32, &1u32.to_le_bytes());
-        put(port, at + 40, &2u32.to_le_bytes());
+        put(port, at, b"ezm1\x04\0\0\0");
+        put(port, at + 16, &2u32.to_le_bytes());
     }
 }
 
@@ -86,6 +85,8 @@ fn publish(port: &Writable, layout: &PortLayout, script: &mut impl Iterator<Item
     entry.extend(u32::from(script.next().unwrap_or(0) % 3).to_le_bytes());
     entry.extend(u32::from(script.next().unwrap_or(0)).to_le_bytes());
     entry.extend((u64::from(script.next().unwrap_or(0)) * 3).to_le_bytes());
-    put(port, layout.ring(0) + (position as usize & 1) * 32, &entry);
+    let entry_at = layout.ring(0) + (position as usize & 1) * 64;
+    put(port, entry_at, &entry);
+    put(port, entry_at + 56, &1u32.to_le_bytes());
     put(port, layout.out_words(0), &(position.wrapping_add(1) << 2).to_le_bytes());
 }

@@ -1,9 +1,10 @@
 //! What a producer has written for one of its consumers, read and checked.
 
 use super::ChannelError;
-use super::layout::{Entry, OutWords, PortLayout, SlotHeader, SlotPlaces, payload_offset};
+use super::layout::{
+    Entry, MAX_METADATA_BYTES, OutWords, PortLayout, SlotHeader, SlotPlaces, clock_of, payload_offset,
+};
 use super::mapped::Mapped;
-use super::slots::clock_of;
 use super::sync::fence;
 use crate::message::{Capture, Header, Metadata, codec};
 use std::cell::{Cell, RefCell};
@@ -14,12 +15,18 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed};
 pub struct Incoming {
     mapped: Mapped,
     places: Places,
-    /// Metadata seen last, by version.
-    metadata: RefCell<(u32, Arc<Metadata>)>,
-    /// Length of that metadata where it was decoded from.
-    metadata_bytes: Cell<usize>,
+    metadata: RefCell<Seen>,
     /// The slots read last and before that.
     slots: Cell<(u32, u32)>,
+}
+
+/// The metadata that was decoded last.
+#[derive(Default)]
+struct Seen {
+    version: u32,
+    value: Arc<Metadata>,
+    /// Its encoded length: payloads of that version begin behind it.
+    bytes: usize,
 }
 
 /// Where things lie in the producer's segment, worked out once.
@@ -66,13 +73,7 @@ impl Places {
 impl Incoming {
     /// What lies in `mapped` for the edge `edge` of its port.
     pub fn new(mapped: Mapped, layout: &PortLayout, edge: usize) -> Self {
-        Incoming {
-            mapped,
-            places: Places::of(layout, edge),
-            metadata: RefCell::default(),
-            metadata_bytes: Cell::new(0),
-            slots: Cell::new((0, 0)),
-        }
+        Incoming { mapped, places: Places::of(layout, edge), metadata: RefCell::default(), slots: Cell::new((0, 0)) }
     }
 
     pub fn mapped(&self) -> &Mapped {
@@ -89,13 +90,12 @@ impl Incoming {
         let advanced = self.mapped.advance(borrows);
         if advanced {
             self.metadata.take();
-            self.metadata_bytes.set(0);
         }
         advanced
     }
 
-    /// Has the first lines of a message brought near: by the time that the node is done with the one before it, they
-    /// are.
+    /// Has the first line of a message's payload brought near: by the time that the node is done with the one before it, it
+    /// is.
     pub fn prefetch(&self, position: u64) {
         self.prefetch_slot(self.entry(position).slot.load(Relaxed));
     }
@@ -109,7 +109,7 @@ impl Incoming {
 
     fn prefetch_slot(&self, slot: u32) {
         let slot_at = self.places.slots.slot(slot);
-        self.mapped.segment().prefetch(slot_at.saturating_add(payload_offset(self.metadata_bytes.get())));
+        self.mapped.segment().prefetch(slot_at.saturating_add(payload_offset(self.metadata.borrow().bytes)));
     }
 
     /// Reads an entry; nothing where it is not, or no longer, that of `position`.
@@ -151,8 +151,11 @@ impl Incoming {
         };
         self.slots.set((found.slot, self.slots.get().0));
         let slot_at = slots.slot(found.slot);
-        let metadata = self.metadata(found.metadata_version, slot_at, name)?;
-        let payload_at = slot_at + payload_offset(self.metadata_bytes.get());
+        if self.metadata.borrow().version != found.metadata_version {
+            self.decode(found.metadata_version, slot_at, name)?;
+        }
+        let metadata = self.metadata.borrow();
+        let payload_at = slot_at + payload_offset(metadata.bytes);
         // SAFETY: the slot is published, and held back as this function's contract says.
         let payload = unsafe { self.mapped.segment().bytes(payload_at, found.payload_bytes) };
         let payload = payload.ok_or_else(|| corrupt(name, "a payload reaches beyond its segment"))?;
@@ -163,35 +166,27 @@ impl Incoming {
             publish_ns: found.publish_ns,
             trace: found.trace,
         };
-        Ok(Content { header, metadata, payload })
-    }
-
-    /// The metadata of a version: as seen last, or decoded from the slot.
-    fn metadata(&self, version: u32, slot_at: usize, name: &str) -> Result<Arc<Metadata>, ChannelError> {
-        let seen = self.metadata.borrow();
-        if seen.0 == version {
-            return Ok(Arc::clone(&seen.1));
-        }
-        drop(seen);
-        self.decode(version, slot_at, name)
+        Ok(Content { header, metadata: Arc::clone(&metadata.value), payload })
     }
 
     /// Decodes the metadata in the slot at `slot_at`.
     #[cold]
-    fn decode(&self, version: u32, slot_at: usize, name: &str) -> Result<Arc<Metadata>, ChannelError> {
+    fn decode(&self, version: u32, slot_at: usize, name: &str) -> Result<(), ChannelError> {
         let header: &SlotHeader = self.mapped.segment().at(slot_at);
         let known = (header.magic.load(Relaxed), header.version.load(Relaxed));
         if known != (SlotHeader::MAGIC, SlotHeader::VERSION) {
             return Err(corrupt(name, "a slot has no header that this version knows"));
         }
         let bytes = header.metadata_bytes.load(Relaxed) as usize;
+        if bytes > MAX_METADATA_BYTES {
+            return Err(corrupt(name, "a slot has more metadata than there is room for"));
+        }
         // SAFETY: the metadata lies in the same slot as the payload, and is held back with it.
         let encoded = unsafe { self.mapped.segment().bytes(slot_at + size_of::<SlotHeader>(), bytes) };
         let encoded = encoded.ok_or_else(|| corrupt(name, "metadata reaches beyond its segment"))?;
-        let metadata = Arc::new(codec::decode(encoded)?.0);
-        self.metadata_bytes.set(bytes);
-        self.metadata.replace((version, Arc::clone(&metadata)));
-        Ok(metadata)
+        let value = Arc::new(codec::decode(encoded)?.0);
+        self.metadata.replace(Seen { version, value, bytes });
+        Ok(())
     }
 }
 

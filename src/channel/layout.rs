@@ -3,6 +3,7 @@
 
 use super::latency::BUCKETS;
 use super::sync::{AtomicU32, AtomicU64, Plain32, Plain64};
+use crate::message::Clock;
 use bincode::{Decode, Encode};
 use std::sync::atomic::AtomicI64;
 
@@ -90,7 +91,8 @@ impl Published {
     }
 }
 
-/// An entry of an edge's ring: all that a consumer reads of a message beside its payload, on one line.
+/// An entry of an edge's ring: on one line all that a consumer reads of a message, beside its payload and metadata that is
+/// new to it.
 #[cfg_attr(ezrun_loom, derive(Default))]
 #[repr(C, align(64))]
 pub struct Entry {
@@ -114,6 +116,23 @@ pub struct Entry {
     pub clock: Plain32,
     /// How many segments of the port came before this one.
     pub generation: Plain32,
+}
+
+/// How a clock is written in an entry.
+pub fn clock_code(clock: Clock) -> u32 {
+    match clock {
+        Clock::Stream => 1,
+        Clock::Realtime => 2,
+    }
+}
+
+/// The clock that an entry names, if it names one.
+pub fn clock_of(code: u32) -> Option<Clock> {
+    match code {
+        1 => Some(Clock::Stream),
+        2 => Some(Clock::Realtime),
+        _ => None,
+    }
 }
 
 /// What a consumer writes for one edge, ordered as in [`OutWords`].
@@ -167,8 +186,8 @@ pub struct Counters {
     pub latency_max: Plain64,
 }
 
-/// What lies in front of metadata and payload, at the start of a slot. A consumer reads it where it needs the metadata; but
-/// for its number, what it says of a message stands in the ring.
+/// What lies in front of metadata and payload, at the start of a slot. A consumer reads it only for metadata that is new to
+/// it; the number is for the report of a store into a view.
 #[cfg_attr(ezrun_loom, derive(Default))]
 #[repr(C)]
 pub struct SlotHeader {
@@ -178,15 +197,13 @@ pub struct SlotHeader {
     pub version: Plain32,
     /// Number of the message on its port.
     pub sequence: Plain64,
-    /// How many segments of the port came before this one.
-    pub generation: Plain32,
     /// Length of the metadata in bytes.
     pub metadata_bytes: Plain32,
     /// Version of the metadata that stands behind this header.
     pub metadata_version: Plain32,
     /// Tells payload types apart at a glance.
     pub type_hash: Plain64,
-    reserved: [u64; 11],
+    reserved: [u64; 12],
 }
 
 // SAFETY: atomics only.

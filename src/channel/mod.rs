@@ -21,7 +21,8 @@
 //!
 //! Metadata rides in its message's slot, in front of the payload, under a version that the ring's entry names: a consumer
 //! decodes it when the version is new to it, and a producer writes it when the slot does not hold that version yet. So it
-//! lives exactly as long as the message that it describes, and costs nothing while it stays the same.
+//! lives exactly as long as the message that it describes, and costs nothing while it stays the same. A version has one
+//! encoded length, from which follows where the payload begins; everything else of a message stands in its entry.
 //!
 //! A segment can be replaced by a fresh one, its next *generation*, with the same layout: so a sealed segment gives memory
 //! back that only one large message needed. The producer makes the edges' words in the fresh one, tells everybody of it,

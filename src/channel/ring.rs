@@ -1,17 +1,17 @@
 //! The producer's end of one edge whose messages lie in slots.
 
 use super::ahead::{self, Behind};
-use super::layout::{Entry, InWords, OutWords, PortLayout, Published};
+use super::layout::{Entry, InWords, OutWords, PortLayout, Published, clock_code};
 use super::memory::{ReadOnly, Writable};
 use super::sleep::{Sleeps, Woken, announce, announce_never};
-use super::slots::{SlotRef, Slots, clock_code};
+use super::slots::{SlotRef, Slots};
 use super::sync::{AtomicBool, AtomicU64, fence};
 use super::wait::{Awaited, Interrupt, Level, Waiter};
 use super::wait_list::WaitList;
 use super::words::Words;
 use super::{ChannelError, EdgeTerms, add};
 use crate::graph::Overflow;
-use crate::message::{Capture, monotonic_ns};
+use crate::message::{Header, monotonic_ns};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
@@ -108,10 +108,7 @@ pub struct Envelope {
     pub slot: SlotRef,
     pub metadata_version: u32,
     pub payload_bytes: u64,
-    pub publish_ns: u64,
-    pub sequence: u64,
-    pub capture: Capture,
-    pub trace: u64,
+    pub header: Header,
 }
 
 impl Awaited for Room<'_> {
@@ -338,12 +335,13 @@ impl OutEdge {
         entry.slot.store(envelope.slot.index, Relaxed);
         entry.metadata_version.store(envelope.metadata_version, Relaxed);
         entry.payload_bytes.store(envelope.payload_bytes, Relaxed);
-        entry.publish_ns.store(envelope.publish_ns, Relaxed);
-        entry.sequence.store(envelope.sequence, Relaxed);
-        entry.capture_ns.store(envelope.capture.ns, Relaxed);
-        entry.trace.store(envelope.trace, Relaxed);
-        entry.clock.store(clock_code(envelope.capture.clock), Relaxed);
-        entry.generation.store(envelope.slot.generation, Relaxed);
+        let header = &envelope.header;
+        entry.publish_ns.store(header.publish_ns, Relaxed);
+        entry.sequence.store(header.sequence, Relaxed);
+        entry.capture_ns.store(header.capture.ns, Relaxed);
+        entry.trace.store(header.trace, Relaxed);
+        entry.clock.store(clock_code(header.capture.clock), Relaxed);
+        entry.generation.store(header.generation, Relaxed);
         entry.tag.store(self.next + 1, Release);
         self.in_queue.push_back(envelope.slot);
         self.next += 1;
@@ -357,7 +355,7 @@ impl OutEdge {
     /// Has the next entry brought here from the consumer, who has read it a round ago, if it is known to have.
     fn prefetch_next(&self) {
         if !self.is_full() {
-            self.ours.segment().prefetch(self.entry_at(self.next));
+            self.ours.segment().prefetch(self.entry_offset(self.next));
         }
     }
 
@@ -417,11 +415,11 @@ impl OutEdge {
             Some(before) if position < before.until => &before.words,
             _ => &self.ours,
         };
-        words.segment().at(self.entry_at(position))
+        words.segment().at(self.entry_offset(position))
     }
 
     /// Where the entry of `position` lies in its segment.
-    fn entry_at(&self, position: u64) -> usize {
+    fn entry_offset(&self, position: u64) -> usize {
         self.ring_at + (position & self.ring_mask) as usize * size_of::<Entry>()
     }
 }

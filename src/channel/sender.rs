@@ -144,10 +144,7 @@ impl Sender {
             slot: loan.slot,
             metadata_version: loan.metadata_version,
             payload_bytes: loan.payload_bytes as u64,
-            publish_ns,
-            sequence: self.sequence,
-            capture,
-            trace,
+            header: Header { sequence: self.sequence, generation: loan.slot.generation, capture, publish_ns, trace },
         };
         self.sequence += 1;
         let result = self.offer_to_all(&envelope);

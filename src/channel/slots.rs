@@ -10,7 +10,7 @@ use super::layout::{self, MAX_METADATA_BYTES, PortLayout, SlotHeader, SlotPlaces
 use super::memory::Writable;
 use super::turns::{TOLD_BYTES, Turns};
 use super::{ChannelError, SegmentKind};
-use crate::message::{Clock, Metadata, Payload, codec, monotonic_ns};
+use crate::message::{Metadata, Payload, codec, monotonic_ns};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -263,7 +263,6 @@ impl Slots {
         let header: &SlotHeader = self.memory.at(start);
         header.magic.store(SlotHeader::MAGIC, Relaxed);
         header.version.store(SlotHeader::VERSION, Relaxed);
-        header.generation.store(self.generation, Relaxed);
         header.metadata_bytes.store(metadata.bytes.len() as u32, Relaxed);
         header.metadata_version.store(metadata.version, Relaxed);
         header.type_hash.store(metadata.type_hash, Relaxed);
@@ -392,21 +391,4 @@ fn type_hash(payload: &Payload) -> u64 {
         Payload::Record(spec) => format!("record {}", spec.name),
     };
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
-/// How a clock is written in an entry.
-pub fn clock_code(clock: Clock) -> u32 {
-    match clock {
-        Clock::Stream => 1,
-        Clock::Realtime => 2,
-    }
-}
-
-/// The clock that an entry names, if it names one.
-pub fn clock_of(code: u32) -> Option<Clock> {
-    match code {
-        1 => Some(Clock::Stream),
-        2 => Some(Clock::Realtime),
-        _ => None,
-    }
 }

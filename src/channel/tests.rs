@@ -373,12 +373,23 @@ fn the_end_of_the_stream_comes_after_its_last_message() {
 #[test]
 fn changing_metadata_arrives_with_the_message_that_it_describes() {
     let mut pair = Pair::new(SegmentKind::Sealed, Overflow::DropOldest, 1, 1);
-    for unit in ["V", "mV", "µV"] {
-        let metadata = Arc::new(Metadata::bytes().with("unit", unit));
-        pair.sender.reserve(&metadata, 0).unwrap();
+    let send = |pair: &mut Pair, length: usize| {
+        let metadata = Arc::new(Metadata::bytes().with("unit", &"V".repeat(length)));
+        pair.sender.reserve(&metadata, 8).unwrap();
+        pair.sender.payload_mut().copy_from_slice(&length.to_le_bytes());
         pair.sender.commit(Some(CAPTURE), 0).unwrap();
+    };
+    let arrives = |pair: &Pair, length: usize| {
+        let message = pair.recv();
+        assert_eq!(message.metadata.attributes["unit"], "V".repeat(length).as_str());
+        assert_eq!(*message.payload, length.to_le_bytes(), "a payload lies behind its own metadata");
+    };
+    [1, 300, 70].into_iter().for_each(|length| send(&mut pair, length));
+    arrives(&pair, 70);
+    for length in [70, 300, 1, 1] {
+        send(&mut pair, length);
+        arrives(&pair, length);
     }
-    assert_eq!(pair.recv().metadata.attributes["unit"], "µV", "the two before it were overwritten");
 }
 
 #[cfg(not(miri))]

@@ -13,4 +13,4 @@ pub use frames::{
 pub use socket::{ControlError, FrameReader, FrameSender, encode, encode_to_slice, send_part};
 
 /// Version of the frames, and of what lies in segments. A pack that was built with another one is refused.
-pub const VERSION: u16 = 5;
+pub const VERSION: u16 = 6;

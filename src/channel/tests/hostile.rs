@@ -78,22 +78,22 @@ impl Whims {
     }
 
     fn entry(&mut self, entry: &Entry) {
-        match self.below(6) {
+        match self.below(7) {
             0 => self.scribble(&entry.tag),
             1 => self.scribble_32(&entry.slot),
             2 => self.scribble_32(&entry.metadata_version),
             3 => self.scribble(&entry.payload_bytes),
             4 => self.scribble_32(&entry.clock),
+            5 => self.scribble(&entry.sequence),
             _ => self.scribble(&entry.publish_ns),
         }
     }
 
     fn header(&mut self, header: &SlotHeader) {
-        match self.below(4) {
+        match self.below(3) {
             0 => self.scribble_32(&header.magic),
             1 => self.scribble_32(&header.version),
-            2 => self.scribble_32(&header.metadata_bytes),
-            _ => self.scribble(&header.sequence),
+            _ => self.scribble_32(&header.metadata_bytes),
         }
     }
 }

@@ -159,7 +159,8 @@ fn starts() -> impl Strategy<Value = u64> {
 }
 
 fn live(policies: &[Policy], start: u64, steps: &[Step]) {
-    let units: Vec<_> = ["V", "mV", "µV"].map(|unit| Arc::new(Metadata::bytes().with("unit", unit))).into();
+    // Of lengths that payloads begin at differing places behind.
+    let units: Vec<_> = [1, 70, 300].map(|length| Arc::new(Metadata::bytes().with("unit", &"V".repeat(length)))).into();
     let Port { mut sender, receivers, dead, seen, stations, layout } = Port::new(policies, start);
     let mut oracles: Vec<_> = policies.iter().copied().map(Oracle::new).collect();
     let mut views: Vec<Vec<View<'_>>> = policies.iter().map(|_| Vec::new()).collect();
