@@ -1,7 +1,7 @@
 //! Models: the two ends of an edge, as they are, in every order of their steps that a model checker finds worth trying,
 //! with the atomics that the language promises instead of those that this processor has.
 //!
-//! `RUSTC_WORKSPACE_WRAPPER="$PWD/.ci/for-models" cargo test --lib channel::model`. `LOOM_MAX_PREEMPTIONS` says how
+//! `RUSTC_WORKSPACE_WRAPPER="$PWD/.ci/rustc-for-models" cargo test --lib channel::model`. `LOOM_MAX_PREEMPTIONS` says how
 //! often a thread may be interrupted where it does not wait by itself; where it is not set, each model has its own bound.
 #![allow(missing_docs, reason = "tests")]
 
